@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+#include "proto.h"
+
+/**
+ * What a tenant may hold.  Pure.  There is no counter: what is used is summed up from the
+ * instances each time it is asked, so nothing can drift.
+ */
+typedef enum {
+    QUOTA_INSTANCES,
+    QUOTA_VCPUS,
+    QUOTA_MEMORY_BYTES,
+    QUOTA_DISK_BYTES,
+    QUOTA_RESOURCES,
+} QuotaResource;
+
+typedef struct {
+    gint64 amount[QUOTA_RESOURCES];
+} Quota;
+
+/** "instances", "vcpus", "memory_bytes", "disk_bytes". */
+const char *quota_resource_to_string(QuotaResource resource);
+
+/** Adds one instance of this size, count times; sums stop at the largest number rather
+ * than wrap. */
+void quota_add(Quota *used, const ProtoSize *size, gint64 count);
+
+/** Whether asked fits beside used; fails with PROTO_ERROR_QUOTA_EXCEEDED on the first
+ * resource that does not. */
+bool
+quota_admit(const Quota *used, const Quota *asked, const Quota *limit, GError **error);

@@ -1,0 +1,745 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "op/operation.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+/*
+ * How it works
+ *
+ * advance() looks at an operation's record and does the next thing; whatever ends (a
+ * step, a retry's wait, a transaction) calls it again.  The record is all that counts, so
+ * after a crash advance() is called with the record as it was read, and the step that was
+ * under way runs once more.
+ *
+ * steps_done counts forward while steps are applied.  When they are taken back it starts
+ * at the number of steps and counts down: the journal may lag behind by a step, so every
+ * step is undone, also those that seem not to have run. Only two transactions are waited
+ * for: the admission, before the first side effect, and the end, before anybody is told.
+ * The ones between run beside the steps.
+ */
+
+enum {
+    RETRY_FIRST_MS = 250,
+    RETRY_LAST_MS = 5000,
+    RETRY_DOUBLINGS = 5
+};
+
+typedef struct {
+    const Workflow *workflow;
+    gpointer owner;
+} Registration;
+
+struct OperationEngine {
+    Store *store;
+    guint keep;
+    Registration kinds[OPERATION_KIND_N];
+    GQueue *all;
+    guint n_ended;
+    GHashTable *by_id;
+    /** Target to a GQueue of operations that have not ended, the first of which is at
+     * work. */
+    GHashTable *by_target;
+    /** "uid request_id" to a GPtrArray of operations. */
+    GHashTable *by_request;
+    bool is_stopped;
+};
+
+typedef struct {
+    void (*func)(Operation *operation, gpointer data);
+    gpointer data;
+} Waiter;
+
+static void advance(Operation *operation);
+
+static void
+operation_free(Operation *operation)
+{
+    g_clear_handle_id(&operation->retry_source, g_source_remove);
+    g_slist_free_full(operation->waiters, g_free);
+    proto_operation_record_clear(&operation->record);
+    g_free(operation);
+}
+
+OperationEngine *
+operation_engine_new(Store *store, guint keep)
+{
+    OperationEngine *engine = g_new0(OperationEngine, 1);
+
+    engine->store = store;
+    engine->keep = keep;
+    engine->all = g_queue_new();
+    engine->by_id = g_hash_table_new(g_str_hash, g_str_equal);
+    engine->by_target = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                              (GDestroyNotify) g_queue_free);
+    engine->by_request = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                               (GDestroyNotify) g_ptr_array_unref);
+    return engine;
+}
+
+void
+operation_engine_free(OperationEngine *engine)
+{
+    if (engine == NULL)
+        return;
+    g_hash_table_unref(engine->by_request);
+    g_hash_table_unref(engine->by_target);
+    g_hash_table_unref(engine->by_id);
+    g_queue_free_full(engine->all, (GDestroyNotify) operation_free);
+    g_free(engine);
+}
+
+void
+operation_engine_add(OperationEngine *engine, const Workflow *workflow, gpointer owner)
+{
+    engine->kinds[workflow->kind] = (Registration){ workflow, owner };
+}
+
+gpointer
+operation_get_owner(Operation *operation)
+{
+    return operation->engine->kinds[operation->record.view.kind].owner;
+}
+
+static char *
+request_key(gint64 uid, const char *request_id)
+{
+    return g_strdup_printf("%" G_GINT64_FORMAT " %s", uid, request_id);
+}
+
+static void
+index_request(OperationEngine *engine, Operation *operation)
+{
+    const ProtoOperation *view = &operation->record.view;
+    g_autofree char *key = NULL;
+    GPtrArray *batch = NULL;
+
+    if (view->request_id == NULL)
+        return;
+    key = request_key(view->uid, view->request_id);
+    batch = g_hash_table_lookup(engine->by_request, key);
+    if (batch == NULL) {
+        batch = g_ptr_array_new();
+        g_hash_table_insert(engine->by_request, g_steal_pointer(&key), batch);
+    }
+    g_ptr_array_add(batch, operation);
+}
+
+static GQueue *
+get_target_queue(OperationEngine *engine, const char *target)
+{
+    GQueue *queue = g_hash_table_lookup(engine->by_target, target);
+
+    if (queue == NULL) {
+        queue = g_queue_new();
+        g_hash_table_insert(engine->by_target, g_strdup(target), queue);
+    }
+    return queue;
+}
+
+static void
+index_operation(OperationEngine *engine, Operation *operation)
+{
+    const ProtoOperation *view = &operation->record.view;
+
+    operation->engine = engine;
+    operation->workflow = engine->kinds[view->kind].workflow;
+    g_queue_push_tail(engine->all, operation);
+    g_hash_table_insert(engine->by_id, view->id, operation);
+    index_request(engine, operation);
+    if (operation->has_ended) {
+        engine->n_ended++;
+    } else {
+        g_queue_push_tail(get_target_queue(engine, view->target), operation);
+    }
+}
+
+static bool
+is_final(OperationState state)
+{
+    return state == OPERATION_STATE_SUCCEEDED || state == OPERATION_STATE_FAILED ||
+           state == OPERATION_STATE_CANCELLED;
+}
+
+/* A deadline of an earlier boot goes on by the wall clock: the other one began again. */
+static void
+restore_deadline(Operation *operation)
+{
+    ProtoOperationRecord *record = &operation->record;
+    gint64 deadline_ms = 0;
+
+    if (strcmp(record->boot_id, clock_boot_id()) == 0)
+        return;
+    if (!clock_parse_time(record->view.deadline_at, &deadline_ms))
+        deadline_ms = clock_wall_ms();
+    record->deadline_boot_ms = clock_boot_ms() + (deadline_ms - clock_wall_ms());
+    g_free(record->boot_id);
+    record->boot_id = g_strdup(clock_boot_id());
+}
+
+static void
+load_row(gpointer record, gpointer data)
+{
+    Operation *operation = g_new0(Operation, 1);
+    g_autofree ProtoOperationRecord *owned = record;
+
+    operation->record = *owned;
+    operation->is_durable = true;
+    operation->has_ended = is_final(operation->record.view.state);
+    operation->has_begun = operation->record.view.state == OPERATION_STATE_RUNNING;
+    restore_deadline(operation);
+    index_operation(data, operation);
+}
+
+bool
+operation_engine_load(OperationEngine *engine, GError **error)
+{
+    return store_load(engine->store, STORE_OPERATION, &proto_operation_record_type,
+                      load_row, engine, error);
+}
+
+static void
+put(Operation *operation, StoreTx *tx)
+{
+    ProtoOperation *view = &operation->record.view;
+
+    g_free(view->updated_at);
+    view->updated_at = clock_format_time(clock_wall_ms());
+    store_put(tx, STORE_OPERATION, view->id, view->target,
+              operation_state_to_string(view->state), &proto_operation_record_type,
+              &operation->record);
+}
+
+static void
+journal(Operation *operation)
+{
+    StoreTx *tx = store_begin(operation->engine->store);
+
+    put(operation, tx);
+    store_commit(tx);
+}
+
+static void
+add_event(Operation *operation, StoreTx *tx, EventKind kind)
+{
+    const ProtoOperation *view = &operation->record.view;
+    ProtoEvent event = {
+        .kind = kind,
+        .tenant = g_strdup(view->tenant),
+        .subject = g_strdup(view->id),
+        .name = g_strdup(view->target_name),
+        .state = g_strdup(operation_state_to_string(view->state)),
+        .detail = view->failure != NULL ? g_strdup(view->failure->message)
+                                        : g_strdup(operation_kind_to_string(view->kind)),
+    };
+
+    store_add_event(tx, &event);
+}
+
+static void
+set_failure(Operation *operation, const GError *error)
+{
+    ProtoOperation *view = &operation->record.view;
+
+    if (view->failure != NULL)
+        return;
+    view->failure = g_new0(ProtoFailure, 1);
+    view->failure->error = g_strdup(wire_error_get_name(error));
+    view->failure->message = g_strdup(error->message);
+}
+
+/* Start */
+
+static void
+begin(Operation *operation)
+{
+    StoreTx *tx = store_begin(operation->engine->store);
+
+    operation->has_begun = true;
+    operation->record.view.state = OPERATION_STATE_RUNNING;
+    if (operation->workflow->begin != NULL)
+        operation->workflow->begin(operation, tx);
+    put(operation, tx);
+    store_commit(tx);
+    advance(operation);
+}
+
+/* Begins the first operation of a target, if it may. */
+static void
+start_next(OperationEngine *engine, const char *target)
+{
+    GQueue *queue = g_hash_table_lookup(engine->by_target, target);
+    Operation *operation = queue != NULL ? g_queue_peek_head(queue) : NULL;
+
+    if (operation == NULL || !operation->is_durable || operation->has_begun ||
+        engine->is_stopped)
+        return;
+    begin(operation);
+}
+
+static void
+on_admitted(gpointer data)
+{
+    Operation *operation = data;
+
+    operation->is_durable = true;
+    if (operation->record.cancelling) {
+        advance(operation);
+    } else {
+        start_next(operation->engine, operation->record.view.target);
+    }
+}
+
+static guint
+count_steps(const Workflow *workflow)
+{
+    guint count = 0;
+
+    while (workflow->steps[count].name != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static ProtoSize *
+copy_size(const ProtoSize *size)
+{
+    return size != NULL ? g_memdup2(size, sizeof *size) : NULL;
+}
+
+static void
+fill_record(ProtoOperationRecord *record,
+            const OperationRequest *request,
+            const Workflow *workflow)
+{
+    gint64 timeout_ms =
+        request->timeout_ms > 0 ? request->timeout_ms : workflow->deadline_ms;
+    gint64 now_ms = clock_wall_ms();
+
+    *record = (ProtoOperationRecord){
+        .view = { .id = g_uuid_string_random(),
+                  .kind = request->kind,
+                  .tenant = g_strdup(request->tenant),
+                  .uid = request->uid,
+                  .target = g_strdup(request->target),
+                  .target_name = g_strdup(request->target_name),
+                  .state = OPERATION_STATE_QUEUED,
+                  .steps = count_steps(workflow),
+                  .request_id = g_strdup(request->request_id),
+                  .created_at = clock_format_time(now_ms),
+                  .deadline_at = clock_format_time(now_ms + timeout_ms) },
+        .request_hash = g_strdup(request->request_hash),
+        .batch = g_strdup(request->batch),
+        .deadline_boot_ms = clock_boot_ms() + timeout_ms,
+        .boot_id = g_strdup(clock_boot_id()),
+        .force = request->force,
+        .has_timeout_ms = request->timeout_ms > 0,
+        .timeout_ms = request->timeout_ms,
+        .old_size = copy_size(request->old_size),
+        .new_size = copy_size(request->new_size),
+    };
+}
+
+Operation *
+operation_admit(OperationEngine *engine, StoreTx *tx, const OperationRequest *request)
+{
+    Operation *operation = g_new0(Operation, 1);
+
+    fill_record(&operation->record, request, engine->kinds[request->kind].workflow);
+    index_operation(engine, operation);
+    put(operation, tx);
+    add_event(operation, tx, EVENT_KIND_OPERATION_STARTED);
+    store_on_commit(tx, on_admitted, operation);
+    return operation;
+}
+
+void
+operation_engine_resume(OperationEngine *engine)
+{
+    g_autoptr(GPtrArray) heads = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer queue = NULL;
+
+    g_hash_table_iter_init(&iter, engine->by_target);
+    while (g_hash_table_iter_next(&iter, NULL, &queue)) {
+        if (g_queue_peek_head(queue) != NULL)
+            g_ptr_array_add(heads, g_queue_peek_head(queue));
+    }
+    for (guint i = 0; i < heads->len; i++) {
+        Operation *operation = heads->pdata[i];
+
+        if (operation->has_begun) {
+            advance(operation);
+        } else {
+            start_next(engine, operation->record.view.target);
+        }
+    }
+}
+
+/* End */
+
+static void
+tell_waiters(Operation *operation)
+{
+    GSList *waiters = g_steal_pointer(&operation->waiters);
+
+    for (GSList *item = waiters; item != NULL; item = item->next) {
+        Waiter *waiter = item->data;
+
+        waiter->func(operation, waiter->data);
+    }
+    g_slist_free_full(waiters, g_free);
+}
+
+static void
+forget_oldest(OperationEngine *engine)
+{
+    Operation *oldest = g_queue_peek_head(engine->all);
+    StoreTx *tx = NULL;
+
+    if (engine->n_ended <= engine->keep || !oldest->has_ended || oldest->waiters != NULL)
+        return;
+    tx = store_begin(engine->store);
+    store_delete(tx, STORE_OPERATION, oldest->record.view.id);
+    store_commit(tx);
+    if (oldest->record.view.request_id != NULL) {
+        g_autofree char *key =
+            request_key(oldest->record.view.uid, oldest->record.view.request_id);
+        GPtrArray *batch = g_hash_table_lookup(engine->by_request, key);
+
+        g_ptr_array_remove(batch, oldest);
+        if (batch->len == 0)
+            g_hash_table_remove(engine->by_request, key);
+    }
+    g_hash_table_remove(engine->by_id, oldest->record.view.id);
+    g_queue_pop_head(engine->all);
+    engine->n_ended--;
+    operation_free(oldest);
+}
+
+static void
+on_ended(gpointer data)
+{
+    Operation *operation = data;
+    OperationEngine *engine = operation->engine;
+    g_autofree char *target = g_strdup(operation->record.view.target);
+    GQueue *queue = g_hash_table_lookup(engine->by_target, target);
+
+    operation->has_ended = true;
+    engine->n_ended++;
+    g_queue_remove(queue, operation);
+    if (operation->workflow->ended != NULL)
+        operation->workflow->ended(operation);
+    tell_waiters(operation);
+    start_next(engine, target);
+    queue = g_hash_table_lookup(engine->by_target, target);
+    if (queue != NULL && g_queue_is_empty(queue))
+        g_hash_table_remove(engine->by_target, target);
+    forget_oldest(engine);
+}
+
+static void
+finish(Operation *operation, OperationState state)
+{
+    ProtoOperation *view = &operation->record.view;
+    StoreTx *tx = store_begin(operation->engine->store);
+
+    g_clear_handle_id(&operation->retry_source, g_source_remove);
+    view->state = state;
+    view->ended_at = clock_format_time(clock_wall_ms());
+    operation->workflow->finish(operation, tx);
+    put(operation, tx);
+    add_event(operation, tx, EVENT_KIND_OPERATION_ENDED);
+    store_on_commit(tx, on_ended, operation);
+    store_commit(tx);
+}
+
+/* Steps */
+
+static bool
+has_undo(const Workflow *workflow)
+{
+    for (guint i = 0; workflow->steps[i].name != NULL; i++) {
+        if (workflow->steps[i].undo != NULL)
+            return true;
+    }
+    return false;
+}
+
+static OperationState
+get_bad_end(const Operation *operation)
+{
+    const ProtoFailure *failure = operation->record.view.failure;
+
+    return failure != NULL && g_str_has_suffix(failure->error, ".Cancelled")
+               ? OPERATION_STATE_CANCELLED
+               : OPERATION_STATE_FAILED;
+}
+
+/* Gives up going forward: takes back what was done, or ends. */
+static void
+turn_back(Operation *operation, const GError *error)
+{
+    ProtoOperation *view = &operation->record.view;
+
+    set_failure(operation, error);
+    if (!operation->has_begun || !has_undo(operation->workflow)) {
+        finish(operation, get_bad_end(operation));
+        return;
+    }
+    view->undoing = true;
+    view->steps_done = view->steps;
+    operation->retries = 0;
+    journal(operation);
+    advance(operation);
+}
+
+static void
+run_step(Operation *operation,
+         const WorkflowStep *step,
+         void (*func)(Operation *operation))
+{
+    ProtoOperation *view = &operation->record.view;
+
+    g_free(view->step);
+    view->step = g_strdup(step->name);
+    if (operation->retries == 0)
+        operation->step_started_ms = clock_boot_ms();
+    operation->is_in_step = true;
+    if (func == NULL) {
+        operation_step_done(operation, NULL);
+    } else {
+        func(operation);
+    }
+}
+
+static void
+advance(Operation *operation)
+{
+    ProtoOperation *view = &operation->record.view;
+    const WorkflowStep *steps = operation->workflow->steps;
+    g_autoptr(GError) error = NULL;
+
+    if (is_final(view->state) || operation->is_in_step || operation->retry_source != 0 ||
+        operation->engine->is_stopped)
+        return;
+    if (view->undoing) {
+        if (view->steps_done == 0) {
+            finish(operation, get_bad_end(operation));
+        } else {
+            const WorkflowStep *step = &steps[view->steps_done - 1];
+
+            run_step(operation, step, step->undo);
+        }
+        return;
+    }
+    if (steps[view->steps_done].name == NULL) {
+        finish(operation, OPERATION_STATE_SUCCEEDED);
+        return;
+    }
+    if (operation->record.cancelling) {
+        proto_error_set_cancelled(&error, "It was cancelled");
+        turn_back(operation, error);
+        return;
+    }
+    if (operation_get_time_left_ms(operation) == 0) {
+        proto_error_set_deadline(&error, steps[view->steps_done].name,
+                                 "It was not done in time, at step %s",
+                                 steps[view->steps_done].name);
+        turn_back(operation, error);
+        return;
+    }
+    run_step(operation, &steps[view->steps_done], steps[view->steps_done].apply);
+}
+
+static gboolean
+retry(gpointer data)
+{
+    Operation *operation = data;
+
+    operation->retry_source = 0;
+    advance(operation);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+retry_later(Operation *operation)
+{
+    guint wait_ms = (guint) RETRY_FIRST_MS << MIN(operation->retries, RETRY_DOUBLINGS);
+
+    operation->retries++;
+    wait_ms = MIN(wait_ms, RETRY_LAST_MS);
+    if (!operation->record.view.undoing)
+        wait_ms = MIN(wait_ms, (guint) operation_get_time_left_ms(operation) + 1);
+    operation->retry_source = g_timeout_add(wait_ms, retry, operation);
+}
+
+static void
+add_phase(ProtoOperation *view, gint64 duration_ms)
+{
+    view->phases = g_renew(ProtoPhase, view->phases, view->n_phases + 1);
+    view->phases[view->n_phases++] = (ProtoPhase){ g_strdup(view->step), duration_ms };
+}
+
+static void
+step_failed(Operation *operation, const GError *error)
+{
+    ProtoOperation *view = &operation->record.view;
+
+    if (g_error_matches(error, PROTO_ERROR, PROTO_ERROR_HOST_UNREACHABLE) &&
+        (view->undoing || operation_get_time_left_ms(operation) > 0)) {
+        retry_later(operation);
+        return;
+    }
+    g_message("%s of %s: step %s%s: %s", operation_kind_to_string(view->kind),
+              view->target_name, view->undoing ? "back from " : "", view->step,
+              error->message);
+    if (!view->undoing) {
+        turn_back(operation, error);
+        return;
+    }
+    operation->undo_failed = true;
+    operation->retries = 0;
+    view->steps_done--;
+    advance(operation);
+}
+
+void
+operation_step_done(Operation *operation, GError *error)
+{
+    ProtoOperation *view = &operation->record.view;
+    g_autoptr(GError) owned = error;
+
+    operation->is_in_step = false;
+    if (operation->engine->is_stopped)
+        return;
+    if (owned != NULL) {
+        step_failed(operation, owned);
+        return;
+    }
+    operation->retries = 0;
+    if (view->undoing) {
+        view->steps_done--;
+    } else {
+        add_phase(view, clock_boot_ms() - operation->step_started_ms);
+        view->steps_done++;
+    }
+    if (view->steps_done > 0 && view->steps_done < view->steps)
+        journal(operation);
+    advance(operation);
+}
+
+gint64
+operation_get_time_left_ms(Operation *operation)
+{
+    return MAX(operation->record.deadline_boot_ms - clock_boot_ms(), 0);
+}
+
+bool
+operation_cancel(Operation *operation, GError **error)
+{
+    ProtoOperation *view = &operation->record.view;
+
+    if (is_final(view->state) ||
+        (operation->has_begun && !operation->workflow->can_cancel)) {
+        proto_error_set_illegal_state(
+            error, operation_state_to_string(view->state), "The operation %s",
+            is_final(view->state) ? "has ended" : "cannot be taken back");
+        return false;
+    }
+    if (operation->record.cancelling || view->undoing)
+        return true;
+    operation->record.cancelling = true;
+    if (operation->is_durable) {
+        journal(operation);
+        g_clear_handle_id(&operation->retry_source, g_source_remove);
+        advance(operation);
+    }
+    return true;
+}
+
+/* Look-ups */
+
+Operation *
+operation_find(OperationEngine *engine, const char *id)
+{
+    return g_hash_table_lookup(engine->by_id, id);
+}
+
+Operation *
+operation_find_active(OperationEngine *engine, const char *target)
+{
+    GQueue *queue = g_hash_table_lookup(engine->by_target, target);
+
+    return queue != NULL ? g_queue_peek_head(queue) : NULL;
+}
+
+GPtrArray *
+operation_find_request(OperationEngine *engine, gint64 uid, const char *request_id)
+{
+    g_autofree char *key = request_key(uid, request_id);
+    GPtrArray *batch = g_hash_table_lookup(engine->by_request, key);
+
+    return batch != NULL ? g_ptr_array_ref(batch) : g_ptr_array_new();
+}
+
+const GQueue *
+operation_engine_get_all(OperationEngine *engine)
+{
+    return engine->all;
+}
+
+guint
+operation_engine_count_active(OperationEngine *engine)
+{
+    return engine->all->length - engine->n_ended;
+}
+
+void
+operation_engine_kick(OperationEngine *engine)
+{
+    g_autoptr(GPtrArray) waiting = g_ptr_array_new();
+
+    for (GList *item = engine->all->head; item != NULL; item = item->next) {
+        if (((Operation *) item->data)->retry_source != 0)
+            g_ptr_array_add(waiting, item->data);
+    }
+    for (guint i = 0; i < waiting->len; i++) {
+        Operation *operation = waiting->pdata[i];
+
+        g_clear_handle_id(&operation->retry_source, g_source_remove);
+        advance(operation);
+    }
+}
+
+void
+operation_add_waiter(Operation *operation,
+                     void (*func)(Operation *operation, gpointer data),
+                     gpointer data)
+{
+    Waiter *waiter = g_new0(Waiter, 1);
+
+    *waiter = (Waiter){ func, data };
+    operation->waiters = g_slist_prepend(operation->waiters, waiter);
+}
+
+void
+operation_remove_waiter(Operation *operation, gpointer data)
+{
+    for (GSList *item = operation->waiters; item != NULL; item = item->next) {
+        Waiter *waiter = item->data;
+
+        if (waiter->data == data) {
+            operation->waiters = g_slist_delete_link(operation->waiters, item);
+            g_free(waiter);
+            return;
+        }
+    }
+}
+
+void
+operation_engine_stop(OperationEngine *engine)
+{
+    engine->is_stopped = true;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "proto.h"
+#include "store/store.h"
+
+/**
+ * The engine that carries out changes.  An operation is admitted in a transaction, runs
+ * the steps of its workflow one after another, and ends in a transaction.  What it has
+ * done is journalled as it goes; after a crash each unfinished operation goes on, forward
+ * or back, by the journal alone.
+ *
+ * A workflow is a table of steps.  apply may run twice and must come to the same; undo
+ * must bear a step that never ran.  A step ends by operation_step_done(), at once or
+ * later.  When a step fails, the undo of every step runs in reverse order, if the
+ * workflow has any, and the operation ends as failed.  A host that cannot be reached is
+ * not a failure: the step is tried again until the operation's deadline, an undo for as
+ * long as it takes.
+ *
+ * One operation of a target runs at a time.  All calls from the main loop.
+ */
+typedef struct Operation Operation;
+typedef struct OperationEngine OperationEngine;
+
+typedef struct {
+    const char *name;
+    void (*apply)(Operation *operation);
+    /** NULL: there is nothing to take back. */
+    void (*undo)(Operation *operation);
+} WorkflowStep;
+
+typedef struct {
+    OperationKind kind;
+    /** Ends with a step without a name. */
+    const WorkflowStep *steps;
+    /** How long it may take, unless the request says more. */
+    gint64 deadline_ms;
+    /** Whether it can be taken back while it is under way. */
+    bool can_cancel;
+    /** When its turn has come, before its first step; may be NULL. */
+    void (*begin)(Operation *operation, StoreTx *tx);
+    /** The last transaction: brings the target to what became of it.  The operation's
+     * state is set. */
+    void (*finish)(Operation *operation, StoreTx *tx);
+    /** After that is on disk; may be NULL. */
+    void (*ended)(Operation *operation);
+} Workflow;
+
+struct Operation {
+    OperationEngine *engine;
+    const Workflow *workflow;
+    ProtoOperationRecord record;
+    /** Its admission is on disk. */
+    bool is_durable;
+    /** It is on disk that it ended. */
+    bool has_ended;
+    /** Something could not be taken back: the target is not as if nothing had been. */
+    bool undo_failed;
+    /** A step is at work. */
+    bool is_in_step;
+    /** Its turn has come. */
+    bool has_begun;
+    gint64 step_started_ms;
+    guint retry_source;
+    guint retries;
+    GSList *waiters;
+};
+
+OperationEngine *operation_engine_new(Store *store, guint keep);
+void operation_engine_free(OperationEngine *engine);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OperationEngine, operation_engine_free)
+
+/** Adds a kind of operation; owner is what its functions get from operation_get_owner().
+ */
+void
+operation_engine_add(OperationEngine *engine, const Workflow *workflow, gpointer owner);
+
+/** Reads the operations from the store.  Call after the workflows were added. */
+bool operation_engine_load(OperationEngine *engine, GError **error);
+
+/** Goes on with what was under way when the last process ended. */
+void operation_engine_resume(OperationEngine *engine);
+
+/** Tries again now what waits for a host. */
+void operation_engine_kick(OperationEngine *engine);
+
+/** What an operation is made from; strings are copied. */
+typedef struct {
+    OperationKind kind;
+    const char *tenant;
+    gint64 uid;
+    const char *target;
+    const char *target_name;
+    const char *request_id;
+    const char *request_hash;
+    const char *batch;
+    bool force;
+    /** 0: the workflow's. */
+    gint64 timeout_ms;
+    const ProtoSize *old_size;
+    const ProtoSize *new_size;
+} OperationRequest;
+
+/**
+ * Adds an operation to tx.  It starts when tx is on disk and the target is free.  The
+ * caller has seen to it that the target may have it.
+ */
+Operation *
+operation_admit(OperationEngine *engine, StoreTx *tx, const OperationRequest *request);
+
+gpointer operation_get_owner(Operation *operation);
+
+/** Ends the step that is at work.  Takes error. */
+void operation_step_done(Operation *operation, GError *error);
+
+/** Milliseconds that are left, at least 0. */
+gint64 operation_get_time_left_ms(Operation *operation);
+
+/**
+ * Asks for it to be taken back: queued, it ends at once; running, at the end of its step.
+ * Fails with PROTO_ERROR_ILLEGAL_STATE when it has ended or is past taking back.
+ */
+bool operation_cancel(Operation *operation, GError **error);
+
+Operation *operation_find(OperationEngine *engine, const char *id);
+
+/** The operation that works on the target, or is the next to, or NULL. */
+Operation *operation_find_active(OperationEngine *engine, const char *target);
+
+/** What an earlier request with this id made: the operations of its batch in order, or an
+ * empty array. */
+GPtrArray *
+operation_find_request(OperationEngine *engine, gint64 uid, const char *request_id);
+
+/** All operations that are kept, oldest first; owned by the engine. */
+const GQueue *operation_engine_get_all(OperationEngine *engine);
+
+guint operation_engine_count_active(OperationEngine *engine);
+
+/** Tells func once when the operation has ended, or never if it is taken off first. */
+void operation_add_waiter(Operation *operation,
+                          void (*func)(Operation *operation, gpointer data),
+                          gpointer data);
+void operation_remove_waiter(Operation *operation, gpointer data);
+
+/** Takes no new step from here on: the process is about to end. */
+void operation_engine_stop(OperationEngine *engine);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "proto.h"
+
+struct Database {
+    sqlite3 *handle;
+};
+
+struct Statement {
+    sqlite3_stmt *handle;
+};
+
+static bool
+fail(sqlite3 *handle, const char *what, GError **error)
+{
+    proto_error_set_internal(error, "database", "%s: %s", what,
+                             handle != NULL ? sqlite3_errmsg(handle) : "out of memory");
+    return false;
+}
+
+/* Makes the file with our mode before SQLite can make it with another. */
+static bool
+make_file(const char *path, GError **error)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0) {
+        proto_error_set_internal(error, "database", "Opening the database %s: %s", path,
+                                 g_strerror(errno));
+        return false;
+    }
+    close(fd);
+    return true;
+}
+
+static bool
+configure(Database *database, GError **error)
+{
+    sqlite3_db_config(database->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(database->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(database->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    return database_run(database,
+                        "PRAGMA locking_mode=EXCLUSIVE;"
+                        "PRAGMA journal_mode=WAL;"
+                        "PRAGMA synchronous=FULL;"
+                        "PRAGMA foreign_keys=ON;"
+                        "PRAGMA recursive_triggers=ON;"
+                        "PRAGMA cell_size_check=ON;"
+                        "PRAGMA mmap_size=0;"
+                        "PRAGMA cache_size=-1024;"
+                        "BEGIN EXCLUSIVE; COMMIT;",
+                        error);
+}
+
+Database *
+database_open(const char *path, GError **error)
+{
+    g_autoptr(Database) database = NULL;
+
+    if (!make_file(path, error))
+        return NULL;
+    database = g_new0(Database, 1);
+    if (sqlite3_open_v2(path, &database->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_NOFOLLOW,
+                        NULL) != SQLITE_OK) {
+        fail(database->handle, "Opening the database", error);
+        return NULL;
+    }
+    if (!configure(database, error)) {
+        g_prefix_error(error, "Opening the database %s: ", path);
+        return NULL;
+    }
+    return g_steal_pointer(&database);
+}
+
+void
+database_close(Database *database)
+{
+    if (database == NULL)
+        return;
+    sqlite3_close_v2(database->handle);
+    g_free(database);
+}
+
+bool
+database_run(Database *database, const char *sql, GError **error)
+{
+    if (sqlite3_exec(database->handle, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return fail(database->handle, "Running SQL", error);
+    return true;
+}
+
+bool
+database_get_version(Database *database, int *ret_version, GError **error)
+{
+    g_autoptr(Statement) statement = NULL;
+    bool row = false;
+
+    statement = database_prepare(database, "PRAGMA user_version", error);
+    if (statement == NULL || !statement_step(statement, &row, error))
+        return false;
+    *ret_version = (int) statement_get_int(statement, 0);
+    return true;
+}
+
+bool
+database_set_version(Database *database, int version, GError **error)
+{
+    /* A pragma takes no bound parameter; version is a number of ours. */
+    g_autofree char *sql = g_strdup_printf("PRAGMA user_version=%d", version);
+
+    return database_run(database, sql, error);
+}
+
+Statement *
+database_prepare(Database *database, const char *sql, GError **error)
+{
+    sqlite3_stmt *handle = NULL;
+    Statement *statement = NULL;
+
+    if (sqlite3_prepare_v3(database->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &handle,
+                           NULL) != SQLITE_OK) {
+        fail(database->handle, "Preparing SQL", error);
+        return NULL;
+    }
+    statement = g_new0(Statement, 1);
+    statement->handle = handle;
+    return statement;
+}
+
+void
+statement_free(Statement *statement)
+{
+    if (statement == NULL)
+        return;
+    sqlite3_finalize(statement->handle);
+    g_free(statement);
+}
+
+void
+statement_bind_int(Statement *statement, int parameter, gint64 value)
+{
+    sqlite3_bind_int64(statement->handle, parameter, value);
+}
+
+void
+statement_bind_text(Statement *statement, int parameter, const char *text)
+{
+    sqlite3_bind_text(statement->handle, parameter, text, -1, SQLITE_TRANSIENT);
+}
+
+bool
+statement_step(Statement *statement, bool *ret_row, GError **error)
+{
+    int result = sqlite3_step(statement->handle);
+
+    if (result != SQLITE_ROW && result != SQLITE_DONE)
+        return fail(sqlite3_db_handle(statement->handle), "Running SQL", error);
+    *ret_row = result == SQLITE_ROW;
+    return true;
+}
+
+bool
+statement_run(Statement *statement, GError **error)
+{
+    bool row = false;
+    bool good = statement_step(statement, &row, error);
+
+    statement_reset(statement);
+    return good;
+}
+
+void
+statement_reset(Statement *statement)
+{
+    sqlite3_reset(statement->handle);
+    sqlite3_clear_bindings(statement->handle);
+}
+
+gint64
+statement_get_int(Statement *statement, int column)
+{
+    return sqlite3_column_int64(statement->handle, column);
+}
+
+const char *
+statement_get_text(Statement *statement, int column)
+{
+    return (const char *) sqlite3_column_text(statement->handle, column);
+}

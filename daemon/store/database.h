@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+/**
+ * The few calls we make of SQLite, so that another database can stand behind them.  One
+ * connection, locked for this process alone (two connections could meet the WAL-reset
+ * fault of SQLite before 3.51.3), commits that survive a loss of power.  Used by one
+ * thread at a time.  Errors are PROTO_ERROR_INTERNAL with SQLite's text.
+ */
+typedef struct Database Database;
+typedef struct Statement Statement;
+
+/** Opens or makes the file, mode 0600.  Fails when another process has it open, and on a
+ * symbolic link. */
+Database *database_open(const char *path, GError **error);
+void database_close(Database *database);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Database, database_close)
+
+/** Runs statements that give no rows; sql is a literal. */
+bool database_run(Database *database, const char *sql, GError **error);
+
+/** The schema's version, kept in the file. */
+bool database_get_version(Database *database, int *ret_version, GError **error);
+bool database_set_version(Database *database, int version, GError **error);
+
+Statement *database_prepare(Database *database, const char *sql, GError **error);
+void statement_free(Statement *statement);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Statement, statement_free)
+
+/** Parameters count from 1.  Text is copied; NULL is NULL. */
+void statement_bind_int(Statement *statement, int parameter, gint64 value);
+void statement_bind_text(Statement *statement, int parameter, const char *text);
+
+/** Moves to the next row; ret_row tells whether there is one. */
+bool statement_step(Statement *statement, bool *ret_row, GError **error);
+
+/** Runs a statement that gives no row, and makes it ready to be run again, also on
+ * failure. */
+bool statement_run(Statement *statement, GError **error);
+void statement_reset(Statement *statement);
+
+/** Columns count from 0.  Text lives until the next step; NULL for NULL. */
+gint64 statement_get_int(Statement *statement, int column);
+const char *statement_get_text(Statement *statement, int column);

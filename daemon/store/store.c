@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "store/store.h"
+
+#include <errno.h>
+#include <glib-unix.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "store/database.h"
+#include "store/migrations.h"
+#include "store/write.h"
+
+/*
+ * How it works
+ *
+ * The main loop pushes jobs (transactions and reads) on one queue.  The thread takes all
+ * that wait, runs the transactions of that batch in one SQL transaction, then the reads,
+ * pushes the jobs on the queue of what is done and wakes the main loop through an
+ * eventfd.  The main loop runs the callbacks in the order of the jobs.  The two queues
+ * are all that both sides touch; the database belongs to the thread from store_start()
+ * on.
+ */
+
+enum {
+    BATCH_JOBS = 1024,
+    EXIT_STORE = 74
+};
+
+typedef struct {
+    void (*func)(gpointer data);
+    gpointer data;
+} Callback;
+
+struct StoreTx {
+    Store *store;
+    GPtrArray *writes;
+    GArray *events;
+    GArray *callbacks;
+};
+
+typedef struct {
+    gint64 after;
+    guint limit;
+    StoreEvents events;
+    StoreLedger ledger;
+    gpointer data;
+    /** ProtoEvent or ProtoLedgerRow, as read. */
+    GArray *rows;
+} Read;
+
+/** One of tx and read; neither ends the thread. */
+typedef struct {
+    StoreTx *tx;
+    Read *read;
+} Job;
+
+struct Store {
+    Database *database;
+    WriteSet *statements;
+    char *service_id;
+    GThread *thread;
+    GAsyncQueue *waiting;
+    GAsyncQueue *done;
+    int wake;
+    guint wake_source;
+    /** Numbered so far, and on disk. */
+    gint64 seq;
+    gint64 committed;
+    gint64 last_ms;
+    void (*on_event)(const ProtoEvent *event, gpointer data);
+    gpointer on_event_data;
+};
+
+static void
+tx_free(StoreTx *tx)
+{
+    g_ptr_array_unref(tx->writes);
+    g_array_unref(tx->events);
+    g_array_unref(tx->callbacks);
+    g_free(tx);
+}
+
+static void
+job_free(Job *job)
+{
+    g_clear_pointer(&job->tx, tx_free);
+    if (job->read != NULL)
+        g_clear_pointer(&job->read->rows, g_array_unref);
+    g_free(job->read);
+    g_free(job);
+}
+
+/* What SQLite could not take must not be acknowledged: see store.h. */
+static void
+check(bool good, const GError *error)
+{
+    if (good)
+        return;
+    g_critical("The store failed, ending: %s", error->message);
+    _exit(EXIT_STORE);
+}
+
+static void
+run_batch(Store *store, GPtrArray *jobs)
+{
+    g_autoptr(GError) error = NULL;
+    bool writes = false;
+
+    for (guint i = 0; i < jobs->len; i++) {
+        writes |= ((Job *) jobs->pdata[i])->tx != NULL;
+    }
+    if (writes)
+        check(database_run(store->database, "BEGIN IMMEDIATE", &error), error);
+    for (guint i = 0; i < jobs->len; i++) {
+        StoreTx *tx = ((Job *) jobs->pdata[i])->tx;
+
+        for (guint j = 0; tx != NULL && j < tx->writes->len; j++) {
+            check(write_run(store->statements, tx->writes->pdata[j], &error), error);
+        }
+    }
+    if (writes)
+        check(database_run(store->database, "COMMIT", &error), error);
+    for (guint i = 0; i < jobs->len; i++) {
+        Read *read = ((Job *) jobs->pdata[i])->read;
+
+        if (read == NULL)
+            continue;
+        read->rows =
+            read->events != NULL
+                ? write_read_events(store->statements, read->after, read->limit, &error)
+                : write_read_ledger(store->statements, read->after, read->limit, &error);
+        check(read->rows != NULL, error);
+    }
+}
+
+static gpointer
+run_thread(gpointer data)
+{
+    Store *store = data;
+    bool stop = false;
+
+    while (!stop) {
+        g_autoptr(GPtrArray) jobs = g_ptr_array_new();
+        uint64_t one = 1;
+
+        for (Job *job = g_async_queue_pop(store->waiting); job != NULL;
+             job = jobs->len < BATCH_JOBS ? g_async_queue_try_pop(store->waiting)
+                                          : NULL) {
+            stop |= job->tx == NULL && job->read == NULL;
+            g_ptr_array_add(jobs, job);
+        }
+        run_batch(store, jobs);
+        for (guint i = 0; i < jobs->len; i++) {
+            g_async_queue_push(store->done, jobs->pdata[i]);
+        }
+        if (write(store->wake, &one, sizeof one) < 0)
+            g_critical("Waking the main loop: %s", g_strerror(errno));
+    }
+    return NULL;
+}
+
+static void
+tell_committed(Store *store, StoreTx *tx)
+{
+    for (guint i = 0; i < tx->events->len; i++) {
+        const ProtoEvent *event = &g_array_index(tx->events, ProtoEvent, i);
+
+        store->committed = event->seq;
+        if (store->on_event != NULL)
+            store->on_event(event, store->on_event_data);
+    }
+    for (guint i = 0; i < tx->callbacks->len; i++) {
+        Callback *callback = &g_array_index(tx->callbacks, Callback, i);
+
+        callback->func(callback->data);
+    }
+}
+
+static void
+tell_read(Read *read)
+{
+    if (read->events != NULL) {
+        read->events((const ProtoEvent *) (gpointer) read->rows->data, read->rows->len,
+                     read->data);
+    } else {
+        read->ledger((const ProtoLedgerRow *) (gpointer) read->rows->data,
+                     read->rows->len, read->data);
+    }
+}
+
+static gboolean
+take_done(int fd, GIOCondition condition, gpointer data)
+{
+    Store *store = data;
+    uint64_t count = 0;
+
+    if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN)
+        g_critical("Hearing from the store: %s", g_strerror(errno));
+    for (Job *job = g_async_queue_try_pop(store->done); job != NULL;
+         job = g_async_queue_try_pop(store->done)) {
+        if (job->tx != NULL)
+            tell_committed(store, job->tx);
+        if (job->read != NULL)
+            tell_read(job->read);
+        job_free(job);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+static bool
+take_setting(const char *body, gpointer data, GError **error)
+{
+    *(char **) data = g_strdup(body);
+    return true;
+}
+
+static bool
+load_state(Store *store, GError **error)
+{
+    store->statements = write_set_new(store->database, error);
+    if (store->statements == NULL)
+        return false;
+    if (!write_load_service_id(store->statements, take_setting, &store->service_id,
+                               error))
+        return false;
+    return write_load_newest(store->statements, &store->seq, &store->last_ms, error);
+}
+
+Store *
+store_open(const char *directory, GError **error)
+{
+    g_autofree char *path = g_build_filename(directory, "vmd.db", NULL);
+    g_autoptr(Store) store = NULL;
+
+    if (g_mkdir_with_parents(directory, 0700) != 0) {
+        proto_error_set_internal(error, "store", "Making the state folder %s: %s",
+                                 directory, g_strerror(errno));
+        return NULL;
+    }
+    store = g_new0(Store, 1);
+    store->wake = -1;
+    store->database = database_open(path, error);
+    if (store->database == NULL || !migrations_run(store->database, error) ||
+        !load_state(store, error))
+        return NULL;
+    store->committed = store->seq;
+    return g_steal_pointer(&store);
+}
+
+void
+store_close(Store *store)
+{
+    if (store == NULL)
+        return;
+    if (store->thread != NULL) {
+        g_async_queue_push(store->waiting, g_new0(Job, 1));
+        g_thread_join(store->thread);
+        g_source_remove(store->wake_source);
+        g_async_queue_unref(store->waiting);
+        g_async_queue_unref(store->done);
+        close(store->wake);
+    }
+    write_set_free(store->statements);
+    database_close(store->database);
+    g_free(store->service_id);
+    g_free(store);
+}
+
+typedef struct {
+    const WireStruct *type;
+    void (*row)(gpointer record, gpointer data);
+    gpointer data;
+} Load;
+
+static bool
+load_body(const char *body, gpointer data, GError **error)
+{
+    const Load *load = data;
+    g_autofree gpointer record = g_malloc0(load->type->size);
+
+    if (!write_parse_body(load->type, body, record, error))
+        return false;
+    load->row(g_steal_pointer(&record), load->data);
+    return true;
+}
+
+bool
+store_load(Store *store,
+           StoreTable table,
+           const WireStruct *type,
+           void (*row)(gpointer record, gpointer data),
+           gpointer data,
+           GError **error)
+{
+    Load load = { type, row, data };
+
+    return write_load(store->statements, table, load_body, &load, error);
+}
+
+const char *
+store_get_service_id(Store *store)
+{
+    return store->service_id;
+}
+
+void
+store_start(Store *store)
+{
+    store->waiting = g_async_queue_new_full((GDestroyNotify) job_free);
+    store->done = g_async_queue_new_full((GDestroyNotify) job_free);
+    store->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    store->wake_source = g_unix_fd_add(store->wake, G_IO_IN, take_done, store);
+    store->thread = g_thread_new("store", run_thread, store);
+}
+
+StoreTx *
+store_begin(Store *store)
+{
+    StoreTx *tx = g_new0(StoreTx, 1);
+
+    tx->store = store;
+    tx->writes = g_ptr_array_new_with_free_func((GDestroyNotify) write_free);
+    tx->events = g_array_new(FALSE, TRUE, sizeof(ProtoEvent));
+    g_array_set_clear_func(tx->events, (GDestroyNotify) proto_event_clear);
+    tx->callbacks = g_array_new(FALSE, TRUE, sizeof(Callback));
+    return tx;
+}
+
+void
+store_put(StoreTx *tx,
+          StoreTable table,
+          const char *key,
+          const char *a,
+          const char *b,
+          const WireStruct *type,
+          const void *record)
+{
+    GString *body = g_string_new(NULL);
+
+    wire_struct_print(type, record, body);
+    g_ptr_array_add(tx->writes,
+                    write_new_put(table, key, a, b, g_string_free(body, FALSE)));
+}
+
+void
+store_delete(StoreTx *tx, StoreTable table, const char *key)
+{
+    g_ptr_array_add(tx->writes, write_new_delete(table, key));
+}
+
+gint64
+store_now_ms(Store *store)
+{
+    store->last_ms = MAX(store->last_ms, clock_wall_ms());
+    return store->last_ms;
+}
+
+gint64
+store_add_event(StoreTx *tx, ProtoEvent *event)
+{
+    GString *body = g_string_new(NULL);
+    ProtoEvent added = *event;
+
+    *event = (ProtoEvent){ 0 };
+    added.seq = ++tx->store->seq;
+    added.at = clock_format_time(store_now_ms(tx->store));
+    wire_struct_print(&proto_event_type, &added, body);
+    g_ptr_array_add(tx->writes, write_new_event(added.seq, g_string_free(body, FALSE)));
+    g_array_append_val(tx->events, added);
+    return added.seq;
+}
+
+void
+store_add_ledger(StoreTx *tx, const ProtoLedgerRow *row, gint64 at_ms)
+{
+    g_ptr_array_add(tx->writes, write_new_ledger(row, at_ms));
+}
+
+void
+store_on_commit(StoreTx *tx, void (*func)(gpointer data), gpointer data)
+{
+    Callback callback = { func, data };
+
+    g_array_append_val(tx->callbacks, callback);
+}
+
+void
+store_commit(StoreTx *tx)
+{
+    Job *job = g_new0(Job, 1);
+    Store *store = tx->store;
+
+    job->tx = tx;
+    g_async_queue_push(store->waiting, job);
+}
+
+gint64
+store_get_seq(Store *store)
+{
+    return store->committed;
+}
+
+void
+store_on_event(Store *store,
+               void (*func)(const ProtoEvent *event, gpointer data),
+               gpointer data)
+{
+    store->on_event = func;
+    store->on_event_data = data;
+}
+
+static void
+push_read(Store *store,
+          gint64 after,
+          guint limit,
+          StoreEvents events,
+          StoreLedger ledger,
+          gpointer data)
+{
+    Job *job = g_new0(Job, 1);
+
+    job->read = g_new0(Read, 1);
+    *job->read = (Read){ after, limit, events, ledger, data, NULL };
+    g_async_queue_push(store->waiting, job);
+}
+
+void
+store_read_events(
+    Store *store, gint64 after, guint limit, StoreEvents func, gpointer data)
+{
+    push_read(store, after, limit, func, NULL, data);
+}
+
+void
+store_read_ledger(
+    Store *store, gint64 after, guint limit, StoreLedger func, gpointer data)
+{
+    push_read(store, after, limit, NULL, func, data);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "proto.h"
+
+/**
+ * What outlives the process.  The main loop owns all state and hands the store whole
+ * transactions; a thread of the store commits them, as many together as have come (group
+ * commit), and tells the main loop.  So nothing on the main loop waits for a disk.
+ *
+ * State in memory runs ahead of the disk by the transactions under way: an answer, an
+ * event or a side effect that depends on a transaction belongs into store_on_commit().  A
+ * transaction cannot be refused: when the disk fails to take one, memory and disk no
+ * longer agree and the process ends at once, to start again from the disk.
+ *
+ * All calls from the main loop.
+ */
+typedef struct Store Store;
+typedef struct StoreTx StoreTx;
+
+typedef enum {
+    STORE_TENANT,
+    STORE_TEMPLATE,
+    STORE_INSTANCE,
+    STORE_OPERATION,
+    STORE_TABLES,
+} StoreTable;
+
+/** Opens directory/vmd.db, making both if they are missing (0700, 0600). */
+Store *store_open(const char *directory, GError **error);
+
+/** Commits what was handed over, and closes. */
+void store_close(Store *store);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Store, store_close)
+
+/**
+ * Reads a whole table, before the first transaction.  row takes each record, a heap
+ * struct of type, in the order in which they were added.
+ */
+bool store_load(Store *store,
+                StoreTable table,
+                const WireStruct *type,
+                void (*row)(gpointer record, gpointer data),
+                gpointer data,
+                GError **error);
+
+/** The identity of this installation: a UUID made when the database was. */
+const char *store_get_service_id(Store *store);
+
+/** Starts the thread.  From here on only transactions and reads. */
+void store_start(Store *store);
+
+StoreTx *store_begin(Store *store);
+
+/** Writes a record whole.  a and b are what the table is found by (tenant and name, name
+ * and version). */
+void store_put(StoreTx *tx,
+               StoreTable table,
+               const char *key,
+               const char *a,
+               const char *b,
+               const WireStruct *type,
+               const void *record);
+void store_delete(StoreTx *tx, StoreTable table, const char *key);
+
+/** Numbers event and adds it; takes its contents.  Returns the number. */
+gint64 store_add_event(StoreTx *tx, ProtoEvent *event);
+
+/** The time of an entry that is made now: the wall clock, but never before the entry
+ * before it. */
+gint64 store_now_ms(Store *store);
+
+/** Adds a row to the ledger.  Its seq is that of an event of the same transaction. */
+void store_add_ledger(StoreTx *tx, const ProtoLedgerRow *row, gint64 at_ms);
+
+/** Calls func when tx is on disk, in the order of these calls. */
+void store_on_commit(StoreTx *tx, void (*func)(gpointer data), gpointer data);
+
+/** Hands tx over. */
+void store_commit(StoreTx *tx);
+
+/** The number of the newest event that is on disk. */
+gint64 store_get_seq(Store *store);
+
+/** Is told of every event once it is on disk. */
+void store_on_event(Store *store,
+                    void (*func)(const ProtoEvent *event, gpointer data),
+                    gpointer data);
+
+/** Rows that were read; borrowed during the call. */
+typedef void (*StoreEvents)(const ProtoEvent *events, gsize n_events, gpointer data);
+typedef void (*StoreLedger)(const ProtoLedgerRow *rows, gsize n_rows, gpointer data);
+
+/** Reads at most limit events or ledger rows after that seq, and tells of them later on
+ * the main loop. */
+void store_read_events(
+    Store *store, gint64 after, guint limit, StoreEvents func, gpointer data);
+void store_read_ledger(
+    Store *store, gint64 after, guint limit, StoreLedger func, gpointer data);
