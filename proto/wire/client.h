@@ -13,7 +13,8 @@
  */
 typedef struct WireClient WireClient;
 
-/** Connects.  Fails with PROTO_ERROR_HOST_UNREACHABLE, which names the path and what to do. */
+/** Connects.  Fails with PROTO_ERROR_HOST_UNREACHABLE, which names the path and what to
+ * do. */
 WireClient *wire_client_connect(const char *path, GError **error);
 void wire_client_free(WireClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WireClient, wire_client_free)
@@ -40,8 +41,12 @@ bool wire_client_send(WireClient *client,
                       WireClientFlags flags,
                       GError **error);
 
-/** Waits for the next reply; timeout_ms -1 waits for ever.  An error reply is an error with its code. */
-bool wire_client_receive(WireClient *client, gint64 timeout_ms, WireReply *ret_reply, GError **error);
+/** Waits for the next reply; timeout_ms -1 waits for ever.  An error reply is an error
+ * with its code. */
+bool wire_client_receive(WireClient *client,
+                         gint64 timeout_ms,
+                         WireReply *ret_reply,
+                         GError **error);
 
 /** A call by its description: sends in, waits, and parses the reply into ret_out. */
 bool wire_client_call(WireClient *client,

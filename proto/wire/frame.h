@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /**
- * Cuts a stream of bytes into messages that end with a NUL byte.  Never holds more than one message's limit and
- * one read.  No I/O.
+ * Cuts a stream of bytes into messages that end with a NUL byte.  Never holds more than
+ * one message's limit and one read.  No I/O.
  */
 typedef struct {
     GByteArray *bytes;
@@ -23,10 +23,14 @@ void frame_reader_done(FrameReader *reader);
 void frame_reader_push(FrameReader *reader, const void *data, gsize length);
 
 /**
- * The next whole message, NUL-terminated, or NULL if there is none yet.  It is valid until the next call.
- * Fails with PROTO_ERROR_TOO_LARGE when a message is over the limit, whole or not.
+ * The next whole message, NUL-terminated, or NULL if there is none yet.  It is valid
+ * until the next call. Fails with PROTO_ERROR_TOO_LARGE when a message is over the limit,
+ * whole or not.
  */
-bool frame_reader_next(FrameReader *reader, const char **ret_message, gsize *ret_length, GError **error);
+bool frame_reader_next(FrameReader *reader,
+                       const char **ret_message,
+                       gsize *ret_length,
+                       GError **error);
 
 /** Bytes of a message have come, but not its end. */
 bool frame_reader_is_partial(const FrameReader *reader);

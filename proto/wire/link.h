@@ -7,20 +7,25 @@
 #include "schema.h"
 
 /**
- * The client side of one connection on the main loop: vmd towards its workers, vmd-meter towards vmd.
- * Calls are answered in the order they were sent.
+ * The client side of one connection on the main loop: vmd towards its workers, vmd-meter
+ * towards vmd. Calls are answered in the order they were sent.
  */
 typedef struct WireLink WireLink;
 
 /**
- * Is told of each reply.  out is the reply's struct, valid during the call, or NULL with an error; continues says
- * that more follow.  When the link breaks, every call under way gets PROTO_ERROR_HOST_UNREACHABLE.
- * Never called from within wire_link_call().
+ * Is told of each reply.  out is the reply's struct, valid during the call, or NULL with
+ * an error; continues says that more follow.  When the link breaks, every call under way
+ * gets PROTO_ERROR_HOST_UNREACHABLE. Never called from within wire_link_call().
  */
-typedef void (*WireLinkReply)(const void *out, bool continues, const GError *error, gpointer data);
+typedef void (*WireLinkReply)(const void *out,
+                              bool continues,
+                              const GError *error,
+                              gpointer data);
 
-/** Takes fd.  closed is told once, after the calls under way, when the other side goes or breaks the protocol. */
-WireLink *wire_link_new(int fd, void (*closed)(WireLink *link, gpointer data), gpointer data);
+/** Takes fd.  closed is told once, after the calls under way, when the other side goes or
+ * breaks the protocol. */
+WireLink *
+wire_link_new(int fd, void (*closed)(WireLink *link, gpointer data), gpointer data);
 
 /** Connects to a service's socket. */
 WireLink *wire_link_connect(const char *path,
@@ -33,8 +38,9 @@ void wire_link_free(WireLink *link);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WireLink, wire_link_free)
 
 /**
- * Calls method with in, its call struct (NULL: no parameters).  timeout_ms 0 is no deadline; past it the reply
- * is PROTO_ERROR_DEADLINE and the link is broken off, since what follows on it cannot be told apart.
+ * Calls method with in, its call struct (NULL: no parameters).  timeout_ms 0 is no
+ * deadline; past it the reply is PROTO_ERROR_DEADLINE and the link is broken off, since
+ * what follows on it cannot be told apart.
  */
 void wire_link_call(WireLink *link,
                     const WireMethod *method,

@@ -6,8 +6,9 @@
 #include <stdbool.h>
 
 /**
- * What the generator makes of proto/ *.varlink: tables that describe C structs, and the functions that
- * walk them.  Pure: no I/O, no clock.  The structs themselves are in the generated "proto.h".
+ * What the generator makes of proto/ *.varlink: tables that describe C structs, and the
+ * functions that walk them.  Pure: no I/O, no clock.  The structs themselves are in the
+ * generated "proto.h".
  *
  * How a field of the schema stands in C:
  *
@@ -18,7 +19,8 @@
  *     a struct           ProtoX x;             ?struct  ProtoX *x;  (NULL is null)
  *     []string           char **x;  NULL-terminated; NULL prints as []
  *     ?[]string          char **x;  NULL is null
- *     [string]string     char **x;  key, value, key, value, NULL, sorted by key; NULL prints as {}
+ *     [string]string     char **x;  key, value, key, value, NULL, sorted by key; NULL
+ * prints as {}
  *     ?[string]string    char **x;  NULL is null
  *     []struct           ProtoX *x; gsize n_x;
  */
@@ -73,7 +75,8 @@ typedef struct {
     /** Bounds of an int. */
     gint64 minimum;
     gint64 maximum;
-    /** Bounds of a string in bytes, or of each string of a list or dict; 0 is unbounded. */
+    /** Bounds of a string in bytes, or of each string of a list or dict; 0 is unbounded.
+     */
     gsize max_length;
     /** Bound of a list or dict; 0 is unbounded. */
     gsize max_items;
@@ -127,8 +130,9 @@ typedef enum {
 } WireParseMode;
 
 /**
- * Reads object into ret_value, which is type->size bytes and is overwritten.  A field that is missing is
- * null.  Fails with PROTO_ERROR_INVALID_PARAMETER, whose path begins with path
+ * Reads object into ret_value, which is type->size bytes and is overwritten.  A field
+ * that is missing is null.  Fails with PROTO_ERROR_INVALID_PARAMETER, whose path begins
+ * with path
  * ("parameters.memory_bytes: 5 is below 16777216"); ret_value is then all zero.
  * Release with wire_struct_clear().
  */
@@ -139,7 +143,8 @@ bool wire_struct_parse(const WireStruct *type,
                        void *ret_value,
                        GError **error);
 
-/** Appends value as JSON.  Fields stand in the schema's order; null fields are left out. */
+/** Appends value as JSON.  Fields stand in the schema's order; null fields are left out.
+ */
 void wire_struct_print(const WireStruct *type, const void *value, GString *out);
 
 /** Frees what value holds and makes it all zero. */

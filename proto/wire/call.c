@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "proto.h"
+#include "wire/format.h"
+#include "wire/guard.h"
+#include "wire/server-private.h"
+
+static void
+call_free(WireCall *call)
+{
+    if (call->in != NULL)
+        wire_struct_clear(call->method->call, call->in);
+    g_free(call->in);
+    g_free(call);
+}
+
+/* No longer counts as in work. */
+static void
+release(WireCall *call)
+{
+    if (!call->is_parked)
+        wire_server_get_use(call->server, call->peer.uid)->calls--;
+    call->is_parked = true;
+}
+
+static void
+end(WireCall *call)
+{
+    WireConnection *connection = call->connection;
+
+    release(call);
+    if (connection != NULL)
+        connection->call = NULL;
+    call_free(call);
+    if (connection != NULL)
+        wire_connection_call_ended(connection);
+}
+
+static void
+append_error(GString *out, const GError *error)
+{
+    g_string_append(out, "{\"error\":\"");
+    g_string_append(out, wire_error_get_name(error));
+    g_string_append(out, "\",\"parameters\":");
+    wire_error_print(error, out);
+    g_string_append_c(out, '}');
+    g_string_append_c(out, '\0');
+}
+
+void
+wire_call_refuse(WireConnection *connection, GError *error)
+{
+    append_error(connection->out, error);
+    g_error_free(error);
+}
+
+/* Appends a reply, unless it is too large. */
+static bool
+append_reply(WireCall *call, const void *out, bool continues)
+{
+    GString *buffer = call->connection->out;
+    gsize start = buffer->len;
+    gsize limit = call->peer.is_worker ? WIRE_LIMITS_PEER.message_bytes
+                                       : call->server->limits.reply_bytes;
+
+    g_string_append(buffer, "{\"parameters\":");
+    if (out != NULL) {
+        wire_struct_print(call->method->reply, out, buffer);
+    } else {
+        g_string_append(buffer, "{}");
+    }
+    g_string_append(buffer, continues ? ",\"continues\":true}" : "}");
+    g_string_append_c(buffer, '\0');
+    if (buffer->len - start <= limit)
+        return true;
+    g_string_truncate(buffer, start);
+    return false;
+}
+
+gpointer
+wire_call_get_data(WireCall *call)
+{
+    return call->server->options.data;
+}
+
+const WirePeer *
+wire_call_get_peer(WireCall *call)
+{
+    return &call->peer;
+}
+
+const WireMethod *
+wire_call_get_method(WireCall *call)
+{
+    return call->method;
+}
+
+bool
+wire_call_wants_more(WireCall *call)
+{
+    return call->more;
+}
+
+static void
+fail_too_large(WireCall *call)
+{
+    GError *error = NULL;
+
+    proto_error_set_too_large(
+        &error, "reply", (gint64) call->server->limits.reply_bytes,
+        "The reply is too large: ask for fewer rows, or for more replies");
+    wire_call_fail(call, error);
+}
+
+void
+wire_call_reply(WireCall *call, const void *out)
+{
+    if (call->connection != NULL && !call->oneway && !append_reply(call, out, false)) {
+        fail_too_large(call);
+        return;
+    }
+    end(call);
+}
+
+void
+wire_call_continue(WireCall *call, const void *out)
+{
+    WireConnection *connection = call->connection;
+
+    if (connection == NULL || call->oneway)
+        return;
+    /* A reader that cannot keep up is let go; what it has not read it can ask for again.
+     */
+    if (!append_reply(call, out, true) ||
+        (connection->out->len - connection->sent > call->server->limits.output_bytes &&
+         !call->peer.is_worker)) {
+        wire_connection_close(connection);
+        return;
+    }
+    wire_connection_flush(connection);
+}
+
+gsize
+wire_call_get_backlog(WireCall *call)
+{
+    return call->connection != NULL ? call->connection->out->len - call->connection->sent
+                                    : 0;
+}
+
+void
+wire_call_on_drained(WireCall *call,
+                     void (*drained)(WireCall *call, gpointer data),
+                     gpointer data)
+{
+    call->drained = drained;
+    call->drained_data = data;
+}
+
+void
+wire_call_tell_drained(WireCall *call)
+{
+    void (*drained)(WireCall * call, gpointer data) = g_steal_pointer(&call->drained);
+
+    if (drained != NULL)
+        drained(call, call->drained_data);
+}
+
+void
+wire_call_fail(WireCall *call, GError *error)
+{
+    if (call->connection != NULL && !call->oneway)
+        append_error(call->connection->out, error);
+    g_error_free(error);
+    end(call);
+}
+
+void
+wire_call_park(WireCall *call, void (*gone)(WireCall *call, gpointer data), gpointer data)
+{
+    release(call);
+    call->gone = gone;
+    call->gone_data = data;
+}
+
+void
+wire_call_lose(WireCall *call)
+{
+    call->connection = NULL;
+    if (call->gone == NULL)
+        return;
+    call->gone(call, call->gone_data);
+    call_free(call);
+}
+
+/* Reading a message */
+
+typedef struct {
+    const char *method;
+    JsonObject *parameters;
+    bool more;
+    bool oneway;
+} Envelope;
+
+static bool
+complain(GError **error, const char *path, const char *reason)
+{
+    g_autofree char *shown = wire_format_shown(path);
+
+    proto_error_set_invalid_parameter(error, shown, reason, "%s: %s", shown, reason);
+    return false;
+}
+
+static bool
+read_flag(JsonNode *node, const char *name, bool *ret_flag, GError **error)
+{
+    if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_BOOLEAN)
+        return complain(error, name, "is not true or false");
+    *ret_flag = json_node_get_boolean(node);
+    return true;
+}
+
+static bool
+read_member(Envelope *envelope, const char *name, JsonNode *node, GError **error)
+{
+    bool upgrade = false;
+
+    if (strcmp(name, "method") == 0) {
+        if (!JSON_NODE_HOLDS_VALUE(node) ||
+            json_node_get_value_type(node) != G_TYPE_STRING)
+            return complain(error, name, "is not a string");
+        envelope->method = json_node_get_string(node);
+        return true;
+    }
+    if (strcmp(name, "parameters") == 0) {
+        if (JSON_NODE_HOLDS_NULL(node))
+            return true;
+        if (!JSON_NODE_HOLDS_OBJECT(node))
+            return complain(error, name, "is not an object");
+        envelope->parameters = json_node_get_object(node);
+        return true;
+    }
+    if (strcmp(name, "more") == 0)
+        return read_flag(node, name, &envelope->more, error);
+    if (strcmp(name, "oneway") == 0)
+        return read_flag(node, name, &envelope->oneway, error);
+    if (strcmp(name, "upgrade") == 0) {
+        if (!read_flag(node, name, &upgrade, error))
+            return false;
+        return !upgrade || complain(error, name, "is not offered here");
+    }
+    return complain(error, name, "is not part of a call");
+}
+
+static bool
+read_envelope(JsonObject *object, Envelope *ret_envelope, GError **error)
+{
+    JsonObjectIter iter;
+    const char *name = NULL;
+    JsonNode *node = NULL;
+
+    json_object_iter_init(&iter, object);
+    while (json_object_iter_next(&iter, &name, &node)) {
+        if (!read_member(ret_envelope, name, node, error))
+            return false;
+    }
+    return ret_envelope->method != NULL || complain(error, "method", "is missing");
+}
+
+static const WireServed *
+find_interface(WireServer *server, const char *name, gsize length, bool is_worker)
+{
+    for (guint i = 0; i < server->interfaces->len; i++) {
+        const WireServed *served = server->interfaces->pdata[i];
+
+        if (strlen(served->interface->name) == length &&
+            memcmp(served->interface->name, name, length) == 0 &&
+            (is_worker || !served->interface->is_private))
+            return served;
+    }
+    return NULL;
+}
+
+static const WireMethod *
+find_method(WireConnection *connection,
+            const char *name,
+            const WireServed **ret_served,
+            GError **error)
+{
+    const char *dot = strrchr(name, '.');
+    gsize length = dot != NULL ? (gsize) (dot - name) : 0;
+    g_autofree char *shown = wire_format_shown(name);
+
+    *ret_served =
+        find_interface(connection->server, name, length, connection->peer.is_worker);
+    if (*ret_served == NULL) {
+        g_autofree char *interface =
+            dot != NULL ? g_strndup(name, length) : g_strdup(name);
+        g_autofree char *shown_interface = wire_format_shown(interface);
+
+        proto_error_set_service_interface_not_found(
+            error, shown_interface, "There is no interface %s", shown_interface);
+        return NULL;
+    }
+    for (gsize i = 0; i < (*ret_served)->interface->n_methods; i++) {
+        const WireMethod *method = &(*ret_served)->interface->methods[i];
+
+        if (strcmp(method->name, dot + 1) == 0)
+            return method;
+    }
+    proto_error_set_service_method_not_found(error, shown, "There is no method %s",
+                                             shown);
+    return NULL;
+}
+
+static bool
+parse_parameters(WireCall *call, JsonObject *parameters, GError **error)
+{
+    g_autoptr(JsonObject) empty = NULL;
+
+    if (parameters == NULL)
+        parameters = empty = json_object_new();
+    call->in = g_malloc0(call->method->call->size);
+    return wire_struct_parse(call->method->call, parameters, "parameters",
+                             WIRE_PARSE_STRICT, call->in, error);
+}
+
+static bool
+admit(WireCall *call, GError **error)
+{
+    WireServer *server = call->server;
+    WireUse *use = wire_server_get_use(server, call->peer.uid);
+
+    if (use->calls > server->limits.calls_per_uid && !call->peer.is_worker) {
+        proto_error_set_busy(error, "calls", "Your uid has %u calls in work already",
+                             server->limits.calls_per_uid);
+        return false;
+    }
+    return server->options.authorize == NULL ||
+           server->options.authorize(call, call->method, error);
+}
+
+static bool
+start(WireConnection *connection, const Envelope *envelope, GError **error)
+{
+    const WireServed *served = NULL;
+    const WireMethod *method = find_method(connection, envelope->method, &served, error);
+    WireCall *call = NULL;
+    GError *refusal = NULL;
+
+    if (method == NULL)
+        return false;
+    call = g_new0(WireCall, 1);
+    *call = (WireCall){ .server = connection->server,
+                        .connection = connection,
+                        .peer = connection->peer,
+                        .method = method,
+                        .more = envelope->more && method->more,
+                        .oneway = envelope->oneway };
+    connection->call = call;
+    wire_server_get_use(call->server, call->peer.uid)->calls++;
+    if (!admit(call, &refusal) ||
+        !parse_parameters(call, envelope->parameters, &refusal)) {
+        wire_call_fail(call, refusal);
+        return true;
+    }
+    method->dispatch(call, served->handlers, call->in);
+    return true;
+}
+
+void
+wire_call_start(WireConnection *connection, const char *message, gsize length)
+{
+    const WireLimits limits = connection->peer.is_worker
+                                  ? WIRE_LIMITS_PEER
+                                  : connection->server->options.limits;
+    g_autoptr(JsonParser) parser = NULL;
+    Envelope envelope = { 0 };
+    GError *error = NULL;
+
+    if (!guard_check(message, length, &limits, &error)) {
+        wire_call_refuse(connection, error);
+        return;
+    }
+    parser = json_parser_new_immutable();
+    if (!json_parser_load_from_data(parser, message, (gssize) length, &error)) {
+        g_clear_error(&error);
+        complain(&error, "message", "is not good JSON");
+        wire_call_refuse(connection, error);
+        return;
+    }
+    if (!read_envelope(json_node_get_object(json_parser_get_root(parser)), &envelope,
+                       &error) ||
+        !start(connection, &envelope, &error))
+        wire_call_refuse(connection, error);
+}
