@@ -33,8 +33,9 @@ struct WireLink {
     guint broken_source;
     /** Calls without their final reply, in the order they were sent. */
     GQueue calls;
-    /** Set while a callback runs that may free the link. */
-    bool *freed;
+    /** Callbacks that run now, any of which may free the link. */
+    guint busy;
+    bool is_freed;
     GError *broken;
     void (*closed)(WireLink *link, gpointer data);
     gpointer data;
@@ -47,15 +48,35 @@ call_free(Call *call)
     g_free(call);
 }
 
+static void
+link_free(WireLink *link)
+{
+    frame_reader_done(&link->in);
+    g_string_free(link->out, TRUE);
+    g_clear_error(&link->broken);
+    g_free(link);
+}
+
+/* After a callback; false when it has freed the link. */
+static bool
+leave(WireLink *link)
+{
+    bool alive = !link->is_freed;
+
+    link->busy--;
+    if (!alive && link->busy == 0)
+        link_free(link);
+    return alive;
+}
+
 static gboolean
 tell_broken(gpointer data)
 {
     WireLink *link = data;
-    bool freed = false;
 
     link->broken_source = 0;
-    link->freed = &freed;
-    while (!freed && link->calls.length > 0) {
+    link->busy++;
+    while (!link->is_freed && link->calls.length > 0) {
         Call *call = g_queue_pop_head(&link->calls);
         WireLinkReply reply = call->reply;
         gpointer call_data = call->data;
@@ -63,10 +84,9 @@ tell_broken(gpointer data)
         call_free(call);
         reply(NULL, false, link->broken, call_data);
     }
-    if (!freed && link->closed != NULL)
+    if (!link->is_freed && link->closed != NULL)
         link->closed(link, link->data);
-    if (!freed)
-        link->freed = NULL;
+    leave(link);
     return G_SOURCE_REMOVE;
 }
 
@@ -93,7 +113,6 @@ deliver(WireLink *link, const char *message, gsize length)
     Call *call = g_queue_peek_head(&link->calls);
     const WireStruct *type = call != NULL ? call->method->reply : NULL;
     g_autofree gpointer out = NULL;
-    bool freed = false;
 
     if (call == NULL) {
         break_off(link, "an answer that nobody asked for");
@@ -111,15 +130,13 @@ deliver(WireLink *link, const char *message, gsize length)
     }
     if (!reply.continues || error != NULL)
         g_queue_pop_head(&link->calls);
-    link->freed = &freed;
+    link->busy++;
     call->reply(out, reply.continues && error == NULL, error, call->data);
     if (out != NULL)
         wire_struct_clear(type, out);
     if (!reply.continues || error != NULL)
         call_free(call);
-    if (!freed)
-        link->freed = NULL;
-    return !freed && link->broken == NULL;
+    return leave(link) && link->broken == NULL;
 }
 
 static void
@@ -197,19 +214,16 @@ on_deadline(gpointer data)
     Call *call = data;
     WireLink *link = call->link;
     g_autoptr(GError) error = NULL;
-    bool freed = false;
 
     call->deadline = 0;
     g_queue_remove(&link->calls, call);
     proto_error_set_deadline(&error, call->method->full_name,
                              "%s was not answered in time", call->method->full_name);
-    link->freed = &freed;
+    link->busy++;
     call->reply(NULL, false, error, call->data);
     call_free(call);
-    if (freed)
-        return G_SOURCE_REMOVE;
-    link->freed = NULL;
-    break_off(link, "an answer came too late");
+    if (leave(link))
+        break_off(link, "an answer came too late");
     return G_SOURCE_REMOVE;
 }
 
@@ -244,17 +258,14 @@ wire_link_free(WireLink *link)
 {
     if (link == NULL)
         return;
-    if (link->freed != NULL)
-        *link->freed = true;
     g_clear_handle_id(&link->in_source, g_source_remove);
     g_clear_handle_id(&link->out_source, g_source_remove);
     g_clear_handle_id(&link->broken_source, g_source_remove);
     g_queue_clear_full(&link->calls, (GDestroyNotify) call_free);
-    frame_reader_done(&link->in);
-    g_string_free(link->out, TRUE);
-    g_clear_error(&link->broken);
     close(link->fd);
-    g_free(link);
+    link->is_freed = true;
+    if (link->busy == 0)
+        link_free(link);
 }
 
 void
