@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/book.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "instance/workflows.h"
+#include "ledger/ledger.h"
+
+static void
+instance_free(Instance *instance)
+{
+    g_clear_handle_id(&instance->stop_source, g_source_remove);
+    instance_waits_free(instance);
+    proto_instance_record_clear(&instance->record);
+    g_free(instance);
+}
+
+static int
+compare_names(gconstpointer a, gconstpointer b, gpointer data)
+{
+    return strcmp(a, b);
+}
+
+InstanceBook *
+instance_book_new(Store *store,
+                  OperationEngine *engine,
+                  TenantBook *tenants,
+                  TemplateBook *templates,
+                  const Config *config)
+{
+    InstanceBook *book = g_new0(InstanceBook, 1);
+
+    book->store = store;
+    book->engine = engine;
+    book->tenants = tenants;
+    book->templates = templates;
+    book->config = config;
+    book->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                        (GDestroyNotify) instance_free);
+    book->by_name = g_tree_new_full(compare_names, NULL, g_free, NULL);
+    book->by_tenant = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                            (GDestroyNotify) g_hash_table_unref);
+    for (gsize i = 0; i < instance_n_workflows; i++) {
+        operation_engine_add(engine, instance_workflows[i], book);
+    }
+    return book;
+}
+
+void
+instance_book_free(InstanceBook *book)
+{
+    if (book == NULL)
+        return;
+    g_hash_table_unref(book->by_tenant);
+    g_tree_unref(book->by_name);
+    g_hash_table_unref(book->by_id);
+    g_free(book);
+}
+
+static GHashTable *
+get_tenant_set(InstanceBook *book, const char *tenant)
+{
+    GHashTable *set = g_hash_table_lookup(book->by_tenant, tenant);
+
+    if (set == NULL) {
+        set = g_hash_table_new(NULL, NULL);
+        g_hash_table_insert(book->by_tenant, g_strdup(tenant), set);
+    }
+    return set;
+}
+
+void
+instance_add(InstanceBook *book, Instance *instance)
+{
+    const ProtoInstance *view = &instance->record.view;
+    Template *template = template_get(book->templates, instance->record.template_id);
+
+    instance->book = book;
+    g_hash_table_insert(book->by_id, view->id, instance);
+    g_tree_insert(book->by_name, g_strdup_printf("%s/%s", view->tenant, view->name),
+                  instance);
+    g_hash_table_add(get_tenant_set(book, view->tenant), instance);
+    if (template != NULL)
+        template->n_instances++;
+}
+
+static void
+load_row(gpointer record, gpointer data)
+{
+    Instance *instance = g_new0(Instance, 1);
+    g_autofree ProtoInstanceRecord *owned = record;
+
+    instance->record = *owned;
+    instance_add(data, instance);
+}
+
+bool
+instance_book_load(InstanceBook *book, GError **error)
+{
+    return store_load(book->store, STORE_INSTANCE, &proto_instance_record_type, load_row,
+                      book, error);
+}
+
+Instance *
+instance_get(InstanceBook *book, const char *id)
+{
+    return g_hash_table_lookup(book->by_id, id);
+}
+
+Instance *
+instance_get_by_name(InstanceBook *book, const char *tenant, const char *name)
+{
+    g_autofree char *key = g_strdup_printf("%s/%s", tenant, name);
+
+    return g_tree_lookup(book->by_name, key);
+}
+
+Instance *
+instance_find(InstanceBook *book,
+              const char *tenant,
+              bool is_admin,
+              const char *text,
+              GError **error)
+{
+    Instance *instance = instance_get(book, text);
+
+    if (instance != NULL && !is_admin &&
+        strcmp(instance->record.view.tenant, tenant) != 0)
+        instance = NULL;
+    if (instance == NULL)
+        instance = instance_get_by_name(book, tenant, text);
+    if (instance == NULL)
+        proto_error_set_not_found(error, "instance", text, "There is no instance \"%s\"",
+                                  text);
+    return instance;
+}
+
+/** An instance that was written; it may be gone when that is on disk. */
+typedef struct {
+    InstanceBook *book;
+    char id[40];
+} Change;
+
+static void
+on_put(gpointer data)
+{
+    g_autofree Change *change = data;
+    Instance *instance = instance_get(change->book, change->id);
+
+    if (instance != NULL)
+        instance_tell_waits(instance);
+}
+
+void
+instance_put(Instance *instance, StoreTx *tx)
+{
+    const ProtoInstance *view = &instance->record.view;
+    Change *change = NULL;
+
+    store_put(tx, STORE_INSTANCE, view->id, view->tenant, view->name,
+              &proto_instance_record_type, &instance->record);
+    if (instance->waits == NULL)
+        return;
+    change = g_new0(Change, 1);
+    change->book = instance->book;
+    g_strlcpy(change->id, view->id, sizeof change->id);
+    store_on_commit(tx, on_put, change);
+}
+
+static void
+on_removed(gpointer data)
+{
+    instance_tell_waits(data);
+    instance_free(data);
+}
+
+void
+instance_remove(Instance *instance, StoreTx *tx)
+{
+    InstanceBook *book = instance->book;
+    const ProtoInstance *view = &instance->record.view;
+    g_autofree char *key = g_strdup_printf("%s/%s", view->tenant, view->name);
+    Template *template = template_get(book->templates, instance->record.template_id);
+
+    store_delete(tx, STORE_INSTANCE, view->id);
+    g_hash_table_remove(get_tenant_set(book, view->tenant), instance);
+    g_tree_remove(book->by_name, key);
+    g_hash_table_steal(book->by_id, view->id);
+    if (template != NULL)
+        template->n_instances--;
+    store_on_commit(tx, on_removed, instance);
+}
+
+/* Change */
+
+static void
+add_state_event(Instance *instance, StoreTx *tx)
+{
+    const ProtoInstance *view = &instance->record.view;
+    ProtoEvent event = {
+        .kind = EVENT_KIND_INSTANCE_STATE,
+        .tenant = g_strdup(view->tenant),
+        .subject = g_strdup(view->id),
+        .name = g_strdup(view->name),
+        .state = g_strdup(instance_state_to_string(view->state)),
+        .detail = g_strdup(view->reason),
+    };
+
+    store_add_event(tx, &event);
+}
+
+static void
+forget_guest(ProtoInstance *view)
+{
+    view->agent = false;
+    view->ready = false;
+    g_clear_pointer(&view->addresses, g_strfreev);
+}
+
+static void
+set_reason(ProtoInstance *view, const char *reason)
+{
+    char *copy = g_strdup(reason);
+
+    g_free(view->reason);
+    view->reason = copy;
+}
+
+void
+instance_transition(Instance *instance,
+                    StoreTx *tx,
+                    LifecycleEvent event,
+                    const char *reason,
+                    const char *cause)
+{
+    ProtoInstance *view = &instance->record.view;
+    InstanceState next = view->state;
+
+    if (!lifecycle_next(view->state, event, &next)) {
+        g_warning("Instance %s is %s: event %d leads nowhere", view->id,
+                  instance_state_to_string(view->state), event);
+        return;
+    }
+    set_reason(view, reason);
+    if (next != view->state) {
+        view->state = next;
+        g_free(view->changed_at);
+        view->changed_at = clock_format_time(clock_wall_ms());
+        if (next != INSTANCE_STATE_RUNNING && next != INSTANCE_STATE_PAUSED)
+            forget_guest(view);
+        add_state_event(instance, tx);
+    }
+    ledger_cut(instance->book->store, tx, &instance->record, lifecycle_get_billing(next),
+               cause);
+    if (next != INSTANCE_STATE_DESTROYED)
+        instance_put(instance, tx);
+}
+
+/* Sizes */
+
+static ProtoSize
+larger(const ProtoSize *a, const ProtoSize *b)
+{
+    return (ProtoSize){ MAX(a->vcpus, b->vcpus), MAX(a->memory_bytes, b->memory_bytes),
+                        MAX(a->disk_bytes, b->disk_bytes) };
+}
+
+ProtoSize
+instance_get_held_size(Instance *instance)
+{
+    const ProtoInstance *view = &instance->record.view;
+    const Operation *active =
+        view->operation != NULL ? operation_find(instance->book->engine, view->operation)
+                                : NULL;
+    ProtoSize size = { view->vcpus, view->memory_bytes, view->disk_bytes };
+
+    if (view->next != NULL)
+        size = larger(&size, view->next);
+    if (active != NULL && active->record.new_size != NULL)
+        size = larger(&size, active->record.new_size);
+    return size;
+}
+
+ProtoSize
+instance_get_next_size(const Instance *instance)
+{
+    const ProtoInstance *view = &instance->record.view;
+
+    if (view->next != NULL)
+        return *view->next;
+    return (ProtoSize){ view->vcpus, view->memory_bytes, view->disk_bytes };
+}
+
+Quota
+instance_book_sum(InstanceBook *book, const char *tenant)
+{
+    GHashTable *set = tenant != NULL ? get_tenant_set(book, tenant) : book->by_id;
+    GHashTableIter iter;
+    gpointer instance = NULL;
+    Quota sum = { 0 };
+
+    g_hash_table_iter_init(&iter, set);
+    while (g_hash_table_iter_next(&iter, NULL, &instance)) {
+        ProtoSize size = instance_get_held_size(instance);
+
+        quota_add(&sum, &size, 1);
+    }
+    return sum;
+}
+
+bool
+instance_permit(Instance *instance, OperationKind kind, GError **error)
+{
+    const ProtoInstance *view = &instance->record.view;
+    Operation *active = operation_find_active(instance->book->engine, view->id);
+
+    if (active != NULL) {
+        proto_error_set_conflict(
+            error, "instance", view->name, active->record.view.id,
+            "Instance \"%s\": %s is under way (operation %s)", view->name,
+            operation_kind_to_string(active->record.view.kind), active->record.view.id);
+        return false;
+    }
+    if (!lifecycle_permits(view->state, kind)) {
+        proto_error_set_illegal_state(error, instance_state_to_string(view->state),
+                                      "Instance \"%s\" is %s: it cannot be %s",
+                                      view->name, instance_state_to_string(view->state),
+                                      instance_get_participle(kind));
+        return false;
+    }
+    return true;
+}
+
+Instance *
+instance_of_operation(Operation *operation)
+{
+    return instance_get(operation_get_owner(operation), operation->record.view.target);
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "base/config.h"
+#include "fleet/host.h"
+#include "model/lifecycle.h"
+#include "model/quota.h"
+#include "op/operation.h"
+#include "store/store.h"
+#include "template/template.h"
+#include "tenant/tenant.h"
+
+/**
+ * All instances, in memory, and how they change: every change goes through instance_put()
+ * in a transaction.
+ */
+typedef struct InstanceBook InstanceBook;
+typedef struct Instance Instance;
+
+struct Instance {
+    ProtoInstanceRecord record;
+    InstanceBook *book;
+    /** Callers of Wait. */
+    GSList *waits;
+    /** The host told of a change while an operation was under way. */
+    bool needs_look;
+    /** A stop that waits for the guest to power off, and its next look. */
+    Operation *stopping;
+    guint stop_source;
+};
+
+struct InstanceBook {
+    Store *store;
+    OperationEngine *engine;
+    TenantBook *tenants;
+    TemplateBook *templates;
+    Host *host;
+    const Config *config;
+    /** id to Instance. */
+    GHashTable *by_id;
+    /** "tenant/name" to Instance, in order. */
+    GTree *by_name;
+    /** Tenant to a GHashTable that is the set of its instances. */
+    GHashTable *by_tenant;
+};
+
+/** Makes the book and adds the workflows of instances to the engine.  host may be set
+ * later. */
+InstanceBook *instance_book_new(Store *store,
+                                OperationEngine *engine,
+                                TenantBook *tenants,
+                                TemplateBook *templates,
+                                const Config *config);
+void instance_book_free(InstanceBook *book);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstanceBook, instance_book_free)
+
+/** Reads the instances; after the templates and the operations. */
+bool instance_book_load(InstanceBook *book, GError **error);
+
+/** By id, or NULL. */
+Instance *instance_get(InstanceBook *book, const char *id);
+
+/** By name within a tenant, or NULL. */
+Instance *instance_get_by_name(InstanceBook *book, const char *tenant, const char *name);
+
+/**
+ * By id or name, as tenant sees it; is_admin sees every tenant's ids.  What is not theirs
+ * is not there: fails with PROTO_ERROR_NOT_FOUND either way.
+ */
+Instance *instance_find(InstanceBook *book,
+                        const char *tenant,
+                        bool is_admin,
+                        const char *text,
+                        GError **error);
+
+/** Adds a new one to the book; it is not written yet. */
+void instance_add(InstanceBook *book, Instance *instance);
+
+/** Writes it, and tells who waits for it once that is on disk. */
+void instance_put(Instance *instance, StoreTx *tx);
+
+/** Takes it off the book and deletes its row; it is freed once that is on disk. */
+void instance_remove(Instance *instance, StoreTx *tx);
+
+/**
+ * Takes the lifecycle's edge: state, event, ledger and row.  reason is shown with the
+ * state, cause stands in the ledger.  An edge that the table does not have is left, with
+ * a warning.
+ */
+void instance_transition(Instance *instance,
+                         StoreTx *tx,
+                         LifecycleEvent event,
+                         const char *reason,
+                         const char *cause);
+
+/** What it holds of its tenant's quota and its host's capacity: the largest of what it
+ * has and is to have. */
+ProtoSize instance_get_held_size(Instance *instance);
+
+/** The size that the next start gives it. */
+ProtoSize instance_get_next_size(const Instance *instance);
+
+/** What a tenant uses; NULL for all. */
+Quota instance_book_sum(InstanceBook *book, const char *tenant);
+
+/** Fails with PROTO_ERROR_CONFLICT when an operation is under way, and
+ * PROTO_ERROR_ILLEGAL_STATE as the table says. */
+bool instance_permit(Instance *instance, OperationKind kind, GError **error);
+
+/** The instance that an operation works on; NULL when it is gone. */
+Instance *instance_of_operation(Operation *operation);
+
+/** Parks a caller of Wait, or answers at once. */
+void instance_wait(Instance *instance, WireCall *call, Until until, gint64 timeout_ms);
+
+/** Answers the callers whose wait is over. */
+void instance_tell_waits(Instance *instance);
+void instance_waits_free(Instance *instance);

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/create.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "instance/workflows.h"
+#include "ledger/ledger.h"
+#include "place/place.h"
+
+enum {
+    CREATE_DEADLINE_MS = 600000,
+    NAME_TRIES = 100,
+    NAME_LETTERS = 5,
+    NAME_BYTES = 32,
+};
+
+static const gint64 mebibyte = 1048576;
+
+/* The plan */
+
+static bool
+refuse(GError **error, const char *path, const char *reason)
+{
+    proto_error_set_invalid_parameter(error, path, reason, "%s %s",
+                                      path + strlen("parameters."), reason);
+    return false;
+}
+
+static bool
+check_at_least(const char *path, gint64 value, gint64 minimum, GError **error)
+{
+    g_autofree char *reason = NULL;
+
+    if (value >= minimum)
+        return true;
+    reason = g_strdup_printf("%" G_GINT64_FORMAT
+                             " is below the template's smallest, %" G_GINT64_FORMAT,
+                             value, minimum);
+    return refuse(error, path, reason);
+}
+
+static bool
+plan_size(const ProtoTemplate *template,
+          const ProtoInstanceCreateCall *in,
+          ProtoSize *ret_size,
+          GError **error)
+{
+    const ProtoTemplateSize *most = &template->default_;
+    const ProtoTemplateSize *least = &template->minimum;
+    ProtoSize size = {
+        .vcpus = in->has_vcpus ? in->vcpus : most->vcpus,
+        .memory_bytes = in->has_memory_bytes ? in->memory_bytes : most->memory_bytes,
+        .disk_bytes = in->has_disk_bytes ? in->disk_bytes : most->disk_bytes,
+    };
+
+    if (size.memory_bytes % mebibyte != 0)
+        return refuse(error, "parameters.memory_bytes", "is not a multiple of 1 MiB");
+    if (size.disk_bytes % mebibyte != 0)
+        return refuse(error, "parameters.disk_bytes", "is not a multiple of 1 MiB");
+    if (!check_at_least("parameters.vcpus", size.vcpus, least->vcpus, error) ||
+        !check_at_least("parameters.memory_bytes", size.memory_bytes, least->memory_bytes,
+                        error) ||
+        !check_at_least("parameters.disk_bytes", size.disk_bytes, least->disk_bytes,
+                        error))
+        return false;
+    *ret_size = size;
+    return true;
+}
+
+/* NAME-xxxxx that nobody has. */
+static char *
+generate_name(InstanceBook *book, const char *tenant, const char *stem)
+{
+    static const char letters[] = "bcdfghjkmnpqrstvwxz23456789";
+
+    for (int i = 0; i < NAME_TRIES; i++) {
+        GString *name = g_string_new_len(
+            stem, (gssize) MIN(strlen(stem), (gsize) NAME_BYTES - NAME_LETTERS - 1));
+
+        g_string_append_c(name, '-');
+        for (int j = 0; j < NAME_LETTERS; j++) {
+            g_string_append_c(name, letters[g_random_int_range(0, sizeof letters - 1)]);
+        }
+        if (instance_get_by_name(book, tenant, name->str) == NULL)
+            return g_string_free(name, FALSE);
+        g_string_free(name, TRUE);
+    }
+    return NULL;
+}
+
+static char *
+plan_name(InstanceBook *book,
+          const char *tenant,
+          const char *asked,
+          const char *stem,
+          gsize index,
+          gsize count,
+          GError **error)
+{
+    g_autofree char *name = NULL;
+
+    if (asked == NULL) {
+        name = generate_name(book, tenant, stem);
+    } else if (count > 1) {
+        name = g_strdup_printf("%s-%zu", asked, index + 1);
+    } else {
+        name = g_strdup(asked);
+    }
+    if (name == NULL || !wire_format_check(WIRE_FORMAT_NAME, name, NULL)) {
+        refuse(error, "parameters.name", "is too long for this count");
+        return NULL;
+    }
+    if (instance_get_by_name(book, tenant, name) != NULL) {
+        proto_error_set_already_exists(error, "instance", name,
+                                       "There is an instance \"%s\" already", name);
+        return NULL;
+    }
+    return g_steal_pointer(&name);
+}
+
+static bool
+plan_names(InstanceBook *book,
+           const char *tenant,
+           const ProtoInstanceCreateCall *in,
+           const char *stem,
+           CreatePlan *plan,
+           GError **error)
+{
+    plan->names = g_new0(char *, plan->count + 1);
+    for (gsize i = 0; i < plan->count; i++) {
+        plan->names[i] = plan_name(book, tenant, in->name, stem, i, plan->count, error);
+        if (plan->names[i] == NULL)
+            return false;
+    }
+    return true;
+}
+
+/* Keeps the first hindrance as the error of a real run. */
+static void
+hinder(CreatePlan *plan, GError *error)
+{
+    g_ptr_array_add(plan->refusals, g_strdup(error->message));
+    if (plan->error == NULL) {
+        plan->error = error;
+    } else {
+        g_error_free(error);
+    }
+}
+
+static void
+plan_quota(InstanceBook *book, const char *tenant, CreatePlan *plan)
+{
+    Quota asked = { 0 };
+    GError *error = NULL;
+
+    quota_add(&asked, &plan->size, (gint64) plan->count);
+    plan->limit = tenant_get_limit(book->tenants, tenant);
+    plan->used = instance_book_sum(book, tenant);
+    plan->after = plan->used;
+    quota_add(&plan->after, &plan->size, (gint64) plan->count);
+    if (!quota_admit(&plan->used, &asked, &plan->limit, &error))
+        hinder(plan, error);
+}
+
+static gint64
+percent(gint64 amount, gint64 share)
+{
+    return (gint64) MIN((__int128) amount * share / 100, G_MAXINT64);
+}
+
+static PlaceHost
+describe_host(InstanceBook *book)
+{
+    const ProtoHost *view = host_get_view(book->host);
+    const Config *config = book->config;
+
+    return (PlaceHost){
+        .name = view->name,
+        .refusal = host_is_connected(book->host) ? NULL : "it cannot be reached",
+        .capacity = { { [QUOTA_INSTANCES] = G_MAXINT64,
+                        [QUOTA_VCPUS] = percent(view->vcpus, config->host_cpu_percent),
+                        [QUOTA_MEMORY_BYTES] =
+                            percent(view->memory_bytes, config->host_memory_percent),
+                        [QUOTA_DISK_BYTES] =
+                            percent(view->disk_bytes, config->host_disk_percent) } },
+        .used = instance_book_sum(book, NULL),
+    };
+}
+
+static void
+plan_hosts(InstanceBook *book, CreatePlan *plan)
+{
+    PlaceHost hosts[] = { describe_host(book) };
+
+    plan->hosts = g_new0(char *, plan->count + 1);
+    for (gsize i = 0; i < plan->count; i++) {
+        GError *error = NULL;
+        gsize index = 0;
+
+        if (!place_choose(hosts, G_N_ELEMENTS(hosts), &plan->size, &index, &error)) {
+            hinder(plan, error);
+            return;
+        }
+        plan->hosts[i] = g_strdup(hosts[index].name);
+        quota_add(&hosts[index].used, &plan->size, 1);
+    }
+}
+
+static bool
+check_keys(char *const *keys, GError **error)
+{
+    for (gsize i = 0; keys != NULL && keys[i] != NULL; i++) {
+        for (const char *p = keys[i]; *p != '\0'; p++) {
+            if (g_ascii_iscntrl(*p))
+                return refuse(error, "parameters.ssh_keys",
+                              "has a key with control characters");
+        }
+        if (!g_str_has_prefix(keys[i], "ssh-") && !g_str_has_prefix(keys[i], "ecdsa-") &&
+            !g_str_has_prefix(keys[i], "sk-"))
+            return refuse(error, "parameters.ssh_keys",
+                          "has a key that is no OpenSSH public key");
+    }
+    return true;
+}
+
+bool
+create_plan(InstanceBook *book,
+            const char *tenant,
+            const ProtoInstanceCreateCall *in,
+            CreatePlan *ret_plan,
+            GError **error)
+{
+    const char *asked =
+        in->template != NULL ? in->template : book->config->template_default;
+    Template *template = template_find_ready(book->templates, asked, error);
+    g_auto(CreatePlan) plan = { 0 };
+
+    if (template == NULL || !check_keys(in->ssh_keys, error))
+        return false;
+    plan.refusals = g_ptr_array_new_with_free_func(g_free);
+    plan.template_id = g_strdup(template->record.view.id);
+    plan.count = in->has_count ? (gsize) in->count : 1;
+    if (!plan_size(&template->record.view, in, &plan.size, error) ||
+        !plan_names(book, tenant, in, template->record.view.name, &plan, error))
+        return false;
+    plan_quota(book, tenant, &plan);
+    plan_hosts(book, &plan);
+    *ret_plan = plan;
+    plan = (CreatePlan){ 0 };
+    return true;
+}
+
+void
+create_plan_clear(CreatePlan *plan)
+{
+    g_free(plan->template_id);
+    g_strfreev(plan->names);
+    /* Hosts are filled up to the first that was refused. */
+    g_strfreev(plan->hosts);
+    g_clear_pointer(&plan->refusals, g_ptr_array_unref);
+    g_clear_error(&plan->error);
+    *plan = (CreatePlan){ 0 };
+}
+
+/* Admission */
+
+/* An address that QEMU's own prefix marks as local, made from the id. */
+static char *
+make_mac(const char *id)
+{
+    return g_strdup_printf("02:%.2s:%.2s:%.2s:%.2s:%.2s", id, id + 2, id + 4, id + 6,
+                           id + 9);
+}
+
+static Instance *
+make_instance(InstanceBook *book,
+              const CreatePlan *plan,
+              gsize index,
+              const ProtoInstanceCreateCall *in,
+              const char *tenant)
+{
+    Instance *instance = g_new0(Instance, 1);
+    Template *template = template_get(book->templates, plan->template_id);
+    g_autofree char *now = clock_format_time(clock_wall_ms());
+    char *id = g_uuid_string_random();
+
+    instance->record = (ProtoInstanceRecord){
+        .view = { .id = id,
+                  .name = g_strdup(plan->names[index]),
+                  .tenant = g_strdup(tenant),
+                  .template = template_get_title(template),
+                  .host = g_strdup(plan->hosts[index]),
+                  .state = INSTANCE_STATE_PENDING,
+                  .desired = INSTANCE_WISH_RUNNING,
+                  .vcpus = plan->size.vcpus,
+                  .memory_bytes = plan->size.memory_bytes,
+                  .disk_bytes = plan->size.disk_bytes,
+                  .mac = make_mac(id),
+                  .labels = g_strdupv(in->labels),
+                  .created_at = g_strdup(now),
+                  .changed_at = g_strdup(now) },
+        .template_id = g_strdup(plan->template_id),
+        .ssh_keys = g_strdupv(in->ssh_keys),
+        .user_data = g_strdup(in->user_data),
+        .max_vcpus = MAX(plan->size.vcpus, book->config->headroom_vcpus),
+        .max_memory_bytes = MAX(plan->size.memory_bytes, book->config->headroom_memory),
+    };
+    return instance;
+}
+
+GPtrArray *
+create_admit(InstanceBook *book,
+             StoreTx *tx,
+             const CreatePlan *plan,
+             const ProtoInstanceCreateCall *in,
+             const OperationRequest *request)
+{
+    GPtrArray *operations = g_ptr_array_new();
+
+    tenant_ensure(book->tenants, tx, request->tenant, request->uid);
+    for (gsize i = 0; i < plan->count; i++) {
+        Instance *instance = make_instance(book, plan, i, in, request->tenant);
+        OperationRequest one = *request;
+        Operation *operation = NULL;
+
+        one.kind = OPERATION_KIND_INSTANCE_CREATE;
+        one.target = instance->record.view.id;
+        one.target_name = instance->record.view.name;
+        instance_add(book, instance);
+        operation = operation_admit(book->engine, tx, &one);
+        instance_set_operation(instance, operation->record.view.id);
+        instance_put(instance, tx);
+        g_ptr_array_add(operations, operation);
+    }
+    return operations;
+}
+
+/* The workflow */
+
+static void
+begin_create(Operation *operation, StoreTx *tx)
+{
+    instance_transition(instance_of_operation(operation), tx, LIFECYCLE_START, NULL,
+                        "create");
+}
+
+static void
+apply_disk(Operation *operation)
+{
+    Instance *instance = instance_of_operation(operation);
+    ProtoWorkerCreateDiskCall in = {
+        .id = instance->record.view.id,
+        .template_id = instance->record.template_id,
+        .capacity_bytes = instance->record.view.disk_bytes,
+    };
+
+    instance_call_host(operation, HOST_LANE_GENERAL, &proto_worker_create_disk, &in,
+                       INSTANCE_SLOW_MS, instance_step_replied);
+}
+
+static void
+apply_seed(Operation *operation)
+{
+    Instance *instance = instance_of_operation(operation);
+    ProtoWorkerCreateSeedCall in = {
+        .id = instance->record.view.id,
+        .hostname = instance->record.view.name,
+        .mac = instance->record.view.mac,
+        .ssh_keys = instance->record.ssh_keys,
+        .user_data = instance->record.user_data,
+    };
+
+    instance_call_host(operation, HOST_LANE_GENERAL, &proto_worker_create_seed, &in,
+                       INSTANCE_SLOW_MS, instance_step_replied);
+}
+
+static void
+finish_create(Operation *operation, StoreTx *tx)
+{
+    Instance *instance = instance_of_operation(operation);
+
+    instance_set_operation(instance, NULL);
+    if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
+        /* The guest has what user-data may hold of secrets; a new seed is not made. */
+        g_clear_pointer(&instance->record.user_data, g_free);
+        instance_has_started(instance, tx, "created");
+    } else if (operation->undo_failed) {
+        instance_transition(instance, tx, LIFECYCLE_FAIL,
+                            operation->record.view.failure->message, "failed");
+    } else {
+        instance_transition(instance, tx, LIFECYCLE_GONE,
+                            operation->record.view.failure->message, "failed");
+        instance_remove(instance, tx);
+    }
+}
+
+static const WorkflowStep create_steps[] = {
+    { "disk", apply_disk, instance_apply_remove },
+    { "seed", apply_seed, NULL },
+    { "define", instance_apply_define, NULL },
+    { "start", instance_apply_start, NULL },
+    { 0 },
+};
+
+const Workflow instance_create_workflow = {
+    .kind = OPERATION_KIND_INSTANCE_CREATE,
+    .steps = create_steps,
+    .deadline_ms = CREATE_DEADLINE_MS,
+    .can_cancel = true,
+    .begin = begin_create,
+    .finish = finish_create,
+    .ended = instance_look,
+};

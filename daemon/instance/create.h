@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "instance/book.h"
+
+/**
+ * Making instances: from what was asked for to admitted operations.
+ */
+typedef struct {
+    char *template_id;
+    ProtoSize size;
+    char **names;
+    char **hosts;
+    gsize count;
+    /** What hinders it: the first is the error of a real run. */
+    GPtrArray *refusals;
+    GError *error;
+    Quota used;
+    Quota after;
+    Quota limit;
+} CreatePlan;
+
+/**
+ * Looks at everything that a create would need, and changes nothing.  Fails when the
+ * request itself is no good; what only hinders it now (quota, room) is in
+ * ret_plan->refusals.
+ */
+bool create_plan(InstanceBook *book,
+                 const char *tenant,
+                 const ProtoInstanceCreateCall *in,
+                 CreatePlan *ret_plan,
+                 GError **error);
+void create_plan_clear(CreatePlan *plan);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreatePlan, create_plan_clear)
+
+/** Admits what was planned: adds instances and operations to tx.  Operations are
+ * borrowed. */
+GPtrArray *create_admit(InstanceBook *book,
+                        StoreTx *tx,
+                        const CreatePlan *plan,
+                        const ProtoInstanceCreateCall *in,
+                        const OperationRequest *request);

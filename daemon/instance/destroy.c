@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/workflows.h"
+
+/*
+ * A destroy is never taken back: it goes on until nothing is left, however long its host
+ * is away.  An instance whose creation was taken back meanwhile is gone already when the
+ * turn of its destroy comes; then there is nothing to do.
+ */
+
+enum {
+    DAY_MS = 86400000,
+    YEAR_DAYS = 365
+};
+
+static void
+begin_destroy(Operation *operation, StoreTx *tx)
+{
+    Instance *instance = instance_of_operation(operation);
+
+    if (instance == NULL)
+        return;
+    instance_set_operation(instance, operation->record.view.id);
+    instance->record.view.desired = INSTANCE_WISH_DESTROYED;
+    instance_transition(instance, tx, LIFECYCLE_DESTROY, NULL, "destroyed");
+}
+
+static void
+finish_destroy(Operation *operation, StoreTx *tx)
+{
+    Instance *instance = instance_of_operation(operation);
+
+    if (instance == NULL)
+        return;
+    instance_set_operation(instance, NULL);
+    if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
+        instance_transition(instance, tx, LIFECYCLE_GONE, NULL, "destroyed");
+        instance_remove(instance, tx);
+    } else if (operation->has_begun) {
+        instance_transition(instance, tx, LIFECYCLE_FAIL,
+                            operation->record.view.failure->message, "failed");
+    } else {
+        instance_put(instance, tx);
+    }
+}
+
+static const WorkflowStep destroy_steps[] = {
+    { "remove", instance_apply_remove, NULL },
+    { 0 },
+};
+
+const Workflow instance_destroy_workflow = {
+    .kind = OPERATION_KIND_INSTANCE_DESTROY,
+    .steps = destroy_steps,
+    .deadline_ms = (gint64) DAY_MS * YEAR_DAYS,
+    .begin = begin_destroy,
+    .finish = finish_destroy,
+    .ended = instance_look,
+};

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/reconcile.h"
+
+#include <string.h>
+
+#include "instance/workflows.h"
+#include "ledger/ledger.h"
+
+static bool
+is_on(const ProtoInstance *view)
+{
+    return view->state == INSTANCE_STATE_RUNNING || view->state == INSTANCE_STATE_PAUSED;
+}
+
+/* The edge that a domain's state takes, and its word in the ledger; false if there is
+ * none to take. */
+static bool
+get_edge(const ProtoInstance *view,
+         const ProtoDomain *domain,
+         LifecycleEvent *ret_event,
+         const char **ret_cause)
+{
+    static const struct {
+        InstanceState is;
+        LifecycleEvent event;
+        const char *cause;
+    } edges[] = {
+        [DOMAIN_STATE_ABSENT] = { INSTANCE_STATE_ERROR, LIFECYCLE_FAIL, "lost" },
+        [DOMAIN_STATE_STOPPED] = { INSTANCE_STATE_STOPPED, LIFECYCLE_STOPS, "stopped" },
+        [DOMAIN_STATE_RUNNING] = { INSTANCE_STATE_RUNNING, LIFECYCLE_RUNS,
+                                   "seen-running" },
+        [DOMAIN_STATE_PAUSED] = { INSTANCE_STATE_PAUSED, LIFECYCLE_PAUSES,
+                                  "seen-paused" },
+        [DOMAIN_STATE_CRASHED] = { INSTANCE_STATE_STOPPED, LIFECYCLE_STOPS, "crashed" },
+    };
+
+    G_STATIC_ASSERT(G_N_ELEMENTS(edges) == DOMAIN_STATE_N);
+
+    if (view->state == edges[domain->state].is)
+        return false;
+    *ret_event = edges[domain->state].event;
+    *ret_cause = edges[domain->state].cause;
+    return true;
+}
+
+static bool
+has_other_guest(const ProtoInstance *view, const ProtoDomain *domain)
+{
+    if (view->agent != domain->agent)
+        return true;
+    if (view->addresses == NULL || domain->addresses == NULL)
+        return (view->addresses != NULL && *view->addresses != NULL) ||
+               (domain->addresses != NULL && *domain->addresses != NULL);
+    return !g_strv_equal((const char *const *) view->addresses,
+                         (const char *const *) domain->addresses);
+}
+
+/* An agent that was heard once stays; a list taken in haste may not know of it. */
+static bool
+take_guest(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
+{
+    ProtoInstance *view = &instance->record.view;
+    bool ready = false;
+    ProtoEvent event = { 0 };
+
+    if (!is_on(view) || !has_other_guest(view, domain) || (view->ready && !domain->agent))
+        return false;
+    view->agent = domain->agent;
+    g_strfreev(view->addresses);
+    view->addresses = g_strdupv(domain->addresses);
+    ready = view->agent && view->addresses != NULL && *view->addresses != NULL;
+    if (ready && !view->ready) {
+        event = (ProtoEvent){
+            .kind = EVENT_KIND_INSTANCE_GUEST,
+            .tenant = g_strdup(view->tenant),
+            .subject = g_strdup(view->id),
+            .name = g_strdup(view->name),
+            .state = g_strdup("ready"),
+            .detail = g_strdup(view->addresses[0]),
+        };
+        store_add_event(tx, &event);
+    }
+    view->ready = ready;
+    return true;
+}
+
+/* A size that was changed behind our back is what is granted, and charged. */
+static bool
+take_size(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
+{
+    ProtoInstance *view = &instance->record.view;
+
+    if (!is_on(view) || domain->vcpus < 1 || domain->memory_bytes < 1 ||
+        (view->vcpus == domain->vcpus && view->memory_bytes == domain->memory_bytes))
+        return false;
+    g_message("Instance %s has another size than was granted: it is taken as it is",
+              view->id);
+    view->vcpus = domain->vcpus;
+    view->memory_bytes = domain->memory_bytes;
+    ledger_cut(instance->book->store, tx, &instance->record, LIFECYCLE_BILL_AS_BEFORE,
+               "seen-resized");
+    return true;
+}
+
+static void
+look_at(Instance *instance, const ProtoDomain *domain)
+{
+    ProtoInstance *view = &instance->record.view;
+    StoreTx *tx = store_begin(instance->book->store);
+    LifecycleEvent event = LIFECYCLE_FAIL;
+    const char *cause = NULL;
+    bool changed = false;
+
+    if (get_edge(view, domain, &event, &cause))
+        instance_transition(
+            instance, tx, event,
+            event == LIFECYCLE_FAIL ? "its domain is gone" : domain->reason, cause);
+    changed |= take_size(instance, domain, tx);
+    changed |= take_guest(instance, domain, tx);
+    if (changed)
+        instance_put(instance, tx);
+    store_commit(tx);
+}
+
+/* Whether there is anything that look_at() would write. */
+static bool
+differs(Instance *instance, const ProtoDomain *domain)
+{
+    const ProtoInstance *view = &instance->record.view;
+    LifecycleEvent event = LIFECYCLE_FAIL;
+    const char *cause = NULL;
+
+    return get_edge(view, domain, &event, &cause) ||
+           (is_on(view) &&
+            (view->vcpus != domain->vcpus || view->memory_bytes != domain->memory_bytes ||
+             (has_other_guest(view, domain) && !(view->ready && !domain->agent))));
+}
+
+void
+reconcile_domain(InstanceBook *book, const ProtoDomain *domain)
+{
+    Instance *instance = instance_get(book, domain->id);
+
+    if (instance == NULL)
+        return;
+    if (operation_find_active(book->engine, domain->id) != NULL) {
+        instance->needs_look = true;
+        instance_stop_look(instance);
+    } else if (differs(instance, domain)) {
+        look_at(instance, domain);
+    }
+}
+
+void
+reconcile_host(InstanceBook *book, const ProtoDomain *domains, gsize n_domains)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    for (gsize i = 0; i < n_domains; i++) {
+        g_hash_table_add(seen, domains[i].id);
+        reconcile_domain(book, &domains[i]);
+    }
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Instance *instance = value;
+        const ProtoDomain absent = { .id = instance->record.view.id,
+                                     .state = DOMAIN_STATE_ABSENT };
+
+        if (!g_hash_table_contains(seen, absent.id))
+            reconcile_domain(book, &absent);
+    }
+}
+
+static void
+on_inspected(const void *out, bool continues, const GError *error, gpointer data)
+{
+    const ProtoWorkerInspectReply *reply = out;
+
+    /* A host that does not answer now lists all of them when it is back. */
+    if (reply != NULL)
+        reconcile_domain(data, &reply->domain);
+}
+
+void
+instance_look(Operation *operation)
+{
+    Instance *instance = instance_of_operation(operation);
+    ProtoWorkerInspectCall in = { .id = operation->record.view.target };
+
+    if (instance == NULL)
+        return;
+    instance_tell_waits(instance);
+    if (!instance->needs_look ||
+        operation_find_active(instance->book->engine, in.id) != NULL)
+        return;
+    instance->needs_look = false;
+    host_call(instance->book->host, HOST_LANE_QUERY, &proto_worker_inspect, &in,
+              INSTANCE_QUICK_MS, on_inspected, instance->book);
+}

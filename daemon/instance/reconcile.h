@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "instance/book.h"
+
+/**
+ * Brings the instances in line with what their host shows.  What an operation works on is
+ * left to it; nothing is ever destroyed here.
+ */
+
+/** All domains of ours on the host: an instance whose domain is not among them has lost
+ * it. */
+void reconcile_host(InstanceBook *book, const ProtoDomain *domains, gsize n_domains);
+
+/** One domain, as its host told of it. */
+void reconcile_domain(InstanceBook *book, const ProtoDomain *domain);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/resize.h"
+
+#include <string.h>
+
+#include "instance/workflows.h"
+#include "ledger/ledger.h"
+
+/*
+ * The operation's record carries the old and the new size; the quota counts the larger of
+ * the two until it ends.  A domain that is on is brought to the new size as far as the
+ * guest will go, and what could not be done is set for the next start.  A domain that is
+ * off only needs its disk to grow: the next start defines the rest.
+ */
+
+enum {
+    RESIZE_DEADLINE_MS = 120000
+};
+
+static const gint64 mebibyte = 1048576;
+
+static bool
+refuse(GError **error, const char *path, const char *reason)
+{
+    proto_error_set_invalid_parameter(error, path, reason, "%s %s",
+                                      path + strlen("parameters."), reason);
+    return false;
+}
+
+static bool
+check_size(Instance *instance, const ProtoSize *size, GError **error)
+{
+    const Template *template =
+        template_get(instance->book->templates, instance->record.template_id);
+
+    if (size->memory_bytes % mebibyte != 0)
+        return refuse(error, "parameters.memory_bytes", "is not a multiple of 1 MiB");
+    if (size->disk_bytes % mebibyte != 0)
+        return refuse(error, "parameters.disk_bytes", "is not a multiple of 1 MiB");
+    if (size->disk_bytes < instance->record.view.disk_bytes)
+        return refuse(error, "parameters.disk_bytes",
+                      "is less than it has: a disk only grows");
+    if (template == NULL)
+        return true;
+    if (size->vcpus < template->record.view.minimum.vcpus)
+        return refuse(error, "parameters.vcpus", "is below the template's smallest");
+    if (size->memory_bytes < template->record.view.minimum.memory_bytes)
+        return refuse(error, "parameters.memory_bytes",
+                      "is below the template's smallest");
+    return true;
+}
+
+/* What is added to what the instance holds already must fit the tenant's quota. */
+static bool
+check_quota(Instance *instance, const ProtoSize *size, GError **error)
+{
+    const char *tenant = instance->record.view.tenant;
+    ProtoSize held = instance_get_held_size(instance);
+    Quota used = instance_book_sum(instance->book, tenant);
+    Quota limit = tenant_get_limit(instance->book->tenants, tenant);
+    Quota asked = {
+        { [QUOTA_VCPUS] = MAX(size->vcpus - held.vcpus, 0),
+          [QUOTA_MEMORY_BYTES] = MAX(size->memory_bytes - held.memory_bytes, 0),
+          [QUOTA_DISK_BYTES] = MAX(size->disk_bytes - held.disk_bytes, 0) },
+    };
+
+    return quota_admit(&used, &asked, &limit, error);
+}
+
+bool
+resize_plan(Instance *instance,
+            const ProtoInstanceResizeCall *in,
+            ProtoSize *ret_size,
+            GError **error)
+{
+    ProtoSize size = instance_get_next_size(instance);
+
+    if (!in->has_vcpus && !in->has_memory_bytes && !in->has_disk_bytes)
+        return refuse(error, "parameters.vcpus",
+                      "is missing, and so are the other sizes");
+    if (in->has_vcpus)
+        size.vcpus = in->vcpus;
+    if (in->has_memory_bytes)
+        size.memory_bytes = in->memory_bytes;
+    if (in->has_disk_bytes)
+        size.disk_bytes = in->disk_bytes;
+    if (!check_size(instance, &size, error) || !check_quota(instance, &size, error))
+        return false;
+    *ret_size = size;
+    return true;
+}
+
+static bool
+is_on(const Instance *instance)
+{
+    return instance->record.view.state == INSTANCE_STATE_RUNNING ||
+           instance->record.view.state == INSTANCE_STATE_PAUSED;
+}
+
+static Applied
+judge(gint64 old, gint64 now, gint64 asked, bool on)
+{
+    if (now != asked)
+        return APPLIED_NEXT_START;
+    if (old == asked)
+        return APPLIED_UNCHANGED;
+    return on ? APPLIED_LIVE : APPLIED_NEXT_START;
+}
+
+static void
+on_resized(const void *out, bool continues, const GError *error, gpointer data)
+{
+    const ProtoWorkerResizeReply *reply = out;
+    Operation *operation = data;
+    Instance *instance = instance_of_operation(operation);
+    const ProtoSize *old = operation->record.old_size;
+    const ProtoSize *asked = operation->record.new_size;
+    bool on = is_on(instance);
+    ProtoResized *resized = NULL;
+
+    if (error != NULL) {
+        operation_step_done(operation, g_error_copy(error));
+        return;
+    }
+    resized = g_new0(ProtoResized, 1);
+    *resized = (ProtoResized){
+        .vcpus = judge(old->vcpus, on ? reply->vcpus : asked->vcpus, asked->vcpus, on),
+        .memory = judge(old->memory_bytes, on ? reply->memory_bytes : asked->memory_bytes,
+                        asked->memory_bytes, on),
+        .disk = old->disk_bytes == asked->disk_bytes ? APPLIED_UNCHANGED : APPLIED_LIVE,
+        .has_guest_vcpus = reply->guest.has_vcpus,
+        .guest_vcpus = reply->guest.vcpus,
+        .has_guest_memory_bytes = reply->guest.has_memory_bytes,
+        .guest_memory_bytes = reply->guest.memory_bytes,
+        .note = g_strdup(reply->note),
+    };
+    if (operation->record.view.resize != NULL)
+        proto_resized_clear(operation->record.view.resize);
+    g_free(operation->record.view.resize);
+    operation->record.view.resize = resized;
+    operation_step_done(operation, NULL);
+}
+
+static void
+apply_resize(Operation *operation)
+{
+    const ProtoSize *asked = operation->record.new_size;
+    ProtoWorkerResizeCall in = {
+        .id = operation->record.view.target,
+        .vcpus = asked->vcpus,
+        .memory_bytes = asked->memory_bytes,
+        .disk_bytes = asked->disk_bytes,
+    };
+
+    instance_call_host(operation, HOST_LANE_GENERAL, &proto_worker_resize, &in,
+                       INSTANCE_SLOW_MS, on_resized);
+}
+
+static void
+begin_resize(Operation *operation, StoreTx *tx)
+{
+    Instance *instance = instance_of_operation(operation);
+
+    instance_set_operation(instance, operation->record.view.id);
+    instance_put(instance, tx);
+}
+
+static void
+add_event(Instance *instance, StoreTx *tx)
+{
+    const ProtoInstance *view = &instance->record.view;
+    ProtoEvent event = {
+        .kind = EVENT_KIND_INSTANCE_RESIZED,
+        .tenant = g_strdup(view->tenant),
+        .subject = g_strdup(view->id),
+        .name = g_strdup(view->name),
+        .detail = g_strdup_printf("%" G_GINT64_FORMAT " vCPUs, %" G_GINT64_FORMAT
+                                  " MiB memory, %" G_GINT64_FORMAT " MiB disk",
+                                  view->vcpus, view->memory_bytes / mebibyte,
+                                  view->disk_bytes / mebibyte),
+    };
+
+    store_add_event(tx, &event);
+}
+
+static void
+take_size(Instance *instance, const Operation *operation)
+{
+    ProtoInstance *view = &instance->record.view;
+    const ProtoSize *asked = operation->record.new_size;
+    const ProtoResized *resized = operation->record.view.resize;
+    bool wait_vcpus = is_on(instance) && resized->vcpus == APPLIED_NEXT_START;
+    bool wait_memory = is_on(instance) && resized->memory == APPLIED_NEXT_START;
+
+    view->disk_bytes = asked->disk_bytes;
+    if (!wait_vcpus)
+        view->vcpus = asked->vcpus;
+    if (!wait_memory)
+        view->memory_bytes = asked->memory_bytes;
+    g_clear_pointer(&view->next, g_free);
+    if (wait_vcpus || wait_memory)
+        view->next = g_memdup2(asked, sizeof *asked);
+}
+
+static void
+finish_resize(Operation *operation, StoreTx *tx)
+{
+    Instance *instance = instance_of_operation(operation);
+
+    instance_set_operation(instance, NULL);
+    if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
+        instance->needs_look = true;
+        instance_put(instance, tx);
+        return;
+    }
+    take_size(instance, operation);
+    ledger_cut(instance->book->store, tx, &instance->record, LIFECYCLE_BILL_AS_BEFORE,
+               "resized");
+    add_event(instance, tx);
+    instance_put(instance, tx);
+}
+
+static const WorkflowStep resize_steps[] = {
+    { "resize", apply_resize, NULL },
+    { 0 },
+};
+
+const Workflow instance_resize_workflow = {
+    .kind = OPERATION_KIND_INSTANCE_RESIZE,
+    .steps = resize_steps,
+    .deadline_ms = RESIZE_DEADLINE_MS,
+    .begin = begin_resize,
+    .finish = finish_resize,
+    .ended = instance_look,
+};

@@ -1,0 +1,433 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "template/template.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+enum {
+    IMPORT_TIMEOUT_MS = 3600000,
+    REMOVE_TIMEOUT_MS = 120000
+};
+
+struct TemplateBook {
+    Store *store;
+    OperationEngine *engine;
+    Host *host;
+    /** id to Template. */
+    GHashTable *by_id;
+};
+
+static void
+template_free(Template *template)
+{
+    proto_template_record_clear(&template->record);
+    g_free(template);
+}
+
+static void
+put(Template *template, StoreTx *tx)
+{
+    const ProtoTemplate *view = &template->record.view;
+
+    store_put(tx, STORE_TEMPLATE, view->id, view->name,
+              view->state == TEMPLATE_STATE_IMPORTING ? view->id : view->version,
+              &proto_template_record_type, &template->record);
+}
+
+static void
+forget(Template *template, StoreTx *tx)
+{
+    store_delete(tx, STORE_TEMPLATE, template->record.view.id);
+    g_hash_table_remove(template->book->by_id, template->record.view.id);
+}
+
+static void
+add_event(Template *template, StoreTx *tx, EventKind kind)
+{
+    ProtoEvent event = {
+        .kind = kind,
+        .subject = g_strdup(template->record.view.id),
+        .name = template_get_title(template),
+    };
+
+    store_add_event(tx, &event);
+}
+
+static Template *
+get_target(Operation *operation)
+{
+    return template_get(operation_get_owner(operation), operation->record.view.target);
+}
+
+/* Import */
+
+static Template *
+find_exact(TemplateBook *book, const char *name, const char *version)
+{
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Template *template = value;
+
+        if (template->record.view.state != TEMPLATE_STATE_IMPORTING &&
+            strcmp(template->record.view.name, name) == 0 &&
+            strcmp(template->record.view.version, version) == 0)
+            return template;
+    }
+    return NULL;
+}
+
+static void
+take_text(char **member, const char *text)
+{
+    g_free(*member);
+    *member = g_strdup(text);
+}
+
+static void
+take_manifest(Template *template, const ProtoManifest *manifest, const char *sha256)
+{
+    ProtoTemplate *view = &template->record.view;
+
+    take_text(&view->name, manifest->name);
+    take_text(&view->version, manifest->version);
+    take_text(&view->description, manifest->description);
+    take_text(&view->arch, manifest->arch);
+    take_text(&view->login_user, manifest->login_user);
+    take_text(&view->sha256, sha256);
+    view->minimum = manifest->minimum;
+    view->default_ = manifest->default_;
+    take_text(&template->record.cmdline,
+              manifest->kernel != NULL ? manifest->cmdline : NULL);
+    template->record.initrd = manifest->initrd != NULL;
+}
+
+static void
+on_imported(const void *out, bool continues, const GError *error, gpointer data)
+{
+    const ProtoWorkerImportTemplateReply *reply = out;
+    Operation *operation = data;
+    Template *template = get_target(operation);
+    GError *refusal = NULL;
+
+    if (error != NULL) {
+        operation_step_done(operation, g_error_copy(error));
+        return;
+    }
+    if (find_exact(template->book, reply->manifest.name, reply->manifest.version) !=
+        NULL) {
+        proto_error_set_already_exists(&refusal, "template", reply->manifest.name,
+                                       "There is a template %s:%s already",
+                                       reply->manifest.name, reply->manifest.version);
+    } else {
+        take_manifest(template, &reply->manifest, reply->sha256);
+    }
+    operation_step_done(operation, refusal);
+}
+
+static void
+apply_import(Operation *operation)
+{
+    Template *template = get_target(operation);
+    ProtoWorkerImportTemplateCall in = {
+        .id = template->record.view.id,
+        .source = template->record.source,
+    };
+
+    host_call(template->book->host, HOST_LANE_GENERAL, &proto_worker_import_template, &in,
+              IMPORT_TIMEOUT_MS, on_imported, operation);
+}
+
+static void
+on_removed(const void *out, bool continues, const GError *error, gpointer data)
+{
+    operation_step_done(data, error != NULL ? g_error_copy(error) : NULL);
+}
+
+static void
+apply_remove(Operation *operation)
+{
+    TemplateBook *book = operation_get_owner(operation);
+    ProtoWorkerRemoveTemplateCall in = { .id = operation->record.view.target };
+
+    host_call(book->host, HOST_LANE_URGENT, &proto_worker_remove_template, &in,
+              REMOVE_TIMEOUT_MS, on_removed, operation);
+}
+
+static void
+finish_import(Operation *operation, StoreTx *tx)
+{
+    Template *template = get_target(operation);
+
+    if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
+        forget(template, tx);
+        return;
+    }
+    template->record.view.state = TEMPLATE_STATE_READY;
+    put(template, tx);
+    add_event(template, tx, EVENT_KIND_TEMPLATE_ADDED);
+}
+
+static const WorkflowStep import_steps[] = {
+    { "import", apply_import, apply_remove },
+    { 0 },
+};
+
+static const Workflow import_workflow = {
+    .kind = OPERATION_KIND_TEMPLATE_IMPORT,
+    .steps = import_steps,
+    .deadline_ms = IMPORT_TIMEOUT_MS,
+    .can_cancel = true,
+    .finish = finish_import,
+};
+
+Operation *
+template_import(TemplateBook *book,
+                StoreTx *tx,
+                const char *source,
+                OperationRequest *request)
+{
+    Template *template = g_new0(Template, 1);
+
+    template->book = book;
+    template->record = (ProtoTemplateRecord){
+        .view = { .id = g_uuid_string_random(),
+                  .name = g_strdup(source),
+                  .version = g_strdup(""),
+                  .description = g_strdup(""),
+                  .arch = g_strdup(""),
+                  .login_user = g_strdup(""),
+                  .sha256 = g_strdup(""),
+                  .state = TEMPLATE_STATE_IMPORTING,
+                  .minimum = { 1, 16777216, 1048576 },
+                  .default_ = { 1, 16777216, 1048576 },
+                  .created_at = clock_format_time(clock_wall_ms()) },
+        .source = g_strdup(source),
+    };
+    g_hash_table_insert(book->by_id, template->record.view.id, template);
+    put(template, tx);
+    request->kind = OPERATION_KIND_TEMPLATE_IMPORT;
+    request->target = template->record.view.id;
+    request->target_name = source;
+    return operation_admit(book->engine, tx, request);
+}
+
+/* Removal */
+
+static void
+begin_removal(Operation *operation, StoreTx *tx)
+{
+    Template *template = get_target(operation);
+
+    template->record.view.state = TEMPLATE_STATE_REMOVING;
+    put(template, tx);
+}
+
+static void
+finish_removal(Operation *operation, StoreTx *tx)
+{
+    Template *template = get_target(operation);
+
+    if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
+        template->record.view.state = TEMPLATE_STATE_READY;
+        put(template, tx);
+        return;
+    }
+    add_event(template, tx, EVENT_KIND_TEMPLATE_REMOVED);
+    forget(template, tx);
+}
+
+static const WorkflowStep removal_steps[] = {
+    { "remove", apply_remove, NULL },
+    { 0 },
+};
+
+static const Workflow removal_workflow = {
+    .kind = OPERATION_KIND_TEMPLATE_REMOVE,
+    .steps = removal_steps,
+    .deadline_ms = IMPORT_TIMEOUT_MS,
+    .begin = begin_removal,
+    .finish = finish_removal,
+};
+
+Operation *
+template_remove(TemplateBook *book,
+                StoreTx *tx,
+                Template *template,
+                OperationRequest *request,
+                GError **error)
+{
+    ProtoTemplate *view = &template->record.view;
+    Operation *active = operation_find_active(book->engine, view->id);
+
+    if (template->n_instances > 0 || active != NULL) {
+        proto_error_set_conflict(
+            error, "template", view->name, active != NULL ? active->record.view.id : NULL,
+            "The template is in use: %" G_GINT64_FORMAT " instances, %s",
+            template->n_instances,
+            active != NULL ? "an operation is under way" : "no operation");
+        return NULL;
+    }
+    /* From here on nothing new is made from it. */
+    view->state = TEMPLATE_STATE_REMOVING;
+    request->kind = OPERATION_KIND_TEMPLATE_REMOVE;
+    request->target = view->id;
+    request->target_name = view->name;
+    return operation_admit(book->engine, tx, request);
+}
+
+/* The catalogue */
+
+TemplateBook *
+template_book_new(Store *store, OperationEngine *engine, Host *host)
+{
+    TemplateBook *book = g_new0(TemplateBook, 1);
+
+    book->store = store;
+    book->engine = engine;
+    book->host = host;
+    book->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                        (GDestroyNotify) template_free);
+    operation_engine_add(engine, &import_workflow, book);
+    operation_engine_add(engine, &removal_workflow, book);
+    return book;
+}
+
+void
+template_book_free(TemplateBook *book)
+{
+    if (book == NULL)
+        return;
+    g_hash_table_unref(book->by_id);
+    g_free(book);
+}
+
+static void
+load_row(gpointer record, gpointer data)
+{
+    Template *template = g_new0(Template, 1);
+    g_autofree ProtoTemplateRecord *owned = record;
+
+    template->book = data;
+    template->record = *owned;
+    g_hash_table_insert(template->book->by_id, template->record.view.id, template);
+}
+
+bool
+template_book_load(TemplateBook *book, GError **error)
+{
+    return store_load(book->store, STORE_TEMPLATE, &proto_template_record_type, load_row,
+                      book, error);
+}
+
+Template *
+template_get(TemplateBook *book, const char *id)
+{
+    return g_hash_table_lookup(book->by_id, id);
+}
+
+char *
+template_get_title(const Template *template)
+{
+    return g_strdup_printf("%s:%s", template->record.view.name,
+                           template->record.view.version);
+}
+
+/* By name, then by when it was made, the newest first. */
+static int
+compare_newest(const Template *a, const Template *b)
+{
+    int names = strcmp(a->record.view.name, b->record.view.name);
+
+    return names != 0 ? names
+                      : strcmp(b->record.view.created_at, a->record.view.created_at);
+}
+
+static Template *
+find_newest(TemplateBook *book, const char *name)
+{
+    GHashTableIter iter;
+    gpointer value = NULL;
+    Template *best = NULL;
+
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Template *template = value;
+
+        if (strcmp(template->record.view.name, name) == 0 &&
+            template->record.view.state == TEMPLATE_STATE_READY &&
+            (best == NULL || compare_newest(template, best) < 0))
+            best = template;
+    }
+    return best;
+}
+
+Template *
+template_find(TemplateBook *book, const char *text, GError **error)
+{
+    const char *colon = strchr(text, ':');
+    Template *template = template_get(book, text);
+
+    if (template == NULL && colon != NULL) {
+        g_autofree char *name = g_strndup(text, (gsize) (colon - text));
+
+        template = find_exact(book, name, colon + 1);
+    } else if (template == NULL) {
+        template = find_newest(book, text);
+    }
+    if (template == NULL)
+        proto_error_set_not_found(error, "template", text, "There is no template \"%s\"",
+                                  text);
+    return template;
+}
+
+Template *
+template_find_ready(TemplateBook *book, const char *text, GError **error)
+{
+    Template *template = template_find(book, text, error);
+
+    if (template != NULL && template->record.view.state != TEMPLATE_STATE_READY) {
+        proto_error_set_not_found(error, "template", text, "The template \"%s\" is %s",
+                                  text,
+                                  template_state_to_string(template->record.view.state));
+        return NULL;
+    }
+    return template;
+}
+
+static int
+compare_titles(gconstpointer a, gconstpointer b)
+{
+    g_autofree char *first = template_get_title(*(Template *const *) a);
+    g_autofree char *second = template_get_title(*(Template *const *) b);
+    int order = strcmp(first, second);
+
+    return order != 0 ? order
+                      : strcmp((*(Template *const *) a)->record.view.id,
+                               (*(Template *const *) b)->record.view.id);
+}
+
+GPtrArray *
+template_list(TemplateBook *book, const char *after, guint limit)
+{
+    GPtrArray *page = g_ptr_array_new();
+    g_autoptr(GPtrArray) all = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        g_ptr_array_add(all, value);
+    }
+    g_ptr_array_sort(all, compare_titles);
+    for (guint i = 0; i < all->len && page->len < limit; i++) {
+        g_autofree char *title = template_get_title(all->pdata[i]);
+
+        if (after == NULL || strcmp(title, after) > 0)
+            g_ptr_array_add(page, all->pdata[i]);
+    }
+    return page;
+}

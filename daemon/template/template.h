@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "fleet/host.h"
+#include "op/operation.h"
+#include "store/store.h"
+
+/**
+ * The catalogue of templates.  A template is immutable once it is ready; its files lie on
+ * the host under names made from its id.
+ */
+typedef struct TemplateBook TemplateBook;
+
+typedef struct {
+    ProtoTemplateRecord record;
+    TemplateBook *book;
+    /** Instances that were made from it and still exist. */
+    gint64 n_instances;
+} Template;
+
+TemplateBook *template_book_new(Store *store, OperationEngine *engine, Host *host);
+void template_book_free(TemplateBook *book);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(TemplateBook, template_book_free)
+
+/** Reads the templates; their workflows are added to the engine by template_book_new().
+ */
+bool template_book_load(TemplateBook *book, GError **error);
+
+/** By id, name:version, or name (its newest ready version).  Fails with
+ * PROTO_ERROR_NOT_FOUND. */
+Template *template_find(TemplateBook *book, const char *text, GError **error);
+
+/** The same, and it is ready to be used. */
+Template *template_find_ready(TemplateBook *book, const char *text, GError **error);
+
+/** By id, or NULL. */
+Template *template_get(TemplateBook *book, const char *id);
+
+/** All templates by name and version, from the first after "name:version" on; NULL is
+ * from the start. */
+GPtrArray *template_list(TemplateBook *book, const char *after, guint limit);
+
+/** "name:version" */
+char *template_get_title(const Template *template);
+
+/**
+ * Admits the import of the folder source.  Only its worker knows what the folder holds; a
+ * template of the same name and version makes the operation fail.
+ */
+Operation *template_import(TemplateBook *book,
+                           StoreTx *tx,
+                           const char *source,
+                           OperationRequest *request);
+
+/** Admits the removal.  Fails with PROTO_ERROR_CONFLICT while an instance uses it. */
+Operation *template_remove(TemplateBook *book,
+                           StoreTx *tx,
+                           Template *template,
+                           OperationRequest *request,
+                           GError **error);
