@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "rpc/rpc.h"
+
+#include <string.h>
+
+#include "build-config.h"
+#include "proto.h"
+
+enum {
+    PAGE_ROWS = 100
+};
+
+Rpc *
+rpc_of(WireCall *call)
+{
+    return wire_call_get_data(call);
+}
+
+static bool
+is_admin(const Rpc *rpc, const WirePeer *peer)
+{
+    if (peer->uid == 0)
+        return true;
+    if (rpc->admin_group == (gid_t) -1)
+        return false;
+    for (gsize i = 0; i < peer->n_groups; i++) {
+        if (peer->groups[i] == rpc->admin_group)
+            return true;
+    }
+    return peer->gid == rpc->admin_group;
+}
+
+static bool
+is_privileged(const WirePeer *peer, gpointer data)
+{
+    return is_admin(data, peer);
+}
+
+bool
+rpc_is_admin(WireCall *call)
+{
+    return is_admin(rpc_of(call), wire_call_get_peer(call));
+}
+
+Principal
+rpc_get_principal(WireCall *call)
+{
+    const WirePeer *peer = wire_call_get_peer(call);
+
+    return (Principal){
+        .uid = peer->uid,
+        .tenant = tenant_of_uid(rpc_of(call)->tenants, peer->uid),
+        .role = rpc_is_admin(call) ? ROLE_ADMIN : ROLE_TENANT_ADMIN,
+    };
+}
+
+static bool
+authorize(WireCall *call, const WireMethod *method, GError **error)
+{
+    if ((int) rpc_get_principal(call).role >= method->role)
+        return true;
+    proto_error_set_permission_denied(error, (Role) method->role, "%s needs the role %s",
+                                      method->full_name,
+                                      role_to_string((Role) method->role));
+    return false;
+}
+
+WireServer *
+rpc_server_new(Rpc *rpc)
+{
+    const WireServerOptions options = {
+        .vendor = "vmctl",
+        .product = "vmd",
+        .version = VMCTL_VERSION,
+        .url = "https://vmctl.io",
+        .limits = WIRE_LIMITS_CLIENT,
+        .authorize = authorize,
+        .is_privileged = is_privileged,
+        .data = rpc,
+    };
+    WireServer *server = wire_server_new(&options);
+
+    wire_server_add(server, &proto_vmctl_interface, &rpc_vmctl_handlers);
+    wire_server_add(server, &proto_instance_interface, &rpc_instance_handlers);
+    wire_server_add(server, &proto_template_interface, &rpc_template_handlers);
+    wire_server_add(server, &proto_host_interface, &rpc_host_handlers);
+    wire_server_add(server, &proto_operation_interface, &rpc_operation_handlers);
+    wire_server_add(server, &proto_event_interface, &rpc_event_handlers);
+    wire_server_add(server, &proto_ledger_interface, &rpc_ledger_handlers);
+    return server;
+}
+
+bool
+rpc_get_tenant(WireCall *call, const char *asked, const char **ret_tenant, GError **error)
+{
+    const char *own = rpc_get_principal(call).tenant;
+
+    if (asked == NULL || strcmp(asked, own) == 0) {
+        *ret_tenant = own;
+        return true;
+    }
+    if (rpc_is_admin(call) && tenant_exists(rpc_of(call)->tenants, asked)) {
+        *ret_tenant = asked;
+        return true;
+    }
+    proto_error_set_not_found(error, "tenant", asked, "There is no tenant \"%s\"", asked);
+    return false;
+}
+
+Instance *
+rpc_find_instance(WireCall *call, const char *text, const char *tenant, GError **error)
+{
+    const char *owner = NULL;
+
+    if (!rpc_get_tenant(call, tenant, &owner, error))
+        return NULL;
+    return instance_find(rpc_of(call)->instances, owner,
+                         tenant == NULL && rpc_is_admin(call), text, error);
+}
+
+ProtoInstance
+rpc_show_instance(const Instance *instance)
+{
+    ProtoInstance shown = instance->record.view;
+
+    shown.seen_at = host_get_view(instance->book->host)->seen_at;
+    return shown;
+}
+
+guint
+rpc_get_limit(bool has_limit, gint64 limit)
+{
+    return has_limit ? (guint) limit : PAGE_ROWS;
+}
+
+/* Changes */
+
+static char *
+hash_request(WireCall *call, const void *in)
+{
+    const WireMethod *method = wire_call_get_method(call);
+    g_autoptr(GString) text = g_string_new(method->full_name);
+
+    wire_struct_print(method->call, in, text);
+    return g_compute_checksum_for_string(G_CHECKSUM_SHA256, text->str,
+                                         (gssize) text->len);
+}
+
+static bool
+find_repeat(WireCall *call,
+            const Change *change,
+            GPtrArray **ret_operations,
+            GError **error)
+{
+    g_autoptr(GPtrArray) operations = operation_find_request(
+        rpc_of(call)->engine, change->request.uid, change->request.request_id);
+    const Operation *first = operations->len > 0 ? operations->pdata[0] : NULL;
+
+    if (first != NULL && g_strcmp0(first->record.request_hash, change->hash) != 0) {
+        proto_error_set_request_mismatch(
+            error, change->request.request_id,
+            "The request id \"%s\" was used for another request",
+            change->request.request_id);
+        return false;
+    }
+    if (first != NULL)
+        *ret_operations = g_steal_pointer(&operations);
+    return true;
+}
+
+bool
+rpc_change_init(WireCall *call,
+                const void *in,
+                const char *request_id,
+                const char *tenant,
+                Change *ret_change,
+                GPtrArray **ret_operations,
+                GError **error)
+{
+    g_auto(Change) change = { 0 };
+
+    change.hash = hash_request(call, in);
+    change.request = (OperationRequest){
+        .tenant = tenant,
+        .uid = rpc_get_principal(call).uid,
+        .request_id = request_id,
+        .request_hash = change.hash,
+    };
+    *ret_operations = NULL;
+    if (request_id != NULL && !find_repeat(call, &change, ret_operations, error))
+        return false;
+    *ret_change = change;
+    change = (Change){ 0 };
+    return true;
+}
+
+void
+rpc_change_clear(Change *change)
+{
+    g_free(change->hash);
+    *change = (Change){ 0 };
+}
+
+/** Every method that makes one operation answers {operation: string}. */
+typedef struct {
+    WireCall *call;
+    char *operation;
+} PendingReply;
+
+static void
+on_durable(gpointer data)
+{
+    PendingReply *pending = data;
+    ProtoInstanceStartReply reply = { .operation = pending->operation };
+
+    wire_call_reply(pending->call, &reply);
+    g_free(pending->operation);
+    g_free(pending);
+}
+
+void
+rpc_reply_operation(WireCall *call, StoreTx *tx, const Operation *operation)
+{
+    PendingReply *pending = g_new0(PendingReply, 1);
+
+    pending->call = call;
+    pending->operation = g_strdup(operation->record.view.id);
+    store_on_commit(tx, on_durable, pending);
+    store_commit(tx);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "base/config.h"
+#include "fleet/host.h"
+#include "instance/book.h"
+#include "op/operation.h"
+#include "store/store.h"
+#include "template/template.h"
+#include "tenant/tenant.h"
+#include "wire/server.h"
+
+/**
+ * The public interfaces, one file each: a handler finds out who asks and for what, hands
+ * it to the layer below, and answers.  What is common to them is here.
+ */
+typedef struct Rpc {
+    const Config *config;
+    Store *store;
+    OperationEngine *engine;
+    TenantBook *tenants;
+    TemplateBook *templates;
+    InstanceBook *instances;
+    Host *host;
+    gint64 started_boot_ms;
+    /** The group whose members are admins; -1 if there is none. */
+    gid_t admin_group;
+    /** Readers of events and of the ledger that wait for more. */
+    GPtrArray *followers;
+} Rpc;
+
+extern const ProtoVmctlHandlers rpc_vmctl_handlers;
+extern const ProtoInstanceHandlers rpc_instance_handlers;
+extern const ProtoTemplateHandlers rpc_template_handlers;
+extern const ProtoHostHandlers rpc_host_handlers;
+extern const ProtoOperationHandlers rpc_operation_handlers;
+extern const ProtoEventHandlers rpc_event_handlers;
+extern const ProtoLedgerHandlers rpc_ledger_handlers;
+
+/** Makes the server of rpc's interfaces. */
+WireServer *rpc_server_new(Rpc *rpc);
+
+/** Who calls. */
+typedef struct {
+    gint64 uid;
+    /** The tenant it acts for; owned by the tenant book. */
+    const char *tenant;
+    Role role;
+} Principal;
+
+Principal rpc_get_principal(WireCall *call);
+bool rpc_is_admin(WireCall *call);
+Rpc *rpc_of(WireCall *call);
+
+/**
+ * The tenant that a request is about: the caller's own if asked is NULL.  Only an admin
+ * may name another; for anybody else that one does not exist.
+ */
+bool rpc_get_tenant(WireCall *call,
+                    const char *asked,
+                    const char **ret_tenant,
+                    GError **error);
+
+/** The instance that a request names, as the caller may see it. */
+Instance *
+rpc_find_instance(WireCall *call, const char *text, const char *tenant, GError **error);
+
+/** Shows an instance with what its host adds to it; pointers are borrowed. */
+ProtoInstance rpc_show_instance(const Instance *instance);
+
+/** What every changing method does with its request_id. */
+typedef struct {
+    OperationRequest request;
+    char *hash;
+} Change;
+
+/**
+ * Prepares a change: who asks, and the hash of the request (method and parameters).
+ * Release with rpc_change_clear(). When the same request was made before, ret_operations
+ * holds what it made then (free the array), else NULL; fails with
+ * PROTO_ERROR_REQUEST_MISMATCH when the id was used for something else.
+ */
+bool rpc_change_init(WireCall *call,
+                     const void *in,
+                     const char *request_id,
+                     const char *tenant,
+                     Change *ret_change,
+                     GPtrArray **ret_operations,
+                     GError **error);
+void rpc_change_clear(Change *change);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Change, rpc_change_clear)
+
+/** Commits tx, and answers with the operation once it is on disk; the reply is a struct
+ * with one string. */
+void rpc_reply_operation(WireCall *call, StoreTx *tx, const Operation *operation);
+
+/** A page's size. */
+guint rpc_get_limit(bool has_limit, gint64 limit);
+
+/* Streams of events and of the ledger. */
+
+typedef struct Reader Reader;
+
+struct Reader {
+    Rpc *rpc;
+    /** NULL when the client has gone. */
+    WireCall *call;
+    /** Asks the store for what comes after the cursor. */
+    void (*read)(Reader *reader);
+    gint64 cursor;
+    /** What was the newest number when it last read. */
+    gint64 seq;
+    guint limit;
+    bool follow;
+    bool is_reading;
+    /** NULL: everybody's. */
+    char *tenant;
+};
+
+/** Starts a stream for the call. */
+void reader_start(WireCall *call,
+                  void (*read)(Reader *reader),
+                  gint64 after,
+                  guint limit,
+                  bool follow,
+                  const char *tenant);
+
+/** Whether the client of a read has gone; the reader is freed then. */
+bool reader_is_gone(Reader *reader);
+
+/** Sends a batch: n_rows were read up to last, of which reply shows n_shown. */
+void
+reader_send(Reader *reader, const void *reply, gsize n_rows, gsize n_shown, gint64 last);
+
+/** Something new is on disk: those who follow read on. */
+void reader_wake_all(Rpc *rpc);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "template/template.h"
+
+#include "rpc/rpc.h"
+
+static ProtoTemplate
+show(const Template *template)
+{
+    ProtoTemplate shown = template->record.view;
+
+    shown.instances = template->n_instances;
+    return shown;
+}
+
+static void
+list(WireCall *call, const ProtoTemplateListCall *in)
+{
+    guint limit = rpc_get_limit(in->has_limit, in->limit);
+    g_autoptr(GPtrArray) page = template_list(rpc_of(call)->templates, in->after, limit);
+    g_autofree ProtoTemplate *rows = g_new0(ProtoTemplate, limit);
+    g_autofree char *last = NULL;
+    ProtoTemplateListReply reply = { .templates = rows, .n_templates = page->len };
+
+    for (guint i = 0; i < page->len; i++) {
+        rows[i] = show(page->pdata[i]);
+    }
+    if (page->len == limit)
+        reply.next = last = template_get_title(page->pdata[limit - 1]);
+    wire_call_reply(call, &reply);
+}
+
+static void
+get(WireCall *call, const ProtoTemplateGetCall *in)
+{
+    GError *error = NULL;
+    Template *template = template_find(rpc_of(call)->templates, in->template, &error);
+    ProtoTemplateGetReply reply = { 0 };
+
+    if (template == NULL) {
+        wire_call_fail(call, error);
+        return;
+    }
+    reply.template = show(template);
+    wire_call_reply(call, &reply);
+}
+
+/* Answers a repeated request with what it made; false if it is a new one. */
+static bool
+reply_repeat(WireCall *call, GPtrArray *repeated)
+{
+    if (repeated == NULL)
+        return false;
+    rpc_reply_operation(call, store_begin(rpc_of(call)->store), repeated->pdata[0]);
+    g_ptr_array_unref(repeated);
+    return true;
+}
+
+static void
+import(WireCall *call, const ProtoTemplateImportCall *in)
+{
+    Rpc *rpc = rpc_of(call);
+    g_auto(Change) change = { 0 };
+    GPtrArray *repeated = NULL;
+    GError *error = NULL;
+    StoreTx *tx = NULL;
+
+    if (!rpc_change_init(call, in, in->request_id, rpc_get_principal(call).tenant,
+                         &change, &repeated, &error)) {
+        wire_call_fail(call, error);
+        return;
+    }
+    if (reply_repeat(call, repeated))
+        return;
+    tx = store_begin(rpc->store);
+    rpc_reply_operation(call, tx,
+                        template_import(rpc->templates, tx, in->source, &change.request));
+}
+
+static bool
+try_remove(WireCall *call, const ProtoTemplateRemoveCall *in, GError **error)
+{
+    Rpc *rpc = rpc_of(call);
+    g_auto(Change) change = { 0 };
+    GPtrArray *repeated = NULL;
+    Template *template = NULL;
+    Operation *operation = NULL;
+    StoreTx *tx = NULL;
+
+    if (!rpc_change_init(call, in, in->request_id, rpc_get_principal(call).tenant,
+                         &change, &repeated, error))
+        return false;
+    if (reply_repeat(call, repeated))
+        return true;
+    template = template_find(rpc->templates, in->template, error);
+    if (template == NULL)
+        return false;
+    tx = store_begin(rpc->store);
+    operation = template_remove(rpc->templates, tx, template, &change.request, error);
+    if (operation == NULL) {
+        store_commit(tx);
+        return false;
+    }
+    rpc_reply_operation(call, tx, operation);
+    return true;
+}
+
+static void
+remove_template(WireCall *call, const ProtoTemplateRemoveCall *in)
+{
+    GError *error = NULL;
+
+    if (!try_remove(call, in, &error))
+        wire_call_fail(call, error);
+}
+
+const ProtoTemplateHandlers rpc_template_handlers = {
+    .list = list,
+    .get = get,
+    .import = import,
+    .remove = remove_template,
+};
