@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "meter/controller.h"
+
+#include "base/clock.h"
+#include "wire/link.h"
+
+/*
+ * Two links: a call that follows never ends, and calls of one link are answered in turn.
+ * The stream brings rows as they are made.  The other one asks: who somebody is, what
+ * vmd is (first thing), and whether there are rows after the cursor.  Whichever link
+ * brings a row first, the store takes it once.
+ *
+ * What the stream brings may have more behind it, so it says nothing of "now".  Only an
+ * answer without rows does: all that happened until then is known, and segments that are
+ * open may be counted up to it.
+ */
+enum {
+    WAIT_FIRST_MS = 100,
+    WAIT_LAST_MS = 5000,
+    ANSWER_MS = 3000,
+    ROWS = 500,
+    /* So many answers full of rows are waited for before an old state has to do. */
+    REFRESH_ROUNDS = 8,
+    /* Well below the time after which vmd closes a connection that is idle. */
+    REFRESH_SECONDS = 60
+};
+
+typedef struct Request Request;
+
+struct Controller {
+    char *path;
+    MeterStore *store;
+    WireLink *asking;
+    WireLink *stream;
+    GQueue requests;
+    guint retry;
+    guint refresh;
+    guint wait_ms;
+    gint64 since_ms;
+    bool is_told;
+};
+
+/* A question that somebody waits for. */
+struct Request {
+    Controller *controller;
+    ControllerWho who;
+    void (*refreshed)(gpointer data);
+    gpointer data;
+    guint rounds;
+};
+
+static void connect_now(Controller *controller);
+
+/* Requests */
+
+static Request *
+request_new(Controller *controller, gpointer data)
+{
+    Request *request = g_new0(Request, 1);
+
+    request->controller = controller;
+    request->data = data;
+    g_queue_push_tail(&controller->requests, request);
+    return request;
+}
+
+/* Tells who waits.  Anything may happen in there. */
+static void
+end_request(Request *request, const ProtoVmctlWhoAmIReply *who, const GError *error)
+{
+    g_autofree Request *ended = request;
+
+    g_queue_remove(&ended->controller->requests, ended);
+    if (ended->who != NULL) {
+        ended->who(who, error, ended->data);
+    } else {
+        ended->refreshed(ended->data);
+    }
+}
+
+static void
+end_all(Controller *controller)
+{
+    g_autoptr(GError) error = NULL;
+
+    proto_error_set_host_unreachable(&error, "", "vmd does not answer on %s",
+                                     controller->path);
+    while (controller->requests.length > 0) {
+        end_request(g_queue_peek_head(&controller->requests), NULL, error);
+    }
+}
+
+/* Coming and going */
+
+static gboolean
+connect_again(gpointer data)
+{
+    Controller *controller = data;
+
+    controller->retry = 0;
+    connect_now(controller);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+disconnect(Controller *controller)
+{
+    g_clear_pointer(&controller->asking, wire_link_free);
+    g_clear_pointer(&controller->stream, wire_link_free);
+}
+
+/* Gives up both links and tries again later; says why the first time. */
+static void
+lose(Controller *controller, const GError *error)
+{
+    disconnect(controller);
+    if (!controller->is_told)
+        g_warning("No ledger from %s: %s", controller->path, error->message);
+    controller->is_told = true;
+    if (clock_boot_ms() - controller->since_ms > WAIT_LAST_MS)
+        controller->wait_ms = WAIT_FIRST_MS;
+    if (controller->retry == 0)
+        controller->retry = g_timeout_add(controller->wait_ms, connect_again, controller);
+    controller->wait_ms = MIN(controller->wait_ms * 2, WAIT_LAST_MS);
+    end_all(controller);
+}
+
+static void
+on_closed(WireLink *link, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    proto_error_set_host_unreachable(&error, "", "The connection has ended");
+    lose(data, error);
+}
+
+static void
+on_rows(const void *out, bool continues, const GError *error, gpointer data)
+{
+    Controller *controller = data;
+    const ProtoLedgerReadReply *reply = out;
+    g_autoptr(GError) refusal = NULL;
+
+    if (error != NULL) {
+        lose(controller, error);
+        return;
+    }
+    if (!meter_store_apply(controller->store, reply->rows, reply->n_rows, &refusal)) {
+        lose(controller, refusal);
+        return;
+    }
+    if (!continues) {
+        proto_error_set_host_unreachable(&refusal, "", "The ledger's stream has ended");
+        lose(controller, refusal);
+    }
+}
+
+static bool
+follow(Controller *controller, GError **error)
+{
+    const ProtoLedgerReadCall call = {
+        .has_after = true,
+        .after = meter_store_get_cursor(controller->store),
+        .has_follow = true,
+        .follow = true,
+        .has_limit = true,
+        .limit = ROWS,
+    };
+
+    controller->stream =
+        wire_link_connect(controller->path, on_closed, controller, error);
+    if (controller->stream == NULL)
+        return false;
+    wire_link_call(controller->stream, &proto_ledger_read, &call, true, 0, on_rows,
+                   controller);
+    return true;
+}
+
+static void
+on_info(const void *out, bool continues, const GError *error, gpointer data)
+{
+    Controller *controller = data;
+    const ProtoVmctlGetInfoReply *info = out;
+    g_autoptr(GError) refusal = NULL;
+
+    if (error != NULL) {
+        lose(controller, error);
+        return;
+    }
+    if (!meter_store_bind(controller->store, info->service_id, info->seq, &refusal) ||
+        !follow(controller, &refusal)) {
+        lose(controller, refusal);
+        return;
+    }
+    g_message("Following the ledger of %s from row %" G_GINT64_FORMAT " on",
+              controller->path, meter_store_get_cursor(controller->store));
+    controller->is_told = false;
+}
+
+static void
+connect_now(Controller *controller)
+{
+    g_autoptr(GError) error = NULL;
+
+    controller->since_ms = clock_boot_ms();
+    controller->asking =
+        wire_link_connect(controller->path, on_closed, controller, &error);
+    if (controller->asking == NULL) {
+        lose(controller, error);
+        return;
+    }
+    wire_link_call(controller->asking, &proto_vmctl_get_info, NULL, false, ANSWER_MS,
+                   on_info, controller);
+}
+
+static void
+on_refreshed(gpointer data)
+{
+}
+
+/* What is known stays young, should vmd go away. */
+static gboolean
+refresh_now_and_then(gpointer data)
+{
+    controller_refresh(data, on_refreshed, NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+Controller *
+controller_new(const char *path, MeterStore *store)
+{
+    Controller *controller = g_new0(Controller, 1);
+
+    controller->path = g_strdup(path);
+    controller->store = store;
+    controller->wait_ms = WAIT_FIRST_MS;
+    g_queue_init(&controller->requests);
+    controller->refresh =
+        g_timeout_add_seconds(REFRESH_SECONDS, refresh_now_and_then, controller);
+    connect_now(controller);
+    return controller;
+}
+
+void
+controller_free(Controller *controller)
+{
+    if (controller == NULL)
+        return;
+    g_clear_handle_id(&controller->retry, g_source_remove);
+    g_clear_handle_id(&controller->refresh, g_source_remove);
+    disconnect(controller);
+    end_all(controller);
+    g_free(controller->path);
+    g_free(controller);
+}
+
+/* Asking */
+
+static void
+on_who(const void *out, bool continues, const GError *error, gpointer data)
+{
+    end_request(data, out, error);
+}
+
+void
+controller_ask_who(Controller *controller, uid_t uid, ControllerWho done, gpointer data)
+{
+    const ProtoVmctlWhoAmICall call = { .has_uid = true, .uid = uid };
+    Request *request = request_new(controller, data);
+
+    request->who = done;
+    if (controller->asking == NULL) {
+        g_autoptr(GError) error = NULL;
+
+        proto_error_set_host_unreachable(&error, "", "vmd does not answer on %s",
+                                         controller->path);
+        end_request(request, NULL, error);
+        return;
+    }
+    wire_link_call(controller->asking, &proto_vmctl_who_am_i, &call, false, ANSWER_MS,
+                   on_who, request);
+}
+
+static void on_newer(const void *out, bool continues, const GError *error, gpointer data);
+
+static void
+ask_newer(Request *request)
+{
+    Controller *controller = request->controller;
+    const ProtoLedgerReadCall call = {
+        .has_after = true,
+        .after = meter_store_get_cursor(controller->store),
+        .has_limit = true,
+        .limit = ROWS,
+    };
+
+    wire_link_call(controller->asking, &proto_ledger_read, &call, false, ANSWER_MS,
+                   on_newer, request);
+}
+
+static void
+on_newer(const void *out, bool continues, const GError *error, gpointer data)
+{
+    Request *request = data;
+    Controller *controller = request->controller;
+    const ProtoLedgerReadReply *reply = out;
+    g_autoptr(GError) refusal = NULL;
+    gint64 now_ms = 0;
+
+    if (error != NULL) {
+        end_request(request, NULL, NULL);
+        return;
+    }
+    if (!meter_store_apply(controller->store, reply->rows, reply->n_rows, &refusal)) {
+        lose(controller, refusal);
+        return;
+    }
+    if (reply->n_rows > 0 && ++request->rounds < REFRESH_ROUNDS) {
+        ask_newer(request);
+        return;
+    }
+    if (reply->n_rows == 0 && clock_parse_time(reply->now, &now_ms))
+        meter_store_set_known_ms(controller->store, now_ms);
+    end_request(request, NULL, NULL);
+}
+
+void
+controller_refresh(Controller *controller, void (*done)(gpointer data), gpointer data)
+{
+    Request *request = request_new(controller, data);
+
+    request->refreshed = done;
+    if (controller->asking == NULL) {
+        end_request(request, NULL, NULL);
+        return;
+    }
+    ask_newer(request);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "meter/store.h"
+#include "proto.h"
+
+/**
+ * The way to vmd: follows its ledger into the store, and asks it things.  Comes back by
+ * itself, ever more slowly, when vmd is away or its ledger does not fit to what is held.
+ * Main loop only.
+ */
+typedef struct Controller Controller;
+
+/** Starts at once.  store must outlive it. */
+Controller *controller_new(const char *path, MeterStore *store);
+
+/** Who waits is told that there is no answer. */
+void controller_free(Controller *controller);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Controller, controller_free)
+
+/** An answer of vmd; NULL with an error, which is PROTO_ERROR_HOST_UNREACHABLE or
+ * PROTO_ERROR_DEADLINE when there is none. */
+typedef void (*ControllerWho)(const ProtoVmctlWhoAmIReply *who,
+                              const GError *error,
+                              gpointer data);
+
+/** Asks who uid is.  done may be called at once. */
+void
+controller_ask_who(Controller *controller, uid_t uid, ControllerWho done, gpointer data);
+
+/**
+ * Brings the store up to now as far as can be done soon: it then knows of every change
+ * that was finished before the call.  When vmd is away it stays as it is.  done may be
+ * called at once.
+ */
+void
+controller_refresh(Controller *controller, void (*done)(gpointer data), gpointer data);

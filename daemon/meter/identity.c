@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "meter/identity.h"
+
+#include "base/clock.h"
+
+enum {
+    HOLDS_MS = 10000,
+    ENTRIES_MAX = 1024
+};
+
+/* The tenant that root's own instances belong to. */
+static const char root_tenant[] = "default";
+
+struct IdentityBook {
+    Controller *controller;
+    /* uid to Entry. */
+    GHashTable *entries;
+};
+
+typedef struct {
+    char *tenant;
+    Role role;
+    gint64 asked_boot_ms;
+} Entry;
+
+typedef struct {
+    IdentityBook *book;
+    uid_t uid;
+    IdentityFound found;
+    gpointer data;
+} Search;
+
+static void
+entry_free(gpointer data)
+{
+    Entry *entry = data;
+
+    g_free(entry->tenant);
+    g_free(entry);
+}
+
+IdentityBook *
+identity_book_new(Controller *controller)
+{
+    IdentityBook *book = g_new0(IdentityBook, 1);
+
+    book->controller = controller;
+    book->entries = g_hash_table_new_full(NULL, NULL, NULL, entry_free);
+    return book;
+}
+
+void
+identity_book_free(IdentityBook *book)
+{
+    if (book == NULL)
+        return;
+    g_hash_table_unref(book->entries);
+    g_free(book);
+}
+
+static void
+remember(IdentityBook *book, uid_t uid, const ProtoVmctlWhoAmIReply *who)
+{
+    Entry *entry = g_new0(Entry, 1);
+
+    if (g_hash_table_size(book->entries) >= ENTRIES_MAX)
+        g_hash_table_remove_all(book->entries);
+    *entry = (Entry){ g_strdup(who->tenant), who->role, clock_boot_ms() };
+    g_hash_table_insert(book->entries, GUINT_TO_POINTER((guint) uid), entry);
+}
+
+static bool
+is_away(const GError *error)
+{
+    return g_error_matches(error, PROTO_ERROR, PROTO_ERROR_HOST_UNREACHABLE) ||
+           g_error_matches(error, PROTO_ERROR, PROTO_ERROR_DEADLINE);
+}
+
+static void
+on_who(const ProtoVmctlWhoAmIReply *who, const GError *error, gpointer data)
+{
+    g_autofree Search *search = data;
+    const Identity root = { 0, root_tenant, ROLE_ADMIN };
+    g_autoptr(GError) refusal = NULL;
+
+    if (who != NULL) {
+        const Identity identity = { search->uid, who->tenant, who->role };
+
+        remember(search->book, search->uid, who);
+        search->found(&identity, NULL, search->data);
+        return;
+    }
+    if (!is_away(error)) {
+        search->found(NULL, error, search->data);
+        return;
+    }
+    if (search->uid == 0) {
+        search->found(&root, NULL, search->data);
+        return;
+    }
+    proto_error_set_permission_denied(
+        &refusal, ROLE_VIEWER,
+        "vmd does not answer, so nobody can tell which tenant uid %u is: try again later",
+        (guint) search->uid);
+    search->found(NULL, refusal, search->data);
+}
+
+void
+identity_find(IdentityBook *book, uid_t uid, IdentityFound found, gpointer data)
+{
+    const Entry *entry =
+        g_hash_table_lookup(book->entries, GUINT_TO_POINTER((guint) uid));
+    Search *search = NULL;
+
+    if (entry != NULL && clock_boot_ms() - entry->asked_boot_ms < HOLDS_MS) {
+        const Identity identity = { uid, entry->tenant, entry->role };
+
+        found(&identity, NULL, data);
+        return;
+    }
+    search = g_new0(Search, 1);
+    *search = (Search){ book, uid, found, data };
+    controller_ask_who(book->controller, uid, on_who, search);
+}

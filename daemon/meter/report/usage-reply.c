@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "meter/report/usage-reply.h"
+
+#include "base/clock.h"
+
+enum {
+    /* Segments of one turn of the main loop.  Each completes one line at most, and the
+     * end completes one more when the last turn was not full. */
+    TURN_SEGMENTS = 200,
+    /* Bytes that may wait for the client before it has to catch up. */
+    BACKLOG_BYTES = 256 * 1024
+};
+
+/* It lives as long as its call: from the start to the final reply, or until the client
+ * has gone. */
+typedef struct {
+    WireCall *call;
+    MeterStore *store;
+    SegmentReading reading;
+    UsageFold *fold;
+    char *from;
+    char *to;
+    guint source;
+    bool is_read;
+    guint totals_sent;
+    /* In the middle of a turn: who ends it then only says so. */
+    bool is_busy;
+    bool is_gone;
+} UsageReply;
+
+static void
+usage_reply_free(UsageReply *self)
+{
+    g_clear_handle_id(&self->source, g_source_remove);
+    segment_reading_clear(&self->reading);
+    usage_fold_free(self->fold);
+    g_free(self->from);
+    g_free(self->to);
+    g_free(self);
+}
+
+static void
+on_gone(WireCall *call, gpointer data)
+{
+    UsageReply *self = data;
+
+    self->is_gone = true;
+    if (!self->is_busy)
+        usage_reply_free(self);
+}
+
+/* What is ready to go out; the pointers are borrowed. */
+static ProtoBillingUsageReply
+get_ready(UsageReply *self)
+{
+    GArray *lines = usage_fold_get_lines(self->fold);
+
+    return (ProtoBillingUsageReply){
+        .from = self->from,
+        .to = self->to,
+        .lines = (ProtoUsageLine *) (gpointer) lines->data,
+        .n_lines = lines->len,
+        .ledger_seq = self->reading.as_of_seq,
+    };
+}
+
+static void
+fail(UsageReply *self, GError *error)
+{
+    wire_call_fail(self->call, error);
+    self->is_gone = true;
+}
+
+static bool
+has_room(UsageReply *self)
+{
+    GError *error = NULL;
+
+    if (wire_call_wants_more(self->call) ||
+        usage_fold_get_lines(self->fold)->len <= WIRE_PAGE_ROWS)
+        return true;
+    proto_error_set_too_large(&error, "reply", WIRE_PAGE_ROWS,
+                              "There are more than %d lines of usage: call with more, or "
+                              "ask for less time or one tenant",
+                              WIRE_PAGE_ROWS);
+    fail(self, error);
+    return false;
+}
+
+/* Reads on, and sends what is complete. */
+static void
+read_on(UsageReply *self)
+{
+    ProtoBillingUsageReply reply = { 0 };
+    GError *error = NULL;
+    bool more = false;
+
+    if (!meter_store_read(self->store, &self->reading, TURN_SEGMENTS, self->fold, &more,
+                          &error) ||
+        (!more && !usage_fold_finish(self->fold, &error))) {
+        fail(self, error);
+        return;
+    }
+    self->is_read = !more;
+    reply = get_ready(self);
+    if (!has_room(self) || self->is_read || reply.n_lines == 0 ||
+        !wire_call_wants_more(self->call))
+        return;
+    wire_call_continue(self->call, &reply);
+    usage_fold_drop_lines(self->fold);
+}
+
+/* Sends the last lines, and the totals: a reply more for every page of them. */
+static void
+send_totals(UsageReply *self)
+{
+    const GArray *totals = usage_fold_get_totals(self->fold);
+    guint count = MIN(totals->len - self->totals_sent, (guint) WIRE_PAGE_ROWS);
+    ProtoBillingUsageReply reply = get_ready(self);
+
+    reply.totals =
+        (ProtoUsageTotal *) (gpointer) totals->data + (gsize) self->totals_sent;
+    reply.n_totals = count;
+    self->totals_sent += count;
+    if (self->totals_sent == totals->len || !wire_call_wants_more(self->call)) {
+        wire_call_reply(self->call, &reply);
+        self->is_gone = true;
+        return;
+    }
+    wire_call_continue(self->call, &reply);
+    usage_fold_drop_lines(self->fold);
+}
+
+static gboolean turn(gpointer data);
+
+static void
+on_drained(WireCall *call, gpointer data)
+{
+    UsageReply *self = data;
+
+    if (self->source == 0)
+        self->source = g_idle_add_full(G_PRIORITY_DEFAULT, turn, self, NULL);
+}
+
+static gboolean
+turn(gpointer data)
+{
+    UsageReply *self = data;
+
+    if (wire_call_get_backlog(self->call) > BACKLOG_BYTES) {
+        self->source = 0;
+        wire_call_on_drained(self->call, on_drained, self);
+        return G_SOURCE_REMOVE;
+    }
+    self->is_busy = true;
+    if (self->is_read) {
+        send_totals(self);
+    } else {
+        read_on(self);
+    }
+    self->is_busy = false;
+    if (!self->is_gone)
+        return G_SOURCE_CONTINUE;
+    self->source = 0;
+    usage_reply_free(self);
+    return G_SOURCE_REMOVE;
+}
+
+void
+usage_reply_start(WireCall *call,
+                  MeterStore *store,
+                  const char *tenant,
+                  const Window *window)
+{
+    UsageReply *self = g_new0(UsageReply, 1);
+
+    *self = (UsageReply){
+        .call = call,
+        .store = store,
+        .reading = segment_reading_start(store, tenant, window),
+        .fold = usage_fold_new(window),
+        .from = clock_format_time(window->from_ms),
+        .to = clock_format_time(window->to_ms),
+    };
+    wire_call_park(call, on_gone, self);
+    self->source = g_idle_add_full(G_PRIORITY_DEFAULT, turn, self, NULL);
+}

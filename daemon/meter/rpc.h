@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+
+#include "meter/controller.h"
+#include "meter/identity.h"
+#include "meter/store.h"
+#include "wire/server.h"
+
+/**
+ * What vmd-meter serves: io.vmctl and io.vmctl.Billing.  A handler finds out who asks,
+ * brings the store up to now, and hands over to a report.
+ */
+typedef struct {
+    MeterStore *store;
+    Controller *controller;
+    IdentityBook *identities;
+    gint64 started_boot_ms;
+} Meter;
+
+/** meter must outlive the server. */
+WireServer *meter_server_new(Meter *meter);

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "meter/usage.h"
+#include "proto.h"
+
+/**
+ * meter.db: the controller's ledger as segments, and how far it was read.  Holds nothing
+ * that cannot be read again from the ledger.  The only file of vmd-meter with SQL.
+ *
+ * Rows and the cursor are written in one transaction, so that every row counts exactly
+ * once whoever was killed when: a row that is held already changes nothing, and a row
+ * that does not fit to those held is an error that leaves all as it was.
+ *
+ * All calls from one thread.
+ */
+typedef struct MeterStore MeterStore;
+
+/** Opens directory/meter.db, making both if they are missing (0700, 0600). */
+MeterStore *meter_store_open(const char *directory, GError **error);
+void meter_store_close(MeterStore *store);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(MeterStore, meter_store_close)
+
+/** The identity of the installation whose ledger is held; "" before the first. */
+const char *meter_store_get_service_id(MeterStore *store);
+
+/** The seq of the newest row that is held; 0 if there is none. */
+gint64 meter_store_get_cursor(MeterStore *store);
+
+/** The instant up to which the facts are known: open segments count up to it. */
+gint64 meter_store_get_known_ms(MeterStore *store);
+
+/**
+ * Makes sure that the ledger of service_id, whose newest number is seq, is the one that
+ * is held.  The first is remembered; fails for another one, and for one that ends before
+ * the cursor.
+ */
+bool
+meter_store_bind(MeterStore *store, const char *service_id, gint64 seq, GError **error);
+
+/** Takes rows of the ledger, all or none. */
+bool meter_store_apply(MeterStore *store,
+                       const ProtoLedgerRow *rows,
+                       gsize n_rows,
+                       GError **error);
+
+/** There is no row after the cursor, as of now_ms. */
+void meter_store_set_known_ms(MeterStore *store, gint64 now_ms);
+
+/** Whether tenant ever had a segment. */
+bool meter_store_has_tenant(MeterStore *store,
+                            const char *tenant,
+                            bool *ret_has,
+                            GError **error);
+
+/**
+ * A reading of the segments that touch window, as of a row: what was written later does
+ * not change it, however long it takes.
+ */
+typedef struct {
+    /** NULL: every tenant. */
+    char *tenant;
+    Window window;
+    gint64 as_of_seq;
+    gint64 known_ms;
+
+    /** Where it stands; all zero at the start. */
+    char *at_tenant;
+    gint64 at_first_ms;
+    char *at_instance;
+    gint64 at_seq;
+} SegmentReading;
+
+/** A reading as of now; release with segment_reading_clear(). */
+SegmentReading
+segment_reading_start(MeterStore *store, const char *tenant, const Window *window);
+void segment_reading_clear(SegmentReading *reading);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SegmentReading, segment_reading_clear)
+
+/**
+ * Adds at most limit more segments to fold: by tenant, by the instance's first time, by
+ * instance, by seq.  ret_more tells whether there may be others.
+ */
+bool meter_store_read(MeterStore *store,
+                      SegmentReading *reading,
+                      guint limit,
+                      UsageFold *fold,
+                      bool *ret_more,
+                      GError **error);

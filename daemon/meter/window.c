@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "meter/window.h"
+
+#include "base/clock.h"
+#include "proto.h"
+
+/* A month that has not ended may be asked for whole; a mistyped year is a mistake. */
+static const gint64 ahead_ms = G_GINT64_CONSTANT(366) * 24 * 3600 * 1000;
+
+static bool
+refuse(GError **error, const char *path, const char *text, const char *reason)
+{
+    proto_error_set_invalid_parameter(error, path, reason, "%s: %s %s", path, text,
+                                      reason);
+    return false;
+}
+
+static gint64
+get_month_start(gint64 now_ms)
+{
+    g_autoptr(GDateTime) now = g_date_time_new_from_unix_utc(now_ms / 1000);
+    g_autoptr(GDateTime) start = g_date_time_new_utc(
+        g_date_time_get_year(now), g_date_time_get_month(now), 1, 0, 0, 0);
+
+    return g_date_time_to_unix(start) * 1000;
+}
+
+static bool
+read_time(const char *text,
+          const char *path,
+          gint64 otherwise_ms,
+          gint64 *ret_ms,
+          GError **error)
+{
+    gint64 at_ms = otherwise_ms;
+
+    if (text != NULL && !clock_parse_time(text, &at_ms))
+        return refuse(error, path, text, "is not a time like 2026-10-01T00:00:00Z");
+    *ret_ms = at_ms;
+    return true;
+}
+
+static bool
+refuse_order(const char *from, const char *to, const Window *window, GError **error)
+{
+    g_autofree char *from_text = clock_format_time(window->from_ms);
+    g_autofree char *to_text = clock_format_time(window->to_ms);
+
+    if (from != NULL && to == NULL)
+        return refuse(error, "parameters.from", from_text, "is not in the past");
+    if (from == NULL)
+        return refuse(error, "parameters.to", to_text,
+                      "is not after the start of this month: give from too");
+    return refuse(error, "parameters.to", to_text, "is not after from");
+}
+
+bool
+window_resolve(
+    const char *from, const char *to, gint64 now_ms, Window *ret_window, GError **error)
+{
+    Window window = { 0 };
+
+    if (!read_time(from, "parameters.from", get_month_start(now_ms), &window.from_ms,
+                   error) ||
+        !read_time(to, "parameters.to", now_ms, &window.to_ms, error))
+        return false;
+    if (from == NULL && to == NULL && window.from_ms == window.to_ms) {
+        /* The very first millisecond of a month: nothing was used in it yet. */
+        *ret_window = window;
+        return true;
+    }
+    if (window.from_ms >= window.to_ms)
+        return refuse_order(from, to, &window, error);
+    if (window.from_ms > now_ms)
+        return refuse(error, "parameters.from", from, "is not in the past");
+    if (window.to_ms - now_ms > ahead_ms)
+        return refuse(error, "parameters.to", to, "is more than a year ahead");
+    *ret_window = window;
+    return true;
+}
