@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "host/connection.h"
+#include "host/jobs.h"
+
+/**
+ * What the guests' agents say: whether one answers, and at which addresses its guest is.
+ * Kept on the main loop; an agent that came is asked again and again until an address is
+ * known.
+ */
+typedef struct Guests Guests;
+
+/** changed is told on the main loop when something new is known of a guest. */
+Guests *guests_new(Connection *connection,
+                   Jobs *jobs,
+                   void (*changed)(const char *id, gpointer data),
+                   gpointer data);
+
+/** The agent of this domain may answer: looks until it does and knows an address, for a
+ * bounded time. */
+void guests_watch(Guests *guests, const char *id);
+
+/** The domain is off. */
+void guests_forget(Guests *guests, const char *id);
+void guests_forget_all(Guests *guests);
+
+/** Fills in agent and addresses of a running domain. */
+void guests_fill(Guests *guests, ProtoDomain *domain);
