@@ -1,0 +1,671 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""vmd-meter against a controller that is made up here.
+
+The program is named by the environment variable VMD_METER.
+"""
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from datetime import datetime, timedelta, timezone
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+METER = os.environ.get("VMD_METER", "")
+GIB = 1 << 30
+DEADLINE_S = 30.0
+START = datetime(2026, 10, 1, tzinfo=timezone.utc)
+WINDOW = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
+Row = dict[str, Any]
+
+
+def text_of(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def at(hours: float) -> datetime:
+    return START + timedelta(milliseconds=round(hours * 3600000))
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> Any:
+    """Polls until condition is true; fails at the deadline."""
+    end = time.monotonic() + DEADLINE_S
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    raise AssertionError(f"not in time: {what}")
+
+
+class VarlinkError(Exception):
+    def __init__(self, name: str, parameters: dict[str, Any]) -> None:
+        super().__init__(name, parameters)
+        self.name = name
+        self.parameters = parameters
+
+
+class Connection:
+    """A varlink client that knows nothing of our schema."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(DEADLINE_S)
+        self.buffer = b""
+        try:
+            self.socket.connect(str(path))
+        except OSError:
+            self.socket.close()
+            raise
+
+    def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.socket.close()
+
+    def send(self, method: str, parameters: dict[str, Any] | None = None,
+             more: bool = False) -> None:
+        call: dict[str, Any] = {"method": method, "parameters": parameters or {}}
+        if more:
+            call["more"] = True
+        self.socket.sendall(json.dumps(call).encode() + b"\0")
+
+    def receive_raw(self) -> bytes:
+        while b"\0" not in self.buffer:
+            data = self.socket.recv(65536)
+            if not data:
+                raise ConnectionError("the service has gone")
+            self.buffer += data
+        message, self.buffer = self.buffer.split(b"\0", 1)
+        return message
+
+    def receive(self) -> dict[str, Any]:
+        reply = json.loads(self.receive_raw())
+        if "error" in reply:
+            raise VarlinkError(reply["error"], reply.get("parameters", {}))
+        return reply
+
+    def call(self, method: str,
+             parameters: dict[str, Any] | None = None) -> dict[str, Any]:
+        self.send(method, parameters)
+        return self.receive()["parameters"]
+
+    def stream(self, method: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        self.send(method, parameters, more=True)
+        while True:
+            reply = self.receive()
+            yield reply["parameters"]
+            if not reply.get("continues"):
+                return
+
+
+class FakeController:
+    """As much of vmd as vmd-meter sees of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[Row] = []
+        self.service_id = "0f0e0d0c-0b0a-4908-8706-050403020100"
+        self.now = at(0)
+        self.principals = {os.getuid(): ("default", "admin")}
+        self.hidden: set[int] = set()
+        self.ignores_after = False
+        self.questions = 0
+        self.changed = threading.Condition()
+        self.listener: socket.socket | None = None
+        self.connections: set[socket.socket] = set()
+        self.threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.bind(str(self.path))
+        self.path.chmod(0o666)
+        self.listener.listen(16)
+        self.spawn(self.accept, self.listener)
+
+    def stop(self) -> None:
+        """Goes away at once, as after kill -9."""
+        listener, self.listener = self.listener, None
+        if listener is not None:
+            listener.shutdown(socket.SHUT_RDWR)
+            listener.close()
+        with self.changed:
+            for connection in self.connections:
+                connection.shutdown(socket.SHUT_RDWR)
+            self.changed.notify_all()
+        for thread in self.threads:
+            thread.join(DEADLINE_S)
+        self.threads.clear()
+
+    def spawn(self, function: Callable[..., None], *arguments: object) -> None:
+        thread = threading.Thread(target=function, args=arguments, daemon=True)
+        self.threads.append(thread)
+        thread.start()
+
+    def add(self, *rows: Row) -> None:
+        with self.changed:
+            self.rows.extend(rows)
+            self.changed.notify_all()
+
+    def accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            with self.changed:
+                self.connections.add(connection)
+            self.spawn(self.serve, connection)
+
+    def serve(self, connection: socket.socket) -> None:
+        buffer = b""
+        try:
+            while data := connection.recv(65536):
+                buffer += data
+                while b"\0" in buffer:
+                    message, buffer = buffer.split(b"\0", 1)
+                    self.answer(connection, json.loads(message))
+        except OSError:
+            pass
+        finally:
+            with self.changed:
+                self.connections.discard(connection)
+            connection.close()
+
+    def answer(self, connection: socket.socket, call: dict[str, Any]) -> None:
+        parameters = call.get("parameters", {})
+        method = call["method"]
+        if method == "io.vmctl.GetInfo":
+            self.reply(connection, self.info())
+        elif method == "io.vmctl.WhoAmI":
+            self.questions += 1
+            uid = parameters["uid"]
+            tenant, role = self.principals.get(uid, (f"u{uid}", "tenant_admin"))
+            self.reply(connection, {"uid": uid, "tenant": tenant, "role": role})
+        elif method == "io.vmctl.Ledger.Read" and parameters.get("follow"):
+            self.follow(connection, parameters)
+        elif method == "io.vmctl.Ledger.Read":
+            self.reply(connection, self.read(parameters["after"], parameters["limit"]))
+
+    def info(self) -> dict[str, Any]:
+        return {"program": "vmd", "version": "0", "service_id": self.service_id,
+                "uptime_ms": 1, "seq": self.rows[-1]["seq"] if self.rows else 0,
+                "resident_bytes": 1}
+
+    def find(self, after: int) -> list[Row]:
+        return [row for row in self.rows
+                if row["seq"] > after and row["seq"] not in self.hidden]
+
+    def read(self, after: int, limit: int) -> dict[str, Any]:
+        with self.changed:
+            rows = self.find(after)[:limit]
+            return {"rows": rows, "next": rows[-1]["seq"] if rows else after,
+                    "now": text_of(self.now)}
+
+    def follow(self, connection: socket.socket, parameters: dict[str, Any]) -> None:
+        after = 0 if self.ignores_after else parameters["after"]
+        while self.listener is not None:
+            with self.changed:
+                self.changed.wait_for(lambda: self.listener is None or self.find(after),
+                                      DEADLINE_S)
+            page = self.read(after, min(parameters["limit"], 100))
+            after = page["next"]
+            self.reply(connection, page, continues=True)
+
+    @staticmethod
+    def reply(connection: socket.socket, parameters: dict[str, Any],
+              continues: bool = False) -> None:
+        message: dict[str, Any] = {"parameters": parameters}
+        if continues:
+            message["continues"] = True
+        connection.sendall(json.dumps(message).encode() + b"\0")
+
+
+def instance_id(number: int) -> str:
+    return f"{number:08d}-1111-4111-8111-111111111111"
+
+
+def make_row(kind: str, seq: int, segment: int, instance: int, moment: datetime,
+             **changes: Any) -> Row:
+    row: Row = {
+        "seq": seq, "kind": kind, "segment": segment, "tenant": "default",
+        "instance": instance_id(instance), "name": f"vm-{instance}", "host": "local",
+        "state": "running", "vcpus": 2, "memory_bytes": GIB, "disk_bytes": 4 * GIB,
+        "generation": 1, "at": text_of(moment), "boot_ms": seq, "boot_id": "boot",
+        "cause": "test",
+    }
+    row.update(changes)
+    return row
+
+
+def opened(seq: int, instance: int, hours: float, **changes: Any) -> Row:
+    return make_row("opened", seq, seq, instance, at(hours), **changes)
+
+
+def closed(seq: int, segment: int, instance: int, hours: float, **changes: Any) -> Row:
+    return make_row("closed", seq, segment, instance, at(hours), **changes)
+
+
+def many_rows(count: int) -> list[Row]:
+    """count instances that ran for 100 hours each, started one after the other."""
+    starts = [opened(number + 1, number, number * 0.0001) for number in range(count)]
+    ends = [closed(count + number + 1, number + 1, number, 100 + number * 0.0001)
+            for number in range(count)]
+    return starts + ends
+
+
+class MeterTest(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="test-meter-"))
+        self.folder.chmod(0o711)
+        self.controller = FakeController(self.folder / "vmd.sock")
+        self.controller.start()
+        self.socket = self.folder / "meter.sock"
+        self.log = open(self.folder / "log", "wb")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def tearDown(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+        self.controller.stop()
+        self.log.close()
+        log = (self.folder / "log").read_text()
+        shutil.rmtree(self.folder)
+        self.assertNotIn("Sanitizer", log)
+        self.assertNotIn("runtime error", log)
+        self.assertNotIn("critical: ", log)
+
+    def start_meter(self) -> None:
+        self.process = subprocess.Popen(
+            [METER, "--controller", self.controller.path, "--socket", self.socket,
+             "--state", self.folder / "state"], stderr=self.log)
+        wait_for(self.is_up, "vmd-meter listens")
+
+    def is_up(self) -> bool:
+        assert self.process is not None
+        self.assertIsNone(self.process.poll(), "vmd-meter has ended")
+        try:
+            with Connection(self.socket) as connection:
+                connection.call("io.vmctl.Ping")
+        except OSError:
+            return False
+        return True
+
+    def kill_meter(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        with Connection(self.socket) as connection:
+            return connection.call(method, parameters)
+
+    def usage(self, **parameters: Any) -> dict[str, Any]:
+        return self.call("io.vmctl.Billing.Usage", **{**WINDOW, **parameters})
+
+    def refusal(self, **parameters: Any) -> VarlinkError:
+        with self.assertRaises(VarlinkError) as caught:
+            self.call("io.vmctl.Billing.Usage", **parameters)
+        return caught.exception
+
+    def wait_for_seq(self, seq: int) -> None:
+        wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] >= seq, f"row {seq} is read")
+
+    def wait_for_log(self, text: str) -> None:
+        wait_for(lambda: text in (self.folder / "log").read_text(), f"it says: {text}")
+
+    # What is answered
+
+    def test_resize_splits_the_line(self) -> None:
+        self.controller.add(opened(4, 1, 0), closed(9, 4, 1, 1),
+                            opened(10, 1, 1, vcpus=4), closed(20, 10, 1, 3, vcpus=4))
+        self.start_meter()
+        reply = self.usage()
+        self.assertEqual([line["vcpu_hours"] for line in reply["lines"]], ["2.0", "8.0"])
+        self.assertEqual([line["to"] for line in reply["lines"]],
+                         ["2026-10-01T01:00:00.000Z", "2026-10-01T03:00:00.000Z"])
+        self.assertEqual(reply["totals"], [{
+            "tenant": "default", "instances": 1, "running_hours": "3.0",
+            "vcpu_hours": "10.0", "memory_gib_hours": "3.0", "disk_gib_hours": "12.0"}])
+        self.assertEqual(reply["ledger_seq"], 20)
+
+    def test_open_segment_counts_up_to_the_controllers_now(self) -> None:
+        self.controller.add(opened(1, 1, 0))
+        self.start_meter()
+        self.controller.now = at(1.5)
+        self.assertEqual(self.usage()["totals"][0]["running_hours"], "1.5")
+        self.controller.now = at(2)
+        self.assertEqual(self.usage()["totals"][0]["running_hours"], "2.0")
+
+    def test_window_is_this_month_if_left_out(self) -> None:
+        self.controller.now = datetime(2026, 11, 3, tzinfo=timezone.utc)
+        self.controller.add(opened(1, 1, 0))
+        self.start_meter()
+        reply = self.call("io.vmctl.Billing.Usage")
+        self.assertEqual(reply["from"], "2026-11-01T00:00:00.000Z")
+        self.assertEqual(reply["to"], "2026-11-03T00:00:00.000Z")
+        self.assertEqual(reply["totals"][0]["running_hours"], "48.0")
+
+    def test_what_just_happened_is_counted(self) -> None:
+        self.start_meter()
+        for number in range(50):
+            seq = 2 * number + 1
+            self.controller.add(opened(seq, number, number),
+                                closed(seq + 1, seq, number, number + 1))
+            self.assertEqual(self.usage()["ledger_seq"], seq + 1)
+
+    def test_same_question_has_the_same_bytes(self) -> None:
+        self.controller.add(*many_rows(40))
+        self.start_meter()
+        answers = set()
+        for _ in range(3):
+            with Connection(self.socket) as connection:
+                connection.send("io.vmctl.Billing.Usage", WINDOW)
+                answers.add(connection.receive_raw())
+            self.kill_meter()
+            shutil.rmtree(self.folder / "state")
+            self.start_meter()
+        self.assertEqual(len(answers), 1)
+
+    def test_stream_brings_batches_and_totals_last(self) -> None:
+        self.controller.add(*many_rows(1234))
+        self.start_meter()
+        self.wait_for_seq(self.controller.rows[-1]["seq"])
+        with Connection(self.socket) as connection:
+            replies = list(connection.stream("io.vmctl.Billing.Usage", WINDOW))
+        lines = [line for reply in replies for line in reply["lines"]]
+        self.assertGreater(len(replies), 6)
+        self.assertLessEqual(max(len(reply["lines"]) for reply in replies), 200)
+        self.assertEqual(len(lines), 1234)
+        self.assertTrue(all(not reply["totals"] for reply in replies[:-1]))
+        self.assertEqual(sum(Fraction(line["vcpu_hours"]) for line in lines),
+                         Fraction(replies[-1]["totals"][0]["vcpu_hours"]))
+
+    def test_answer_of_500_lines_fits_and_501_do_not(self) -> None:
+        rows = many_rows(501)
+        last = instance_id(500)
+        self.controller.add(*[row for row in rows if row["instance"] != last])
+        self.start_meter()
+        self.wait_for_seq(self.controller.rows[-1]["seq"])
+        self.assertEqual(len(self.usage()["lines"]), 500)
+        self.kill_meter()
+        shutil.rmtree(self.folder / "state")
+        self.controller.rows = rows
+        self.start_meter()
+        self.wait_for_seq(rows[-1]["seq"])
+        error = self.refusal(**WINDOW)
+        self.assertEqual(error.name, "io.vmctl.TooLarge")
+        self.assertIn("more", error.parameters["message"])
+
+    def test_many_tenants_get_their_totals_in_pages(self) -> None:
+        for number in range(1100):
+            self.controller.add(opened(number + 1, number, number * 0.001,
+                                       tenant=f"t{number}"))
+        self.controller.now = at(10)
+        self.start_meter()
+        self.wait_for_seq(1100)
+        with Connection(self.socket) as connection:
+            replies = list(connection.stream("io.vmctl.Billing.Usage", WINDOW))
+        totals = [total["tenant"] for reply in replies for total in reply["totals"]]
+        self.assertEqual(totals, sorted(f"t{number}" for number in range(1100)))
+
+    def test_stream_keeps_memory_flat(self) -> None:
+        self.controller.add(*many_rows(20000))
+        self.start_meter()
+        self.wait_for_seq(self.controller.rows[-1]["seq"])
+        before = self.call("io.vmctl.GetInfo")["resident_bytes"]
+        with Connection(self.socket) as connection:
+            count = 0
+            for reply in connection.stream("io.vmctl.Billing.Usage", WINDOW):
+                count += len(reply["lines"])
+        after = self.call("io.vmctl.GetInfo")["resident_bytes"]
+        self.assertEqual(count, 20000)
+        self.assertLess(after - before, 8 << 20)
+
+    def test_client_that_goes_in_mid_stream_harms_nobody(self) -> None:
+        self.controller.add(*many_rows(20000))
+        self.start_meter()
+        self.wait_for_seq(self.controller.rows[-1]["seq"])
+        for replies in range(5):
+            with Connection(self.socket) as connection:
+                connection.send("io.vmctl.Billing.Usage", WINDOW, more=True)
+                for _ in range(replies):
+                    connection.receive()
+        self.assertEqual(self.call("io.vmctl.Ping"), {})
+
+    def test_reader_that_does_not_read_harms_nobody(self) -> None:
+        self.controller.add(*many_rows(20000))
+        self.start_meter()
+        self.wait_for_seq(self.controller.rows[-1]["seq"])
+        with Connection(self.socket) as slow:
+            slow.send("io.vmctl.Billing.Usage", WINDOW, more=True)
+            slow.receive()
+            self.assertEqual(len(self.usage(to="2026-10-01T00:00:01Z")["lines"]), 3)
+            lines = 0
+            while slow.receive().get("continues"):
+                lines += 1
+            self.assertGreater(lines, 90)
+
+    # What is refused
+
+    def test_bad_window_names_the_parameter(self) -> None:
+        self.controller.now = at(744)
+        self.start_meter()
+        cases = [
+            ({"from": "yesterday"}, "parameters.from"),
+            ({"to": "2026-10-01"}, "parameters.to"),
+            ({**WINDOW, "to": WINDOW["from"]}, "parameters.to"),
+            ({**WINDOW, "to": "9999-01-01T00:00:00Z"}, "parameters.to"),
+            ({"from": "2999-01-01T00:00:00Z"}, "parameters.from"),
+            ({"tenant": "No"}, "parameters.tenant"),
+            ({"colour": "red"}, "parameters.colour"),
+        ]
+        for parameters, path in cases:
+            with self.subTest(parameters=parameters):
+                error = self.refusal(**parameters)
+                self.assertEqual(error.name, "io.vmctl.InvalidParameter")
+                self.assertEqual(error.parameters["path"], path)
+
+    # Who sees what
+
+    def test_tenant_sees_its_own_alone(self) -> None:
+        self.controller.add(opened(1, 1, 0, tenant="blue"), opened(2, 2, 0, tenant="red"))
+        self.controller.principals[os.getuid()] = ("blue", "tenant_admin")
+        self.controller.now = at(1)
+        self.start_meter()
+        for parameters in ({}, {"tenant": "blue"}):
+            lines = self.usage(**parameters)["lines"]
+            self.assertEqual([line["tenant"] for line in lines], ["blue"])
+
+    def test_other_tenant_looks_absent(self) -> None:
+        self.controller.add(opened(1, 1, 0, tenant="blue"), opened(2, 2, 0, tenant="red"))
+        self.controller.principals[os.getuid()] = ("blue", "tenant_admin")
+        self.start_meter()
+        answers = []
+        for tenant in ("red", "nix"):
+            error = self.refusal(tenant=tenant)
+            answers.append(json.dumps([error.name, error.parameters]).replace(tenant, "?"))
+        self.assertEqual(answers[0], answers[1])
+        self.assertIn("io.vmctl.NotFound", answers[0])
+
+    def test_admin_sees_everybody(self) -> None:
+        self.controller.add(opened(1, 1, 0, tenant="blue"), opened(2, 2, 0, tenant="red"))
+        self.controller.now = at(1)
+        self.start_meter()
+        everybody = self.usage()["totals"]
+        red = self.usage(tenant="red")["totals"]
+        self.assertEqual([total["tenant"] for total in everybody], ["blue", "red"])
+        self.assertEqual([total["tenant"] for total in red], ["red"])
+        self.assertEqual(self.refusal(tenant="nix").name, "io.vmctl.NotFound")
+
+    def test_own_tenant_without_usage_is_empty(self) -> None:
+        self.controller.principals[os.getuid()] = ("blue", "tenant_admin")
+        self.start_meter()
+        reply = self.usage(tenant="blue")
+        self.assertEqual((reply["lines"], reply["totals"]), ([], []))
+
+    def test_who_somebody_is_is_not_asked_again_at_once(self) -> None:
+        self.start_meter()
+        for _ in range(20):
+            self.assertEqual(self.call("io.vmctl.WhoAmI")["role"], "admin")
+        self.assertLessEqual(self.controller.questions, 5)
+
+    def test_only_an_admin_asks_for_another_uid(self) -> None:
+        self.start_meter()
+        self.assertEqual(self.call("io.vmctl.WhoAmI", uid=4711)["tenant"], "u4711")
+        self.kill_meter()
+        self.controller.principals[os.getuid()] = ("blue", "tenant_admin")
+        self.start_meter()
+        with self.assertRaises(VarlinkError) as caught:
+            self.call("io.vmctl.WhoAmI", uid=4711)
+        self.assertEqual(caught.exception.name, "io.vmctl.PermissionDenied")
+
+    def test_service_describes_itself(self) -> None:
+        self.start_meter()
+        info = self.call("org.varlink.service.GetInfo")
+        self.assertEqual(info["interfaces"],
+                         ["org.varlink.service", "io.vmctl", "io.vmctl.Billing"])
+        text = self.call("org.varlink.service.GetInterfaceDescription",
+                         interface="io.vmctl.Billing")["description"]
+        self.assertIn("method Usage", text)
+
+    # What goes away and comes back
+
+    def test_answers_while_the_controller_is_away(self) -> None:
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1, 1))
+        self.start_meter()
+        self.wait_for_seq(2)
+        self.usage()
+        self.controller.stop()
+        self.assertEqual(self.usage()["totals"][0]["running_hours"], "1.0")
+
+    def test_nothing_is_counted_beyond_what_is_known(self) -> None:
+        self.controller.now = at(5)
+        self.controller.add(opened(1, 1, 0))
+        self.start_meter()
+        self.assertEqual(self.usage()["totals"][0]["running_hours"], "5.0")
+        self.controller.stop()
+        self.assertEqual(self.usage()["totals"][0]["running_hours"], "5.0")
+
+    def test_controller_that_comes_back_is_followed(self) -> None:
+        self.controller.add(opened(1, 1, 0))
+        self.start_meter()
+        self.wait_for_seq(1)
+        for seq in range(2, 6):
+            self.controller.stop()
+            self.controller.add(opened(seq, seq, seq))
+            self.controller.start()
+            self.wait_for_seq(seq)
+        self.assertEqual(self.usage()["ledger_seq"], 5)
+
+    def test_unknown_uid_is_refused_while_the_controller_is_away(self) -> None:
+        if os.getuid() != 0:
+            self.skipTest("needs root, to be another uid")
+        self.start_meter()
+        self.controller.stop()
+        script = ("import os, socket, sys\n"
+                  "os.setgroups([]); os.setgid(4711); os.setuid(4711)\n"
+                  "s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\n"
+                  "s.sendall(b'{\"method\":\"io.vmctl.Billing.Usage\"}\\0')\n"
+                  "print(s.recv(65536).rstrip(b'\\0').decode())\n")
+        output = subprocess.run([sys.executable, "-c", script, self.socket], check=True,
+                                capture_output=True, timeout=DEADLINE_S, text=True).stdout
+        self.assertEqual(json.loads(output)["error"], "io.vmctl.PermissionDenied")
+
+    def test_every_row_counts_once_over_kill_9_of_the_meter(self) -> None:
+        rows = many_rows(1500)
+        self.controller.add(*rows)
+        for stop in (1, 300, 900, 1600, 2500):
+            self.start_meter()
+            self.wait_for_seq(rows[stop]["seq"])
+            self.kill_meter()
+        self.start_meter()
+        self.wait_for_seq(rows[-1]["seq"])
+        with Connection(self.socket) as connection:
+            last = list(connection.stream("io.vmctl.Billing.Usage", WINDOW))[-1]
+        self.assertEqual(last["totals"][0]["instances"], 1500)
+        self.assertEqual(last["totals"][0]["running_hours"], "150000.0")
+
+    def test_every_row_counts_once_over_kill_9_of_the_controller(self) -> None:
+        rows = many_rows(1500)
+        self.controller.add(*rows)
+        self.start_meter()
+        for stop in (1, 300, 900, 1600):
+            self.wait_for_seq(rows[stop]["seq"])
+            self.controller.stop()
+            self.controller.start()
+        self.wait_for_seq(rows[-1]["seq"])
+        with Connection(self.socket) as connection:
+            last = list(connection.stream("io.vmctl.Billing.Usage", WINDOW))[-1]
+        self.assertEqual(last["totals"][0]["running_hours"], "150000.0")
+
+    def test_rows_that_come_twice_count_once(self) -> None:
+        self.controller.ignores_after = True
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1, 1))
+        self.start_meter()
+        self.wait_for_seq(2)
+        self.controller.stop()
+        self.controller.add(opened(3, 1, 2), closed(4, 3, 1, 3))
+        self.controller.start()
+        self.wait_for_seq(4)
+        self.assertEqual(self.usage()["totals"][0]["running_hours"], "2.0")
+
+    def test_hole_is_asked_for_again(self) -> None:
+        self.controller.hidden = {3}
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1, 1), opened(3, 1, 2),
+                            closed(4, 3, 1, 3))
+        self.start_meter()
+        self.wait_for_log("is not held")
+        self.assertEqual(self.call("io.vmctl.GetInfo")["seq"], 0)
+        self.controller.hidden = set()
+        self.wait_for_seq(4)
+        self.assertEqual(self.usage()["totals"][0]["running_hours"], "2.0")
+
+    def test_ledger_of_another_installation_is_not_taken(self) -> None:
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1, 1))
+        self.start_meter()
+        self.wait_for_seq(2)
+        self.kill_meter()
+        self.controller.service_id = "ffffffff-0b0a-4908-8706-050403020100"
+        self.controller.add(opened(3, 1, 2))
+        self.start_meter()
+        self.wait_for_log("holds the ledger of")
+        self.assertEqual(self.usage()["ledger_seq"], 2)
+
+    def test_ends_with_0_on_sigterm(self) -> None:
+        self.controller.add(*many_rows(5000))
+        self.start_meter()
+        with Connection(self.socket) as connection:
+            connection.send("io.vmctl.Billing.Usage", WINDOW, more=True)
+            assert self.process is not None
+            self.process.send_signal(signal.SIGTERM)
+            self.assertEqual(self.process.wait(DEADLINE_S), 0)
+
+    def test_second_meter_on_one_state_ends(self) -> None:
+        self.start_meter()
+        second = subprocess.run(
+            [METER, "--controller", self.controller.path,
+             "--socket", self.folder / "other.sock", "--state", self.folder / "state"],
+            stderr=subprocess.PIPE, timeout=DEADLINE_S, check=False)
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(b"database is locked", second.stderr)
+
+
+if __name__ == "__main__":
+    if not METER:
+        raise SystemExit("VMD_METER names no program")
+    unittest.main(verbosity=2)
