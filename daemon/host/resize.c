@@ -41,6 +41,21 @@ take_note(char **note, char *text)
 
 /* vCPUs */
 
+/* New vCPUs are offline until the guest takes them into use, and a moment goes by until
+ * it sees them at all. */
+static bool
+bring_online(virDomainPtr domain, gint64 vcpus)
+{
+    for (int i = 0; i < LOOK_TRIES; i++) {
+        if (virDomainSetVcpusFlags(domain, (unsigned) vcpus, VIR_DOMAIN_VCPU_GUEST) == 0)
+            return true;
+        if (virDomainGetVcpusFlags(domain, VIR_DOMAIN_VCPU_GUEST) < 0)
+            return false;
+        g_usleep(LOOK_EVERY_US);
+    }
+    return false;
+}
+
 static void
 resize_vcpus(virDomainPtr domain, gint64 asked, char **note)
 {
@@ -61,8 +76,7 @@ resize_vcpus(virDomainPtr domain, gint64 asked, char **note)
         take_note(note, last_text("vCPUs"));
         return;
     }
-    /* Plugged, but offline until the guest takes them into use. */
-    if (virDomainSetVcpusFlags(domain, (unsigned) asked, VIR_DOMAIN_VCPU_GUEST) != 0)
+    if (!bring_online(domain, asked))
         take_note(note, g_strdup("the guest's agent did not bring the new vCPUs online"));
 }
 
