@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdio.h>
+#include <string.h>
+
+#include "run.h"
+#include "text.h"
+#include "views.h"
+
+enum {
+    CALL_MS = 30000,
+    REPORT_MS = 120000,
+    LOG_POLL_MS = 500,
+    LOG_CHUNK = 65536
+};
+
+/* One piece of the console; moves the call on to the next. */
+static bool
+read_log(Session *session, ProtoInstanceLogCall *in, gsize *ret_length, GError **error)
+{
+    g_auto(WireReply) raw = { 0 };
+    g_auto(ProtoInstanceLogReply) reply = { 0 };
+    g_autofree guchar *data = NULL;
+    g_autoptr(GString) out = g_string_new(NULL);
+    gsize length = 0;
+
+    if (!session_call(session, SERVICE_VMD, &proto_instance_log, in, CALL_MS, &raw,
+                      error) ||
+        !wire_struct_parse(&proto_instance_log_reply_type,
+                           json_node_get_object(raw.parameters), "reply",
+                           WIRE_PARSE_LENIENT, &reply, error))
+        return false;
+    data = g_base64_decode(reply.data, &length);
+    if (session->is_out_terminal) {
+        text_append_console(out, (const char *) data, length);
+        session_write(out->str, out->len);
+    } else {
+        session_write((const char *) data, length);
+    }
+    fflush(stdout);
+    in->has_offset = true;
+    in->offset = reply.next;
+    *ret_length = length;
+    return true;
+}
+
+bool
+run_log(Session *session, const Arguments *arguments, GError **error)
+{
+    ProtoInstanceLogCall in = {
+        .instance = arguments->operands[0],
+        .tenant = (char *) (guintptr) arguments_get_text(arguments, "tenant"),
+        .has_max_bytes = true,
+        .max_bytes = LOG_CHUNK,
+    };
+    bool follows = arguments_has(arguments, "follow");
+
+    in.has_offset = arguments_has(arguments, "tail");
+    in.offset = -arguments_get_number(arguments, "tail", 0);
+    if (follows)
+        session_catch_signals(session);
+    for (;;) {
+        gsize length = 0;
+
+        if (!read_log(session, &in, &length, error))
+            return false;
+        if (length == 0 && !follows)
+            return true;
+        if (length == 0)
+            session_pause(session, LOG_POLL_MS);
+        if (session->is_interrupted)
+            return true;
+    }
+}
+
+/* Prints replies of a stream as they come, until the last. */
+static bool
+print_stream(Session *session, const View *view, gint64 timeout_ms, GError **error)
+{
+    Render render;
+    bool goes_on = true;
+
+    render_init(&render, view, session->format, g_get_real_time());
+    while (goes_on) {
+        g_auto(WireReply) reply = { 0 };
+        g_autoptr(GString) out = g_string_new(NULL);
+
+        if (!session_receive(session, SERVICE_VMD, timeout_ms, &reply, error)) {
+            render_done(&render);
+            return false;
+        }
+        render_append(&render, reply.parameters, out);
+        session_write(out->str, out->len);
+        fflush(stdout);
+        goes_on = reply.continues;
+    }
+    render_done(&render);
+    return true;
+}
+
+bool
+run_events(Session *session, const Arguments *arguments, GError **error)
+{
+    ProtoEventReadCall in = { 0 };
+    bool follows = arguments_has(arguments, "follow");
+    bool done = arguments_fill(arguments, NULL, &in, error);
+
+    if (!follows && !in.has_after) {
+        /* Without a beginning and without an end there would be nothing to read. */
+        in.has_after = true;
+        in.after = 0;
+    }
+    if (follows)
+        session_catch_signals(session);
+    done = done && session_begin(session, SERVICE_VMD, &proto_event_read, &in, error) &&
+           print_stream(session, &view_events, follows ? -1 : CALL_MS, error);
+    wire_struct_clear(&proto_event_read_call_type, &in);
+    return done;
+}
+
+static void
+append_elements(JsonArray *array, JsonNode *reply, const char *member)
+{
+    JsonNode *node = json_object_get_member(json_node_get_object(reply), member);
+    JsonArray *more =
+        node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+
+    for (guint i = 0; more != NULL && i < json_array_get_length(more); i++)
+        json_array_add_element(array, json_node_ref(json_array_get_element(more, i)));
+}
+
+/* Takes what is not a list from the last batch. */
+static JsonNode *
+make_report(JsonNode *last, JsonArray *lines, JsonArray *totals)
+{
+    JsonNode *whole = json_node_new(JSON_NODE_OBJECT);
+    JsonObject *object = json_object_new();
+    JsonObjectIter iter;
+    const char *name = NULL;
+    JsonNode *node = NULL;
+
+    json_object_iter_init_ordered(&iter, json_node_get_object(last));
+    while (json_object_iter_next_ordered(&iter, &name, &node))
+        json_object_set_member(object, name, json_node_ref(node));
+    json_object_set_array_member(object, "lines", json_array_ref(lines));
+    json_object_set_array_member(object, "totals", json_array_ref(totals));
+    json_node_take_object(whole, object);
+    return whole;
+}
+
+static bool
+read_usage(Session *session, JsonNode **ret_report, GError **error)
+{
+    g_autoptr(JsonArray) lines = json_array_new();
+    g_autoptr(JsonArray) totals = json_array_new();
+
+    for (;;) {
+        g_auto(WireReply) reply = { 0 };
+
+        if (!session_receive(session, SERVICE_METER, REPORT_MS, &reply, error))
+            return false;
+        append_elements(lines, reply.parameters, "lines");
+        append_elements(totals, reply.parameters, "totals");
+        if (!reply.continues) {
+            *ret_report = make_report(reply.parameters, lines, totals);
+            return true;
+        }
+    }
+}
+
+bool
+run_usage(Session *session, const Arguments *arguments, GError **error)
+{
+    ProtoBillingUsageCall in = { 0 };
+    g_autoptr(JsonNode) report = NULL;
+    bool done = arguments_fill(arguments, NULL, &in, error) &&
+                session_begin(session, SERVICE_METER, &proto_billing_usage, &in, error) &&
+                read_usage(session, &report, error);
+
+    wire_struct_clear(&proto_billing_usage_call_type, &in);
+    if (!done)
+        return false;
+    session_print(session, &view_usage, report);
+    if (session->format <= FORMAT_WIDE) {
+        session_write("\n", 1);
+        session_print(session, &view_usage_totals, report);
+    }
+    return true;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <stdbool.h>
+
+#include "arguments.h"
+#include "session.h"
+
+/**
+ * What a command's row may do.  Each prints its result, or fails with an error that main
+ * prints.  A result in part (some of several failed) is told on stderr at once and kept
+ * by session_fail().
+ */
+
+/** One call; a list is read page by page. */
+bool run_query(Session *session, const Arguments *arguments, GError **error);
+
+/** The call once for each operand, then waits for the operations. */
+bool run_change(Session *session, const Arguments *arguments, GError **error);
+
+/** run_change, after it has asked. */
+bool run_destroy(Session *session, const Arguments *arguments, GError **error);
+
+bool run_create(Session *session, const Arguments *arguments, GError **error);
+bool run_wait(Session *session, const Arguments *arguments, GError **error);
+bool run_log(Session *session, const Arguments *arguments, GError **error);
+bool run_events(Session *session, const Arguments *arguments, GError **error);
+bool run_usage(Session *session, const Arguments *arguments, GError **error);
+bool run_version(Session *session, const Arguments *arguments, GError **error);
+bool run_operation_wait(Session *session, const Arguments *arguments, GError **error);
+bool run_doctor(Session *session, const Arguments *arguments, GError **error);
+bool run_help(Session *session, const Arguments *arguments, GError **error);
+bool run_completion(Session *session, const Arguments *arguments, GError **error);

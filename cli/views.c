@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "views.h"
+
+/* A list and its single row share their columns. */
+#define VIEW(array, is_a_list, member_name, name, id)                                    \
+    {                                                                                    \
+        .member = member_name, .is_list = is_a_list, .columns = array,                   \
+        .n_columns = G_N_ELEMENTS(array), .name_path = name, .id_path = id               \
+    }
+
+/* clang-format off */
+static const Column instance_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "READY", "ready", CELL_YES, COLUMN_NARROW },
+    { "ADDRESS", "addresses", CELL_TEXT, COLUMN_NARROW },
+    { "CPUS", "vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "TEMPLATE", "template", CELL_TEXT, COLUMN_NARROW },
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_WIDE },
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "REASON", "reason", CELL_TEXT, COLUMN_WIDE },
+    { "DESIRED", "desired", CELL_TEXT, COLUMN_WIDE },
+    { "OPERATION", "operation", CELL_TEXT, COLUMN_WIDE },
+    { "NEXT-CPUS", "next.vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "NEXT-MEMORY", "next.memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "NEXT-DISK", "next.disk_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "AGENT", "agent", CELL_YES, COLUMN_WIDE },
+    { "MAC", "mac", CELL_TEXT, COLUMN_WIDE },
+    { "GENERATION", "generation", CELL_TEXT, COLUMN_WIDE },
+    { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
+    { "CHANGED", "changed_at", CELL_AGE, COLUMN_WIDE },
+    { "STARTED", "started_at", CELL_AGE, COLUMN_WIDE },
+    { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
+};
+
+static const Column created_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "READY", "ready", CELL_YES, COLUMN_NARROW },
+    { "ADDRESS", "addresses", CELL_TEXT, COLUMN_NARROW },
+    { "TIME", "total_ms", CELL_DURATION, COLUMN_NARROW },
+    { "HOST", "host", CELL_TEXT, COLUMN_WIDE },
+    { "TEMPLATE", "template", CELL_TEXT, COLUMN_WIDE },
+    { "PHASES", "phases", CELL_PHASES, COLUMN_WIDE },
+};
+
+static const Column plan_columns[] = {
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
+    { "TEMPLATE", "template", CELL_TEXT, COLUMN_NARROW },
+    { "CPUS", "size.vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "MEMORY", "size.memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "DISK", "size.disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "HINDERED-BY", "refusals", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column begun_columns[] = {
+    { "OPERATION", "id", CELL_TEXT, COLUMN_NARROW },
+    { "INSTANCE", "target_name", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "target", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column quota_columns[] = {
+    { "QUOTA", "resource", CELL_TEXT, COLUMN_NARROW },
+    { "USED", "used", CELL_TEXT, COLUMN_NARROW },
+    { "AFTER", "after", CELL_TEXT, COLUMN_NARROW },
+    { "LIMIT", "limit", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column template_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "VERSION", "version", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "ARCH", "arch", CELL_TEXT, COLUMN_NARROW },
+    { "CPUS", "default.vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "MEMORY", "default.memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "DISK", "default.disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "INSTANCES", "instances", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "DESCRIPTION", "description", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_WIDE },
+    { "USER", "login_user", CELL_TEXT, COLUMN_WIDE },
+    { "LEAST-CPUS", "minimum.vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "LEAST-MEMORY", "minimum.memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "LEAST-DISK", "minimum.disk_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "SHA256", "sha256", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column host_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "ACCEL", "accel", CELL_TEXT, COLUMN_NARROW },
+    { "INSTANCES", "instances", CELL_TEXT, COLUMN_NARROW },
+    { "USED-CPUS", "used_vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "CPUS", "vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "USED-MEMORY", "used_memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "USED-DISK", "used_disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "URI", "uri", CELL_TEXT, COLUMN_WIDE },
+    { "ARCH", "arch", CELL_TEXT, COLUMN_WIDE },
+    { "HYPERVISOR", "hypervisor", CELL_TEXT, COLUMN_WIDE },
+    { "FOREIGN", "foreign", CELL_TEXT, COLUMN_WIDE },
+    { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
+};
+
+static const Column operation_columns[] = {
+    { "ID", "id", CELL_TEXT, COLUMN_NARROW },
+    { "KIND", "kind", CELL_TEXT, COLUMN_NARROW },
+    { "TARGET", "target_name", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "STEP", "step", CELL_TEXT, COLUMN_NARROW },
+    { "DONE", "steps_done", CELL_TEXT, COLUMN_NARROW },
+    { "OF", "steps", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "FAILURE", "failure.message", CELL_TEXT, COLUMN_NARROW },
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "UID", "uid", CELL_TEXT, COLUMN_WIDE },
+    { "TARGET-ID", "target", CELL_TEXT, COLUMN_WIDE },
+    { "UNDOING", "undoing", CELL_YES, COLUMN_WIDE },
+    { "PHASES", "phases", CELL_PHASES, COLUMN_WIDE },
+    { "CPUS", "resize.vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "MEMORY", "resize.memory", CELL_TEXT, COLUMN_WIDE },
+    { "DISK", "resize.disk", CELL_TEXT, COLUMN_WIDE },
+    { "REQUEST-ID", "request_id", CELL_TEXT, COLUMN_WIDE },
+    { "ENDED", "ended_at", CELL_AGE, COLUMN_WIDE },
+    { "DEADLINE", "deadline_at", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column event_columns[] = {
+    { "SEQ", "seq", CELL_TEXT, COLUMN_NARROW },
+    { "AT", "at", CELL_TEXT, COLUMN_NARROW },
+    { "KIND", "kind", CELL_TEXT, COLUMN_NARROW },
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "DETAIL", "detail", CELL_TEXT, COLUMN_NARROW },
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "SUBJECT", "subject", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column usage_columns[] = {
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "CPUS", "vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "FROM", "from", CELL_TEXT, COLUMN_NARROW },
+    { "TO", "to", CELL_TEXT, COLUMN_NARROW },
+    { "HOURS", "running_hours", CELL_TEXT, COLUMN_NARROW },
+    { "VCPU-HOURS", "vcpu_hours", CELL_TEXT, COLUMN_NARROW },
+    { "MEMORY-GIB-HOURS", "memory_gib_hours", CELL_TEXT, COLUMN_NARROW },
+    { "DISK-GIB-HOURS", "disk_gib_hours", CELL_TEXT, COLUMN_NARROW },
+    { "INSTANCE", "instance", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column total_columns[] = {
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
+    { "INSTANCES", "instances", CELL_TEXT, COLUMN_NARROW },
+    { "HOURS", "running_hours", CELL_TEXT, COLUMN_NARROW },
+    { "VCPU-HOURS", "vcpu_hours", CELL_TEXT, COLUMN_NARROW },
+    { "MEMORY-GIB-HOURS", "memory_gib_hours", CELL_TEXT, COLUMN_NARROW },
+    { "DISK-GIB-HOURS", "disk_gib_hours", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column whoami_columns[] = {
+    { "UID", "uid", CELL_TEXT, COLUMN_NARROW },
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
+    { "ROLE", "role", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column version_columns[] = {
+    { "PROGRAM", "program", CELL_TEXT, COLUMN_NARROW },
+    { "VERSION", "version", CELL_TEXT, COLUMN_NARROW },
+    { "UP", "uptime_ms", CELL_DURATION, COLUMN_NARROW },
+    { "MEMORY", "resident_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "EVENTS", "seq", CELL_TEXT, COLUMN_WIDE },
+    { "SERVICE", "service_id", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column check_columns[] = {
+    { "CHECK", "name", CELL_TEXT, COLUMN_NARROW },
+    { "RESULT", "result", CELL_TEXT, COLUMN_NARROW },
+    { "FOUND", "found", CELL_TEXT, COLUMN_NARROW },
+    { "MEND", "mend", CELL_TEXT, COLUMN_NARROW },
+};
+
+const View view_instances = VIEW(instance_columns, true, "instances", "name", "id");
+const View view_instance = VIEW(instance_columns, false, "instance", "name", "id");
+const View view_created = VIEW(created_columns, true, "instances", "name", "id");
+const View view_begun = VIEW(begun_columns, true, "operations", "target_name", "id");
+const View view_quota = VIEW(quota_columns, true, "quota", "resource", "resource");
+const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
+const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
+const View view_template = VIEW(template_columns, false, "template", "name", "id");
+const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");
+const View view_host = VIEW(host_columns, false, "host", "name", "name");
+const View view_operations = VIEW(operation_columns, true, "operations", "target_name", "id");
+const View view_operation = VIEW(operation_columns, false, "operation", "target_name", "id");
+const View view_changes = VIEW(operation_columns, true, "operations", "target_name", "target");
+const View view_events = VIEW(event_columns, true, "events", "name", "seq");
+const View view_usage = VIEW(usage_columns, true, "lines", "name", "instance");
+const View view_usage_totals = VIEW(total_columns, true, "totals", "tenant", "tenant");
+const View view_whoami = VIEW(whoami_columns, false, NULL, "tenant", "uid");
+const View view_version = VIEW(version_columns, true, "programs", "program", "version");
+const View view_checks = VIEW(check_columns, true, "checks", "name", "name");
+/* clang-format on */

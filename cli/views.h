@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "command.h"
+
+/** What the replies look like as tables: a column is a row in views.c. */
+extern const View view_instances;
+extern const View view_instance;
+extern const View view_created;
+/** Instances that nobody waits for. */
+extern const View view_begun;
+extern const View view_plan;
+/** The quota of a plan. */
+extern const View view_quota;
+extern const View view_templates;
+extern const View view_template;
+extern const View view_hosts;
+extern const View view_host;
+extern const View view_operations;
+extern const View view_operation;
+/** Operations that were waited for: what counts is what they worked on. */
+extern const View view_changes;
+extern const View view_events;
+extern const View view_usage;
+extern const View view_usage_totals;
+extern const View view_whoami;
+extern const View view_version;
+extern const View view_checks;
