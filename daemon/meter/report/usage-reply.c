@@ -110,7 +110,10 @@ read_on(UsageReply *self)
     usage_fold_drop_lines(self->fold);
 }
 
-/* Sends the last lines, and the totals: a reply more for every page of them. */
+/*
+ * Sends the last lines, and the totals: a reply more for every page of them.  One reply
+ * always holds those of a call that did not ask for more: no tenant is without a line.
+ */
 static void
 send_totals(UsageReply *self)
 {
@@ -122,7 +125,7 @@ send_totals(UsageReply *self)
         (ProtoUsageTotal *) (gpointer) totals->data + (gsize) self->totals_sent;
     reply.n_totals = count;
     self->totals_sent += count;
-    if (self->totals_sent == totals->len || !wire_call_wants_more(self->call)) {
+    if (self->totals_sent == totals->len) {
         wire_call_reply(self->call, &reply);
         self->is_gone = true;
         return;
