@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/fake/fleet.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct FakeFleet {
+    GHashTable *by_id;
+    FILE *journal;
+};
+
+/* A line of the journal that takes an entry off. */
+static const char removed[] = "removed";
+
+static void
+domain_free(ProtoDomain *domain)
+{
+    proto_domain_clear(domain);
+    g_free(domain);
+}
+
+static void
+take_line(FakeFleet *fleet, const char *line)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    ProtoDomain *domain = g_new0(ProtoDomain, 1);
+
+    /* The last line of a journal whose writer was killed may be cut. */
+    if (!json_parser_load_from_data(parser, line, -1, NULL) ||
+        !wire_struct_parse(&proto_domain_type,
+                           json_node_get_object(json_parser_get_root(parser)), "domain",
+                           WIRE_PARSE_LENIENT, domain, NULL)) {
+        g_free(domain);
+        return;
+    }
+    if (strcmp(domain->tenant, removed) == 0) {
+        g_hash_table_remove(fleet->by_id, domain->id);
+        domain_free(domain);
+        return;
+    }
+    g_hash_table_replace(fleet->by_id, domain->id, domain);
+}
+
+FakeFleet *
+fake_fleet_open(const char *journal, GError **error)
+{
+    FakeFleet *fleet = g_new0(FakeFleet, 1);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    fleet->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                         (GDestroyNotify) domain_free);
+    if (journal == NULL)
+        return fleet;
+    if (g_file_get_contents(journal, &text, NULL, NULL))
+        lines = g_strsplit(text, "\n", 0);
+    for (gsize i = 0; lines != NULL && lines[i] != NULL; i++) {
+        if (*lines[i] != '\0')
+            take_line(fleet, lines[i]);
+    }
+    fleet->journal = fopen(journal, "ae");
+    if (fleet->journal == NULL)
+        g_set_error(error, G_FILE_ERROR, (gint) g_file_error_from_errno(errno),
+                    "Opening %s: %s", journal, g_strerror(errno));
+    return fleet->journal != NULL ? fleet : NULL;
+}
+
+ProtoDomain *
+fake_fleet_find(FakeFleet *fleet, const char *id)
+{
+    return g_hash_table_lookup(fleet->by_id, id);
+}
+
+ProtoDomain *
+fake_fleet_ensure(FakeFleet *fleet, const char *id)
+{
+    ProtoDomain *domain = fake_fleet_find(fleet, id);
+
+    if (domain != NULL)
+        return domain;
+    domain = g_new0(ProtoDomain, 1);
+    domain->id = g_strdup(id);
+    domain->tenant = g_strdup("");
+    domain->name = g_strdup("");
+    g_hash_table_insert(fleet->by_id, domain->id, domain);
+    return domain;
+}
+
+void
+fake_fleet_note(FakeFleet *fleet, const ProtoDomain *domain)
+{
+    g_autoptr(GString) line = NULL;
+
+    if (fleet->journal == NULL)
+        return;
+    line = g_string_new(NULL);
+    wire_struct_print(&proto_domain_type, domain, line);
+    g_string_append_c(line, '\n');
+    fwrite(line->str, 1, line->len, fleet->journal);
+    fflush(fleet->journal);
+}
+
+void
+fake_fleet_remove(FakeFleet *fleet, const char *id)
+{
+    const ProtoDomain gone = {
+        .id = (char *) (gsize) id,
+        .tenant = (char *) (gsize) removed,
+        .name = (char *) (gsize) "",
+    };
+
+    if (fake_fleet_find(fleet, id) == NULL)
+        return;
+    fake_fleet_note(fleet, &gone);
+    g_hash_table_remove(fleet->by_id, id);
+}
+
+GPtrArray *
+fake_fleet_list(FakeFleet *fleet)
+{
+    GPtrArray *all = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer domain = NULL;
+
+    g_hash_table_iter_init(&iter, fleet->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &domain)) {
+        g_ptr_array_add(all, domain);
+    }
+    return all;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "proto.h"
+
+/**
+ * What a fake host holds: disks, domains and templates, in memory, and if wanted in a
+ * journal, so that the host outlives its worker.  A domain that is "absent" is a disk
+ * without a domain.
+ */
+typedef struct FakeFleet FakeFleet;
+
+/** Reads the journal and goes on writing it; NULL keeps nothing. */
+FakeFleet *fake_fleet_open(const char *journal, GError **error);
+
+ProtoDomain *fake_fleet_find(FakeFleet *fleet, const char *id);
+
+/** The entry of an id, made if it is not there. */
+ProtoDomain *fake_fleet_ensure(FakeFleet *fleet, const char *id);
+
+/** Writes down how an entry is now. */
+void fake_fleet_note(FakeFleet *fleet, const ProtoDomain *domain);
+void fake_fleet_remove(FakeFleet *fleet, const char *id);
+
+/** All entries, borrowed. */
+GPtrArray *fake_fleet_list(FakeFleet *fleet);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "host/fake/script.h"
+
+#include <json-glib/json-glib.h>
+#include <string.h>
+
+static const gint64 tebibyte = 1099511627776;
+
+static void
+rule_clear(gpointer data)
+{
+    ScriptRule *rule = data;
+
+    g_free(rule->method);
+    g_free(rule->error);
+    g_free(rule->message);
+}
+
+static gint64
+get_int(JsonObject *object, const char *name, gint64 otherwise)
+{
+    return json_object_get_int_member_with_default(object, name, otherwise);
+}
+
+static void
+read_rule(JsonArray *array, guint index, JsonNode *node, gpointer data)
+{
+    JsonObject *object = json_node_get_object(node);
+    const ScriptRule rule = {
+        .method =
+            g_strdup(json_object_get_string_member_with_default(object, "method", "*")),
+        .after = get_int(object, "after", 0),
+        .times = get_int(object, "times", -1),
+        .error =
+            g_strdup(json_object_get_string_member_with_default(object, "error", NULL)),
+        .message = g_strdup(
+            json_object_get_string_member_with_default(object, "message", "scripted")),
+        .delay_ms = get_int(object, "delay_ms", 0),
+        .hang = json_object_get_boolean_member_with_default(object, "hang", FALSE),
+        .exit = json_object_get_boolean_member_with_default(object, "exit", FALSE),
+    };
+
+    g_array_append_val((GArray *) data, rule);
+}
+
+Script *
+script_read(const char *path, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new();
+    g_autoptr(JsonObject) none = json_object_new();
+    JsonObject *object = none;
+    Script *script = NULL;
+
+    if (path != NULL) {
+        if (!json_parser_load_from_file(parser, path, error))
+            return NULL;
+        object = json_node_get_object(json_parser_get_root(parser));
+    }
+    script = g_new0(Script, 1);
+    script->vcpus = get_int(object, "vcpus", 65536);
+    script->memory_bytes = get_int(object, "memory_bytes", 256 * tebibyte);
+    script->disk_bytes = get_int(object, "disk_bytes", 4096 * tebibyte);
+    script->foreign = get_int(object, "foreign", 0);
+    script->agent_ms = get_int(object, "agent_ms", 20);
+    script->live_resize =
+        json_object_get_boolean_member_with_default(object, "live_resize", TRUE);
+    script->rules = g_array_new(FALSE, TRUE, sizeof(ScriptRule));
+    g_array_set_clear_func(script->rules, rule_clear);
+    if (json_object_has_member(object, "rules"))
+        json_array_foreach_element(json_object_get_array_member(object, "rules"),
+                                   read_rule, script->rules);
+    return script;
+}
+
+void
+script_free(Script *script)
+{
+    if (script == NULL)
+        return;
+    g_array_unref(script->rules);
+    g_free(script);
+}
+
+const ScriptRule *
+script_match(Script *script, const char *method)
+{
+    for (guint i = 0; i < script->rules->len; i++) {
+        ScriptRule *rule = &g_array_index(script->rules, ScriptRule, i);
+
+        if ((strcmp(rule->method, "*") != 0 && strcmp(rule->method, method) != 0) ||
+            rule->times == 0)
+            continue;
+        if (rule->after > 0) {
+            rule->after--;
+            continue;
+        }
+        if (rule->times > 0)
+            rule->times--;
+        return rule;
+    }
+    return NULL;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+/**
+ * What goes wrong on a fake host: a JSON file with the host's figures and rules for
+ * calls.
+ *
+ *     { "vcpus": 4, "memory_bytes": 8589934592, "disk_bytes": 1099511627776, "foreign":
+ * 0, "agent_ms": 20, "live_resize": true, "rules": [ { "method": "Start", "after": 1,
+ * "times": 2, "error": "HostFailed", "message": "no", "delay_ms": 500, "hang": false,
+ * "exit": false } ] }
+ *
+ * The first rule of a call's method ("*" is every method) that has passed over "after"
+ * calls and has "times" left
+ * (-1 is always) applies: the call waits delay_ms, then hangs, or ends the process, or
+ * fails, or goes on.
+ */
+typedef struct {
+    char *method;
+    gint64 after;
+    gint64 times;
+    char *error;
+    char *message;
+    gint64 delay_ms;
+    bool hang;
+    bool exit;
+} ScriptRule;
+
+typedef struct {
+    gint64 vcpus;
+    gint64 memory_bytes;
+    gint64 disk_bytes;
+    gint64 foreign;
+    gint64 agent_ms;
+    bool live_resize;
+    GArray *rules;
+} Script;
+
+/** Reads path, or gives a host without faults if path is NULL. */
+Script *script_read(const char *path, GError **error);
+void script_free(Script *script);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Script, script_free)
+
+/** The rule for a call that comes now, or NULL. */
+const ScriptRule *script_match(Script *script, const char *method);
