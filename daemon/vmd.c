@@ -135,6 +135,19 @@ find_group(const char *name)
     return group != NULL ? group->gr_gid : (gid_t) -1;
 }
 
+/* Whoever may connect has to get through to the socket; the socket's own mode says who
+ * that is. */
+static bool
+make_run_dir(const char *path, GError **error)
+{
+    if (g_file_test(path, G_FILE_TEST_IS_DIR))
+        return true;
+    if (g_mkdir_with_parents(path, 0755) == 0 && chmod(path, 0755) == 0)
+        return true;
+    proto_error_set_internal(error, "run_dir", "Making %s: %s", path, g_strerror(errno));
+    return false;
+}
+
 static bool
 listen_own(Vmd *vmd, GError **error)
 {
@@ -148,11 +161,8 @@ listen_own(Vmd *vmd, GError **error)
                                   "There is no group %s", config->socket_group);
         return false;
     }
-    if (g_mkdir_with_parents(config->run_dir, 0755) != 0) {
-        proto_error_set_internal(error, "run_dir", "Making %s: %s", config->run_dir,
-                                 g_strerror(errno));
+    if (!make_run_dir(config->run_dir, error))
         return false;
-    }
     return wire_server_listen(vmd->server, path, restricted ? 0660 : 0666, group, error);
 }
 

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Starts a vmd in a folder of its own, and ends it with all that it started."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from .tap import wait_until
+from .varlink import Connection, VarlinkError
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+
+
+def program(variable: str) -> str:
+    """The path of a built program, from the environment."""
+    path = os.environ.get(variable)
+    assert path and os.access(path, os.X_OK), f"{variable} names no program: {path!r}"
+    return path
+
+
+class Vmd:
+    """A vmd over a fake host, or over the libvirt of the environment."""
+
+    def __init__(
+        self,
+        *,
+        fake: bool = True,
+        script: dict[str, Any] | None = None,
+        meter: bool = False,
+        keep_domains: bool = True,
+        import_dir: str = "",
+        **settings: dict[str, Any],
+    ) -> None:
+        base = os.environ.get("PRIVATE_LIBVIRT_DIR") if not fake else None
+        self.dir = Path(tempfile.mkdtemp(prefix="vmctl-test.", dir=base))
+        # A tenant of another uid has to reach the socket.
+        self.dir.chmod(0o755)
+        self.script = self.dir / "script.json"
+        self.journal = self.dir / "domains.jsonl"
+        self.log = self.dir / "vmd.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.write_script(script or {})
+        arguments = f"--script {self.script}" + (f" --domains-file {self.journal}" if keep_domains else "")
+        groups: dict[str, dict[str, Any]] = {
+            "daemon": {
+                "state_dir": self.dir / "state",
+                "run_dir": self.dir / "run",
+                "meter": program("VMD_METER") if meter else "",
+            },
+            "host": {
+                "worker": program("VMD_FAKEHOST" if fake else "VMD_HOST"),
+                "worker_arguments": arguments if fake else "",
+                "pool_path": "/var/lib/libvirt/vmd-pool",
+                "import_dir": import_dir or self.dir / "import",
+            },
+        }
+        for group, values in settings.items():
+            groups.setdefault(group, {}).update(values)
+        (self.dir / "vmd.conf").write_text(
+            "".join(
+                f"[{group}]\n" + "".join(f"{key}={value}\n" for key, value in values.items())
+                for group, values in groups.items()
+            )
+        )
+
+    def write_script(self, script: dict[str, Any]) -> None:
+        self.script.write_text(json.dumps(script))
+
+    @property
+    def socket(self) -> str:
+        return str(self.dir / "run" / "vmd.sock")
+
+    @property
+    def meter_socket(self) -> str:
+        return str(self.dir / "run" / "meter.sock")
+
+    def start(self, wait_for_host: bool = True) -> Vmd:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [program("VMD"), "--config", str(self.dir / "vmd.conf")], stderr=log, stdin=subprocess.DEVNULL
+            )
+        wait_until(self.answers, "vmd to answer")
+        if wait_for_host:
+            wait_until(lambda: self.host()["state"] == "connected", "the host to be connected", 60)
+        return self
+
+    def answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"vmd ended: {self.log.read_text()}"
+        try:
+            with self.connect() as connection:
+                connection.call("io.vmctl.Ping")
+        except OSError:
+            return False
+        return True
+
+    def kill(self, number: int = signal.SIGKILL) -> int:
+        """Ends vmd by a signal and waits for it."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        status = self.process.wait(20)
+        self.process = None
+        return status
+
+    def children(self, name: str) -> list[int]:
+        """Pids of vmd's children of that name."""
+        assert self.process is not None
+        listing = subprocess.run(
+            ["ps", "-o", "pid=,comm=", "--ppid", str(self.process.pid)], capture_output=True, text=True, check=False
+        )
+        rows = [line.split(None, 1) for line in listing.stdout.splitlines()]
+        return [int(pid) for pid, command in rows if command.startswith(name[:15])]
+
+    def __enter__(self) -> Vmd:
+        return self.start()
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill(signal.SIGTERM)
+        if kind not in (None, SystemExit):
+            for line in self.log.read_text(errors="replace").splitlines()[-40:]:
+                print(f"# {line}", file=sys.stdout)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    # Calls
+
+    def connect(self, timeout: float = 60) -> Connection:
+        return Connection(self.socket, timeout)
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        with self.connect(120) as connection:
+            return connection.call("io.vmctl." + method, **parameters)
+
+    def host(self) -> dict[str, Any]:
+        return self.call("Host.List")["hosts"][0]
+
+    def wait(self, operation: str, timeout_ms: int = 90000) -> dict[str, Any]:
+        return self.call("Operation.Wait", operation=operation, timeout_ms=timeout_ms)["operation"]
+
+    def do(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """A change, carried through; returns the ended operation, which has to have succeeded."""
+        operation = self.wait(self.call(method, **parameters)["operation"])
+        assert operation["state"] == "succeeded", operation
+        return operation
+
+    def import_template(self, source: str = "tiny") -> None:
+        self.do("Template.Import", source=source)
+
+    def create(self, **parameters: Any) -> dict[str, Any]:
+        """One instance, running."""
+        accepted = self.call("Instance.Create", **parameters)["instances"][0]
+        operation = self.wait(accepted["operation"])
+        assert operation["state"] == "succeeded", operation
+        return self.get(accepted["instance"])
+
+    def get(self, instance: str) -> dict[str, Any]:
+        return self.call("Instance.Get", instance=instance)["instance"]
+
+    def exists(self, instance: str) -> bool:
+        try:
+            self.get(instance)
+        except VarlinkError as error:
+            assert error.name == "io.vmctl.NotFound", error
+            return False
+        return True
+
+    def list_all(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        page: dict[str, Any] = {"next": None}
+        while "next" in page:
+            page = self.call("Instance.List", after=page["next"], limit=500)
+            rows += page["instances"]
+        return rows
+
+    def ledger(self) -> list[dict[str, Any]]:
+        with self.connect() as connection:
+            return [row for page in connection.stream("io.vmctl.Ledger.Read", after=0) for row in page["rows"]]
+
+    def events(self, after: int = 0) -> list[dict[str, Any]]:
+        with self.connect() as connection:
+            return [event for page in connection.stream("io.vmctl.Event.Read", after=after) for event in page["events"]]
+
+    def domains(self) -> dict[str, str]:
+        """What the fake host holds: id to state."""
+        held: dict[str, str] = {}
+        if self.journal.exists():
+            for line in self.journal.read_text().splitlines():
+                entry = json.loads(line)
+                held[entry["id"]] = entry["state"]
+                if entry["tenant"] == "removed":
+                    del held[entry["id"]]
+        return held

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Every verb of an instance, on a fake host."""
+
+from lib import oracle, tap
+from lib.daemon import GIB, MIB, Vmd
+from lib.tap import expect
+
+shared = Vmd()
+
+
+def test_create_without_more_makes_a_running_one_that_gets_ready() -> None:
+    instance = shared.create()
+    assert instance["state"] == "running" and instance["name"].startswith("tiny-")
+    ready = shared.call("Instance.Wait", instance=instance["id"], until="ready", timeout_ms=10000)["instance"]
+    assert ready["ready"] and ready["agent"] and len(ready["addresses"]) == 1
+    shared.do("Instance.Destroy", instance=instance["id"])
+
+
+def test_create_tells_the_time_of_each_phase() -> None:
+    accepted = shared.call("Instance.Create", name="phases")["instances"][0]
+    operation = shared.wait(accepted["operation"])
+    assert [phase["name"] for phase in operation["phases"]] == ["disk", "seed", "define", "start"]
+    shared.do("Instance.Destroy", instance="phases")
+
+
+def test_count_makes_all_of_them_side_by_side() -> None:
+    accepted = shared.call("Instance.Create", name="many", count=20)["instances"]
+    assert [row["name"] for row in accepted] == [f"many-{number}" for number in range(1, 21)]
+    assert all(shared.wait(row["operation"])["state"] == "succeeded" for row in accepted)
+    for row in accepted:
+        shared.do("Instance.Destroy", instance=row["instance"])
+
+
+def test_a_taken_name_is_refused_and_nothing_is_made() -> None:
+    shared.create(name="taken")
+    before = shared.list_all()
+    expect("io.vmctl.AlreadyExists", shared.call, "Instance.Create", name="taken")
+    assert shared.list_all() == before
+    shared.do("Instance.Destroy", instance="taken")
+
+
+def test_a_dry_run_plans_and_changes_nothing() -> None:
+    before = shared.call("GetInfo")["seq"]
+    plan = shared.call("Instance.Create", vcpus=2, memory_bytes=GIB, dry_run=True)["plan"]
+    assert plan["host"] == "local" and plan["refusals"] == [] and plan["size"]["vcpus"] == 2
+    used = {row["resource"]: row["after"] - row["used"] for row in plan["quota"]}
+    assert used == {"instances": 1, "vcpus": 2, "memory_bytes": GIB, "disk_bytes": GIB}
+    assert shared.call("GetInfo")["seq"] == before and shared.list_all() == []
+
+
+def test_a_dry_run_tells_every_hindrance() -> None:
+    plan = shared.call("Instance.Create", vcpus=256, count=500, dry_run=True)["plan"]
+    assert "host" not in plan and any("quota" in reason for reason in plan["refusals"]), plan
+
+
+def test_stop_start_restart_pause_and_resume() -> None:
+    shared.create(name="power")
+    steps = [
+        ("Stop", "stopped", 1),
+        ("Start", "running", 2),
+        ("Pause", "paused", 2),
+        ("Resume", "running", 2),
+        ("Restart", "running", 3),
+        ("Stop", "stopped", 3),
+    ]
+    for verb, state, generation in steps:
+        shared.do(f"Instance.{verb}", instance="power")
+        instance = shared.get("power")
+        assert (instance["state"], instance["generation"]) == (state, generation), (verb, instance)
+    shared.do("Instance.Destroy", instance="power")
+
+
+def test_a_verb_that_the_state_does_not_allow_is_refused() -> None:
+    shared.create(name="strict")
+    for verb in ("Start", "Resume"):
+        assert expect("io.vmctl.IllegalState", shared.call, f"Instance.{verb}", instance="strict")["state"] == "running"
+    shared.do("Instance.Stop", instance="strict")
+    for verb in ("Stop", "Restart", "Pause", "Resume"):
+        expect("io.vmctl.IllegalState", shared.call, f"Instance.{verb}", instance="strict")
+    shared.do("Instance.Destroy", instance="strict")
+
+
+def test_a_live_resize_cuts_the_ledger() -> None:
+    shared.create(name="grow", vcpus=1, memory_bytes=256 * MIB)
+    operation = shared.do("Instance.Resize", instance="grow", vcpus=3, memory_bytes=512 * MIB)
+    assert operation["resize"]["vcpus"] == "live" and operation["resize"]["guest_vcpus"] == 3
+    rows = [row for row in shared.ledger() if row["name"] == "grow"]
+    assert [(row["kind"], row["vcpus"], row["cause"]) for row in rows] == [
+        ("opened", 1, "created"),
+        ("closed", 1, "resized"),
+        ("opened", 3, "resized"),
+    ]
+    assert rows[1]["at"] == rows[2]["at"]
+    shared.do("Instance.Destroy", instance="grow")
+
+
+def test_what_the_guest_does_not_let_go_of_waits_for_the_next_start() -> None:
+    shared.create(name="shrink", vcpus=4)
+    operation = shared.do("Instance.Resize", instance="shrink", vcpus=2)
+    assert operation["resize"]["vcpus"] == "next_start" and "note" in operation["resize"]
+    instance = shared.get("shrink")
+    assert instance["vcpus"] == 4 and instance["next"]["vcpus"] == 2
+    shared.do("Instance.Restart", instance="shrink")
+    instance = shared.get("shrink")
+    assert instance["vcpus"] == 2 and "next" not in instance
+    shared.do("Instance.Destroy", instance="shrink")
+
+
+def test_a_disk_only_grows() -> None:
+    shared.create(name="disk", disk_bytes=2 * GIB)
+    error = expect("io.vmctl.InvalidParameter", shared.call, "Instance.Resize", instance="disk", disk_bytes=GIB)
+    assert error["path"] == "parameters.disk_bytes"
+    shared.do("Instance.Resize", instance="disk", disk_bytes=3 * GIB)
+    assert shared.get("disk")["disk_bytes"] == 3 * GIB
+    shared.do("Instance.Destroy", instance="disk")
+
+
+def test_wait_fails_at_once_for_what_will_not_come() -> None:
+    shared.create(name="hopeless")
+    shared.do("Instance.Stop", instance="hopeless")
+    expect("io.vmctl.IllegalState", shared.call, "Instance.Wait", instance="hopeless", until="ready")
+    expect("io.vmctl.Deadline", shared.call, "Instance.Wait", instance="hopeless", until="destroyed", timeout_ms=50)
+    shared.do("Instance.Destroy", instance="hopeless")
+
+
+def test_wait_for_destroyed_returns_when_it_is_gone() -> None:
+    shared.create(name="going")
+    with shared.connect() as waiter:
+        waiter.send("io.vmctl.Instance.Wait", {"instance": "going", "until": "destroyed"})
+        shared.do("Instance.Destroy", instance="going")
+        assert waiter.receive()[0]["instance"]["state"] == "destroyed"
+    assert not shared.exists("going")
+
+
+def test_list_pages_and_filters_on_the_server() -> None:
+    for row in shared.call("Instance.Create", name="page", count=7, labels={"role": "web"})["instances"]:
+        shared.wait(row["operation"])
+    shared.create(name="other")
+    first = shared.call("Instance.List", limit=3, prefix="page")
+    assert [row["name"] for row in first["instances"]] == ["page-1", "page-2", "page-3"]
+    names, page = [], first
+    while "next" in page:
+        page = shared.call("Instance.List", limit=3, prefix="page", after=page["next"])
+        names += [row["name"] for row in page["instances"]]
+    assert names == ["page-4", "page-5", "page-6", "page-7"]
+    assert len(shared.call("Instance.List", labels={"role": "web"})["instances"]) == 7
+    assert shared.call("Instance.List", labels={"role": "db"})["instances"] == []
+    assert shared.call("Instance.List", state="stopped")["instances"] == []
+    for row in shared.list_all():
+        shared.do("Instance.Destroy", instance=row["id"])
+
+
+def test_everything_is_at_rest_in_the_end() -> None:
+    oracle.check_at_rest(shared)
+
+
+with shared:
+    shared.import_template()
+    tap.main(globals())

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Operations: repeats, cancels, deadlines, failures that are taken back."""
+
+from lib import oracle, tap
+from lib.daemon import Vmd
+from lib.tap import expect, wait_until
+
+
+def run_with(script: dict) -> Vmd:
+    return Vmd(script=script)
+
+
+def test_the_same_request_has_one_effect() -> None:
+    with run_with({}) as vmd:
+        vmd.import_template()
+        first = vmd.call("Instance.Create", name="once", request_id="r1")
+        assert vmd.call("Instance.Create", name="once", request_id="r1") == first
+        vmd.wait(first["instances"][0]["operation"])
+        assert vmd.call("Instance.Create", name="once", request_id="r1") == first
+        stop = vmd.call("Instance.Stop", instance="once", request_id="r2")
+        assert vmd.call("Instance.Stop", instance="once", request_id="r2") == stop
+        assert len(vmd.list_all()) == 1
+
+
+def test_a_request_id_with_another_request_is_refused() -> None:
+    with run_with({}) as vmd:
+        vmd.import_template()
+        vmd.create(name="one", request_id="r1")
+        error = expect("io.vmctl.RequestMismatch", vmd.call, "Instance.Create", name="two", request_id="r1")
+        assert error["request_id"] == "r1"
+        expect("io.vmctl.RequestMismatch", vmd.call, "Instance.Stop", instance="one", request_id="r1")
+        assert len(vmd.list_all()) == 1
+
+
+def test_a_request_id_is_remembered_over_a_kill() -> None:
+    with run_with({}) as vmd:
+        vmd.import_template()
+        first = vmd.call("Instance.Create", name="once", request_id="r1")
+        vmd.kill()
+        vmd.start()
+        assert vmd.call("Instance.Create", name="once", request_id="r1") == first
+        assert vmd.wait(first["instances"][0]["operation"])["state"] == "succeeded"
+        oracle.check_at_rest(vmd)
+
+
+def test_a_create_that_fails_is_taken_back() -> None:
+    rules = [{"method": "Start", "error": "HostFailed", "message": "no more QEMU", "times": 1}]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        accepted = vmd.call("Instance.Create", name="gone")["instances"][0]
+        operation = vmd.wait(accepted["operation"])
+        assert operation["state"] == "failed" and operation["failure"]["error"] == "io.vmctl.HostFailed"
+        assert "no more QEMU" in operation["failure"]["message"]
+        assert not vmd.exists("gone")
+        oracle.check_at_rest(vmd)
+
+
+def test_a_create_whose_cleanup_fails_is_shown_and_can_be_destroyed() -> None:
+    rules = [
+        {"method": "Start", "error": "HostFailed", "times": 1},
+        {"method": "Remove", "error": "HostFailed", "message": "disk is held", "times": 1},
+    ]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        accepted = vmd.call("Instance.Create", name="stuck")["instances"][0]
+        assert vmd.wait(accepted["operation"])["state"] == "failed"
+        assert vmd.get("stuck")["state"] == "error"
+        vmd.do("Instance.Destroy", instance="stuck")
+        oracle.check_at_rest(vmd)
+
+
+def test_an_unreachable_host_is_tried_again() -> None:
+    rules = [{"method": "Define", "error": "HostUnreachable", "times": 3}]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        assert vmd.create(name="patient")["state"] == "running"
+
+
+def test_a_cancelled_create_leaves_nothing() -> None:
+    rules = [{"method": "CreateSeed", "delay_ms": 500}]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        accepted = vmd.call("Instance.Create", name="never")["instances"][0]
+        vmd.call("Operation.Cancel", operation=accepted["operation"])
+        operation = vmd.wait(accepted["operation"])
+        assert operation["state"] == "cancelled", operation
+        assert not vmd.exists("never")
+        oracle.check_at_rest(vmd)
+        expect("io.vmctl.IllegalState", vmd.call, "Operation.Cancel", operation=accepted["operation"])
+
+
+def test_a_destroy_takes_back_a_create_that_is_under_way() -> None:
+    rules = [{"method": "CreateDisk", "delay_ms": 300}]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        accepted = vmd.call("Instance.Create", name="brief")["instances"][0]
+        destroy = vmd.call("Instance.Destroy", instance="brief")["operation"]
+        assert vmd.wait(accepted["operation"])["state"] == "cancelled"
+        assert vmd.wait(destroy)["state"] == "succeeded"
+        assert not vmd.exists("brief")
+        oracle.check_at_rest(vmd)
+
+
+def test_a_second_change_meanwhile_is_a_conflict() -> None:
+    with run_with({"rules": [{"method": "Pause", "delay_ms": 300}]}) as vmd:
+        vmd.import_template()
+        vmd.create(name="busy")
+        first = vmd.call("Instance.Pause", instance="busy")["operation"]
+        error = expect("io.vmctl.Conflict", vmd.call, "Instance.Stop", instance="busy")
+        assert error["operation"] == first
+        vmd.wait(first)
+
+
+def test_a_worker_that_hangs_is_killed_and_the_instance_comes_to_rest() -> None:
+    rules = [{"method": "Ping", "hang": True, "times": 1}]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        first = vmd.children("vmd-fakehost")
+        wait_until(lambda: vmd.children("vmd-fakehost") not in ([], first), "another worker", 40)
+        wait_until(lambda: vmd.host()["state"] == "connected", "the host to be back", 40)
+        assert vmd.create(name="after")["state"] == "running"
+
+
+def test_operations_are_listed_newest_first_and_kept_in_bounds() -> None:
+    with Vmd(daemon={"operations_kept": 10}) as vmd:
+        vmd.import_template()
+        for number in range(8):
+            vmd.create(name=f"n{number}")
+            vmd.do("Instance.Destroy", instance=f"n{number}")
+        rows = vmd.call("Operation.List", limit=500)["operations"]
+        assert len(rows) == 10 and rows[0]["kind"] == "instance_destroy"
+        page = vmd.call("Operation.List", limit=4)
+        rest = vmd.call("Operation.List", after=page["next"], limit=500)
+        assert [row["id"] for row in page["operations"] + rest["operations"]] == [row["id"] for row in rows]
+
+
+tap.main(globals())

@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Usage from the ledger, by vmd-meter."""
+
+from decimal import Decimal
+
+from lib import tap
+from lib.daemon import GIB, MIB, Vmd
+from lib.tap import expect, wait_until
+from lib.varlink import Connection
+
+shared = Vmd(meter=True)
+
+
+def usage(**parameters: object) -> dict:
+    with Connection(shared.meter_socket) as connection:
+        return connection.call("io.vmctl.Billing.Usage", **parameters)
+
+
+def caught_up() -> bool:
+    try:
+        return usage()["ledger_seq"] == shared.ledger()[-1]["seq"]
+    except OSError:
+        return False
+
+
+def test_a_resize_in_the_middle_splits_the_line() -> None:
+    shared.create(name="split", vcpus=1, memory_bytes=256 * MIB)
+    shared.do("Instance.Resize", instance="split", vcpus=2, memory_bytes=512 * MIB)
+    shared.do("Instance.Destroy", instance="split")
+    wait_until(caught_up, "the meter to catch up")
+    lines = [line for line in usage()["lines"] if line["name"] == "split"]
+    assert [(line["vcpus"], line["memory_bytes"]) for line in lines] == [(1, 256 * MIB), (2, 512 * MIB)]
+    assert lines[0]["to"] == lines[1]["from"]
+
+
+def test_the_quantities_are_those_of_the_ledger() -> None:
+    instance = shared.create(name="exact", vcpus=4, memory_bytes=2 * GIB, disk_bytes=4 * GIB)
+    shared.do("Instance.Stop", instance="exact")
+    shared.do("Instance.Destroy", instance="exact")
+    wait_until(caught_up, "the meter to catch up")
+    rows = [row for row in shared.ledger() if row["instance"] == instance["id"]]
+    ticks = {"running": 0, "stopped": 0}
+    for begun, ended in zip(rows[::2], rows[1::2]):
+        ticks[begun["state"]] += tick(ended["at"]) - tick(begun["at"])
+    (line,) = [line for line in usage()["lines"] if line["name"] == "exact"]
+    hour = Decimal(100000)
+    assert Decimal(line["running_hours"]) == ticks["running"] / hour
+    assert Decimal(line["vcpu_hours"]) == 4 * ticks["running"] / hour
+    assert Decimal(line["memory_gib_hours"]) == 2 * ticks["running"] / hour
+    assert Decimal(line["disk_gib_hours"]) == 4 * (ticks["running"] + ticks["stopped"]) / hour
+
+
+def tick(at: str) -> int:
+    """The billing grid of 36 ms that an instant falls into."""
+    from datetime import datetime, timezone
+
+    moment = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    return round(moment.timestamp() * 1000) // 36
+
+
+def test_nothing_is_counted_twice_over_kills_of_both() -> None:
+    import os
+    import signal
+
+    shared.create(name="killed")
+    os.kill(shared.children("vmd-meter")[0], signal.SIGKILL)
+    shared.do("Instance.Destroy", instance="killed")
+    wait_until(caught_up, "another meter to catch up", 30)
+    before = [line for line in usage()["lines"] if line["name"] == "killed"]
+    shared.kill()
+    shared.start()
+    wait_until(caught_up, "the meter to catch up again", 30)
+    assert [line for line in usage()["lines"] if line["name"] == "killed"] == before and len(before) == 1
+
+
+def test_bad_windows_are_refused() -> None:
+    expect("io.vmctl.InvalidParameter", usage, **{"from": "2026-02-30T00:00:00Z"})
+    expect("io.vmctl.InvalidParameter", usage, **{"from": "2026-10-02T00:00:00Z", "to": "2026-10-01T00:00:00Z"})
+
+
+with shared:
+    shared.import_template()
+    tap.main(globals())
