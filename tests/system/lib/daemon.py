@@ -124,12 +124,15 @@ class Vmd:
         return self.start()
 
     def __exit__(self, kind: object, *_: object) -> None:
+        status = 0
         if self.process is not None and self.process.poll() is None:
-            self.kill(signal.SIGTERM)
-        if kind not in (None, SystemExit):
+            status = self.kill(signal.SIGTERM)
+        if kind not in (None, SystemExit) or status != 0:
             for line in self.log.read_text(errors="replace").splitlines()[-40:]:
                 print(f"# {line}", file=sys.stdout)
         shutil.rmtree(self.dir, ignore_errors=True)
+        # A leak that a sanitizer found is told by the status.
+        assert status == 0 or kind is not None, f"vmd ended with {status}"
 
     # Calls
 
