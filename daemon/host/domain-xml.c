@@ -119,11 +119,13 @@ add_disk(xmlNodePtr devices, const ProtoDomainSpec *spec, const DomainPlace *pla
     xml_add_text(disk, "serial", serial);
 }
 
-/* A plain disk rather than a CD-ROM: it needs no more of the guest than its own disk does. */
+/* A plain disk rather than a CD-ROM: it needs no more of the guest than its own disk
+ * does. */
 static void
 add_seed(xmlNodePtr devices, const DomainPlace *place)
 {
-    xmlNodePtr disk = xml_add_with(devices, "disk", "type", "file", "device", "disk", NULL);
+    xmlNodePtr disk =
+        xml_add_with(devices, "disk", "type", "file", "device", "disk", NULL);
 
     xml_add_with(disk, "driver", "name", "qemu", "type", "raw", NULL);
     xml_add_with(disk, "source", "file", place->seed_path, NULL);

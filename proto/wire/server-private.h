@@ -7,7 +7,8 @@
 #include "wire/server.h"
 
 /**
- * What server.c (sockets, limits), connection.c (bytes) and call.c (messages) share, and what tests turn.
+ * What server.c (sockets, limits), connection.c (bytes) and call.c (messages) share, and
+ * what tests turn.
  */
 typedef struct WireConnection WireConnection;
 
@@ -58,7 +59,8 @@ struct WireConnection {
     gsize sent;
     WireCall *call;
     uint32_t interest;
-    /** Since when a message is incomplete, output stands still, nothing happens; 0 for not at all. */
+    /** Since when a message is incomplete, output stands still, nothing happens; 0 for
+     * not at all. */
     gint64 partial_since;
     gint64 stalled_since;
     gint64 idle_since;
