@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/rpc.h"
 
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "build-config.h"
 #include "proto.h"
@@ -19,7 +22,8 @@ rpc_of(WireCall *call)
 static bool
 is_admin(const Rpc *rpc, const WirePeer *peer)
 {
-    if (peer->uid == 0)
+    /* Our own uid is that of the meter, which reads the ledger. */
+    if (peer->uid == 0 || peer->uid == geteuid())
         return true;
     if (rpc->admin_group == (gid_t) -1)
         return false;
@@ -28,6 +32,22 @@ is_admin(const Rpc *rpc, const WirePeer *peer)
             return true;
     }
     return peer->gid == rpc->admin_group;
+}
+
+bool
+rpc_is_admin_uid(const Rpc *rpc, gint64 uid)
+{
+    const struct passwd *account = getpwuid((uid_t) uid);
+    gid_t groups[GROUPS_MAX];
+    int n_groups = GROUPS_MAX;
+    WirePeer peer = { .uid = (uid_t) uid, .gid = (gid_t) -2, .groups = groups };
+
+    if (account != NULL &&
+        getgrouplist(account->pw_name, account->pw_gid, groups, &n_groups) >= 0) {
+        peer.gid = account->pw_gid;
+        peer.n_groups = (gsize) n_groups;
+    }
+    return is_admin(rpc, &peer);
 }
 
 static bool

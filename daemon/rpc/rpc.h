@@ -53,6 +53,9 @@ typedef struct {
 
 Principal rpc_get_principal(WireCall *call);
 bool rpc_is_admin(WireCall *call);
+
+/** The same of a uid that does not call itself: its groups are those of its account. */
+bool rpc_is_admin_uid(const Rpc *rpc, gint64 uid);
 Rpc *rpc_of(WireCall *call);
 
 /**

@@ -64,7 +64,8 @@ who_am_i(WireCall *call, const ProtoVmctlWhoAmICall *in)
         }
         reply.uid = in->uid;
         reply.tenant = (char *) (gsize) tenant_of_uid(rpc_of(call)->tenants, in->uid);
-        reply.role = in->uid == 0 ? ROLE_ADMIN : ROLE_TENANT_ADMIN;
+        reply.role =
+            rpc_is_admin_uid(rpc_of(call), in->uid) ? ROLE_ADMIN : ROLE_TENANT_ADMIN;
     }
     wire_call_reply(call, &reply);
 }

@@ -47,17 +47,18 @@ static const char *const texts[] = {
     [SQL_LOAD_OPERATION] = LOAD("operation"),
     [SQL_ADD_EVENT] = "INSERT INTO event (seq, body) VALUES (?1, ?2)",
     [SQL_ADD_LEDGER] =
-        "INSERT INTO ledger (seq, kind, segment, tenant, instance, name, host, state,"
-        " vcpus, memory_bytes, disk_bytes, generation, at_ms, boot_ms, boot_id, cause)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        ("INSERT INTO ledger (seq, kind, segment, tenant, instance, name, host, state,"
+         " vcpus, memory_bytes, disk_bytes, generation, at_ms, boot_ms, boot_id, cause)"
+         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
+         "?16)"),
     [SQL_READ_EVENTS] = "SELECT body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     [SQL_READ_LEDGER] =
-        "SELECT seq, kind, segment, tenant, instance, name, host, state, vcpus,"
-        " memory_bytes, disk_bytes, generation, at_ms, boot_ms, boot_id, cause"
-        " FROM ledger WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+        ("SELECT seq, kind, segment, tenant, instance, name, host, state, vcpus,"
+         " memory_bytes, disk_bytes, generation, at_ms, boot_ms, boot_id, cause"
+         " FROM ledger WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
     [SQL_READ_NEWEST] =
-        "SELECT ifnull((SELECT max(seq) FROM event), 0),"
-        " ifnull((SELECT at_ms FROM ledger ORDER BY seq DESC LIMIT 1), 0)",
+        ("SELECT ifnull((SELECT max(seq) FROM event), 0),"
+         " ifnull((SELECT at_ms FROM ledger ORDER BY seq DESC LIMIT 1), 0)"),
     [SQL_PUT_SERVICE_ID] =
         "INSERT OR IGNORE INTO setting (key, value) VALUES ('service_id', ?1)",
     [SQL_READ_SERVICE_ID] = "SELECT value FROM setting WHERE key = 'service_id'",
