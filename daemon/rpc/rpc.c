@@ -10,7 +10,8 @@
 #include "proto.h"
 
 enum {
-    PAGE_ROWS = 100
+    PAGE_ROWS = 100,
+    GROUPS_MAX = 256,
 };
 
 Rpc *
