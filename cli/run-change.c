@@ -137,10 +137,9 @@ append_resize(GString *out, JsonNode *operation)
 }
 
 static void
-print_line(const Begun *begun, const char *state, JsonNode *operation)
+print_line(const Begun *begun, const char *state, JsonNode *operation, gint64 ms)
 {
     g_autoptr(GString) out = g_string_new(NULL);
-    gint64 ms = follow_get_duration(operation);
 
     text_append_escaped(out, begun->name);
     if (strcmp(state, "none") == 0) {
@@ -186,6 +185,7 @@ finish_one(Follow *follow,
     g_autoptr(JsonNode) operation = NULL;
     g_autoptr(JsonNode) instance = NULL;
     GError *failure = NULL;
+    gint64 ms = -1;
 
     follow_set_label(follow, "%s", begun->name);
     if (strcmp(wait, "none") == 0) {
@@ -202,13 +202,16 @@ finish_one(Follow *follow,
             return false;
         }
     }
-    if (strcmp(wait, "ready") == 0 &&
-        !follow_instance(follow, begun->name, arguments_get_text(arguments, "tenant"),
-                         UNTIL_READY, &instance, error))
-        return false;
+    ms = follow_get_duration(operation);
+    if (strcmp(wait, "ready") == 0) {
+        if (!follow_instance(follow, begun->name, arguments_get_text(arguments, "tenant"),
+                             UNTIL_READY, &instance, error))
+            return false;
+        ms = (g_get_monotonic_time() - follow->started) / 1000;
+    }
     follow_clear_line(follow);
     if (follow->session->format <= FORMAT_WIDE)
-        print_line(begun, wait, operation);
+        print_line(begun, wait, operation, ms);
     return true;
 }
 

@@ -13,9 +13,9 @@ enum {
     LOG_CHUNK = 65536
 };
 
-/* One piece of the console; moves the call on to the next. */
+/* One piece of the console, if there is more; moves the call on to the next. */
 static bool
-read_log(Session *session, ProtoInstanceLogCall *in, gsize *ret_length, GError **error)
+read_log(Session *session, ProtoInstanceLogCall *in, bool *ret_has_more, GError **error)
 {
     g_auto(WireReply) raw = { 0 };
     g_auto(ProtoInstanceLogReply) reply = { 0 };
@@ -30,6 +30,13 @@ read_log(Session *session, ProtoInstanceLogCall *in, gsize *ret_length, GError *
                            WIRE_PARSE_LENIENT, &reply, error))
         return false;
     data = g_base64_decode(reply.data, &length);
+    /* A service that answers with what was read already must not be read for ever. */
+    *ret_has_more =
+        length > 0 && !(in->has_offset && in->offset >= 0 && reply.next <= in->offset);
+    in->has_offset = true;
+    in->offset = reply.next;
+    if (!*ret_has_more)
+        return true;
     if (session->is_out_terminal) {
         text_append_console(out, (const char *) data, length);
         session_write(out->str, out->len);
@@ -37,9 +44,6 @@ read_log(Session *session, ProtoInstanceLogCall *in, gsize *ret_length, GError *
         session_write((const char *) data, length);
     }
     fflush(stdout);
-    in->has_offset = true;
-    in->offset = reply.next;
-    *ret_length = length;
     return true;
 }
 
@@ -59,13 +63,13 @@ run_log(Session *session, const Arguments *arguments, GError **error)
     if (follows)
         session_catch_signals(session);
     for (;;) {
-        gsize length = 0;
+        bool has_more = false;
 
-        if (!read_log(session, &in, &length, error))
+        if (!read_log(session, &in, &has_more, error))
             return false;
-        if (length == 0 && !follows)
+        if (!has_more && !follows)
             return true;
-        if (length == 0)
+        if (!has_more)
             session_pause(session, LOG_POLL_MS);
         if (session->is_interrupted)
             return true;
