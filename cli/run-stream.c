@@ -9,6 +9,8 @@
 enum {
     CALL_MS = 30000,
     REPORT_MS = 120000,
+    RETRY_MS = 30000,
+    RETRY_PAUSE_MS = 200,
     LOG_POLL_MS = 500,
     LOG_CHUNK = 65536
 };
@@ -76,29 +78,55 @@ run_log(Session *session, const Arguments *arguments, GError **error)
     }
 }
 
-/* Prints replies of a stream as they come, until the last. */
+/* Prints replies of a stream as they come, until the last; moves the call on. */
 static bool
-print_stream(Session *session, const View *view, gint64 timeout_ms, GError **error)
+print_stream(Session *session,
+             Render *render,
+             ProtoEventReadCall *in,
+             gint64 timeout_ms,
+             GError **error)
 {
-    Render render;
-    bool goes_on = true;
-
-    render_init(&render, view, session->format, g_get_real_time());
-    while (goes_on) {
+    for (;;) {
         g_auto(WireReply) reply = { 0 };
         g_autoptr(GString) out = g_string_new(NULL);
 
-        if (!session_receive(session, SERVICE_VMD, timeout_ms, &reply, error)) {
-            render_done(&render);
+        if (!session_receive(session, SERVICE_VMD, timeout_ms, &reply, error))
             return false;
-        }
-        render_append(&render, reply.parameters, out);
+        render_append(render, reply.parameters, out);
         session_write(out->str, out->len);
         fflush(stdout);
-        goes_on = reply.continues;
+        in->has_after = true;
+        in->after = json_object_get_int_member_with_default(
+            json_node_get_object(reply.parameters), "next", in->after);
+        if (!reply.continues)
+            return true;
     }
-    render_done(&render);
-    return true;
+}
+
+/* A reader that lost its service, or did not keep up, reads on where it was. */
+static bool
+read_events(Session *session, Render *render, ProtoEventReadCall *in, GError **error)
+{
+    gint64 timeout_ms = in->has_follow ? -1 : CALL_MS;
+    gint64 give_up = g_get_monotonic_time() + (gint64) RETRY_MS * 1000;
+
+    for (;;) {
+        g_autoptr(GError) inner = NULL;
+        gint64 after = in->after;
+
+        if (session_begin(session, SERVICE_VMD, &proto_event_read, in, &inner) &&
+            print_stream(session, render, in, timeout_ms, &inner))
+            return true;
+        if (in->after != after)
+            give_up = g_get_monotonic_time() + (gint64) RETRY_MS * 1000;
+        if (!in->has_follow || session->is_interrupted || !session_is_lost(inner) ||
+            !session->was_connected[SERVICE_VMD] || g_get_monotonic_time() >= give_up) {
+            g_propagate_error(error, g_steal_pointer(&inner));
+            return false;
+        }
+        session_drop(session, SERVICE_VMD);
+        session_pause(session, RETRY_PAUSE_MS);
+    }
 }
 
 bool
@@ -107,6 +135,7 @@ run_events(Session *session, const Arguments *arguments, GError **error)
     ProtoEventReadCall in = { 0 };
     bool follows = arguments_has(arguments, "follow");
     bool done = arguments_fill(arguments, NULL, &in, error);
+    Render render;
 
     if (!follows && !in.has_after) {
         /* Without a beginning and without an end there would be nothing to read. */
@@ -115,8 +144,9 @@ run_events(Session *session, const Arguments *arguments, GError **error)
     }
     if (follows)
         session_catch_signals(session);
-    done = done && session_begin(session, SERVICE_VMD, &proto_event_read, &in, error) &&
-           print_stream(session, &view_events, follows ? -1 : CALL_MS, error);
+    render_init(&render, &view_events, session->format, g_get_real_time());
+    done = done && read_events(session, &render, &in, error);
+    render_done(&render);
     wire_struct_clear(&proto_event_read_call_type, &in);
     return done;
 }

@@ -111,6 +111,12 @@ connect_to(Session *session, Service service, GError **error)
     return true;
 }
 
+void
+session_drop(Session *session, Service service)
+{
+    g_clear_pointer(&session->clients[service], wire_client_free);
+}
+
 bool
 session_is_lost(const GError *error)
 {
@@ -232,7 +238,7 @@ session_call(Session *session,
             return true;
         /* A reply that comes after all would be taken for the next call's. */
         if (session_is_lost(inner) || is_empty(inner) || session->is_interrupted)
-            g_clear_pointer(&session->clients[service], wire_client_free);
+            session_drop(session, service);
         if (!session_is_lost(inner) || !session->was_connected[service] ||
             session->is_interrupted || g_get_monotonic_time() >= give_up) {
             g_propagate_error(error, g_steal_pointer(&inner));

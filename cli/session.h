@@ -66,6 +66,9 @@ bool session_receive(Session *session,
                      WireReply *ret_reply,
                      GError **error);
 
+/** Lets the connection go; the next call makes another. */
+void session_drop(Session *session, Service service);
+
 /** From here on a signal ends waiting, not the program. */
 void session_catch_signals(Session *session);
 
