@@ -134,6 +134,10 @@ test_pieces_share_a_header(void)
                     "1    t   host_state  -     -      -\n");
 }
 
+static const char odd_types[] =
+    "{\"instances\":[{\"name\":5,\"memory_bytes\":\"much\",\"created_at\":7,"
+    "\"ready\":\"so so\",\"next\":[],\"labels\":[1,[2]]}]}";
+
 /* Whatever a newer service sends, it is shown, and nothing is asserted about it. */
 static void
 test_survives_other_types(void)
@@ -143,8 +147,7 @@ test_survives_other_types(void)
         "{\"instances\":null}",
         "{\"instances\":5}",
         "{\"instances\":[5,null,[]]}",
-        "{\"instances\":[{\"name\":5,\"memory_bytes\":\"much\",\"created_at\":7,"
-        "\"ready\":\"so so\",\"next\":[],\"labels\":[1,[2]]}]}",
+        odd_types,
     };
     const Format formats[] = { FORMAT_TABLE, FORMAT_WIDE, FORMAT_CSV,
                                FORMAT_NAME,  FORMAT_ID,   FORMAT_JSON };
@@ -249,15 +252,10 @@ is_harmless(const char *text)
 static void
 test_hostile_text_in_every_cell(void)
 {
-    const char *const texts[] = { "\033[2J",
-                                  "\033]52;c;AAAA\007",
-                                  "\xc2\x9b"
-                                  "31m",
-                                  "\r\nfake ok",
-                                  "\b\b\b",
-                                  "\xe2\x80\xaegnp",
-                                  "\x7f",
-                                  "\xe2\x81\xa6x" };
+    const char *const texts[] = { "\033[2J",      "\033]52;c;AAAA\007",
+                                  "\xc2\x9b[31m", "\r\nfake ok",
+                                  "\b\b\b",       "\xe2\x80\xaegnp",
+                                  "\x7f",         "\xe2\x81\xa6x" };
     const Format formats[] = { FORMAT_TABLE, FORMAT_WIDE, FORMAT_NAME, FORMAT_ID,
                                FORMAT_JSON };
 
