@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "follow.h"
-#include "render/cell.h"
 #include "run.h"
 #include "views.h"
 
@@ -23,6 +22,23 @@ typedef struct {
     gsize count;
     gsize failed;
 } Creation;
+
+/* A member that is not null, or NULL; path may go into one member ("plan.host"). */
+static JsonNode *
+find_member(JsonObject *object, const char *path)
+{
+    const char *dot = strchr(path, '.');
+    g_autofree char *name =
+        dot != NULL ? g_strndup(path, (gsize) (dot - path)) : g_strdup(path);
+    JsonNode *node = json_object_get_member(object, name);
+
+    if (node == NULL || JSON_NODE_HOLDS_NULL(node))
+        return NULL;
+    if (dot == NULL)
+        return node;
+    return JSON_NODE_HOLDS_OBJECT(node) ? find_member(json_node_get_object(node), dot + 1)
+                                        : NULL;
+}
 
 static void
 add_phase(JsonArray *phases, const char *name, gint64 ms)
@@ -58,7 +74,7 @@ add_row(Creation *creation, JsonNode *instance, JsonNode *operation, gint64 gues
     gint64 total_ms = follow_get_duration(operation);
 
     for (gsize i = 0; i < G_N_ELEMENTS(members); i++) {
-        JsonNode *node = cell_find(json_node_get_object(instance), members[i]);
+        JsonNode *node = find_member(json_node_get_object(instance), members[i]);
 
         if (node != NULL)
             json_object_set_member(row, members[i], json_node_ref(node));
@@ -288,13 +304,13 @@ static void
 print_plan(Session *session, JsonNode *parameters)
 {
     JsonObject *object = json_node_get_object(parameters);
-    JsonNode *plan = cell_find(object, "plan");
-    JsonNode *refusals = cell_find(object, "plan.refusals");
+    JsonNode *plan = find_member(object, "plan");
+    JsonNode *refusals = find_member(object, "plan.refusals");
 
     session_print(session, &view_plan, parameters);
     if (session->format <= FORMAT_WIDE && plan != NULL)
         session_print(session, &view_quota, plan);
-    if (cell_find(object, "plan.host") == NULL ||
+    if (find_member(object, "plan.host") == NULL ||
         (refusals != NULL && JSON_NODE_HOLDS_ARRAY(refusals) &&
          json_array_get_length(json_node_get_array(refusals)) > 0))
         session_fail_with(session, EXIT_FAILED);

@@ -2,23 +2,13 @@
 #include <string.h>
 
 #include "build-config.h"
+#include "pages.h"
 #include "run.h"
 #include "views.h"
 
 enum {
     CALL_MS = 30000
 };
-
-/* The page's "after" in a call's struct; taken over from the page before. */
-static void
-set_after(const Command *command, void *in, const char *after)
-{
-    const WireField *field = command_find_field(command, "after");
-    char **place = (char **) ((char *) in + field->offset);
-
-    g_free(*place);
-    *place = g_strdup(after);
-}
 
 static const char *
 get_next(JsonNode *reply)
@@ -89,8 +79,39 @@ read_pages(Session *session,
         next = get_next(reply.parameters);
         if (!all || next == NULL)
             return true;
-        set_after(command, in, next);
+        pages_set_after(command, in, next);
     }
+}
+
+static bool
+print_pages(Session *session, const Command *command, void *in, GError **error)
+{
+    Render render;
+    g_autoptr(GString) out = g_string_new(NULL);
+    bool done = false;
+
+    render_init(&render, command->view, session->format, g_get_real_time());
+    done = pages_render(session, command, in, CALL_MS, &render, error);
+    if (done)
+        render_flush(&render, out);
+    render_done(&render);
+    session_write(out->str, out->len);
+    return done;
+}
+
+static bool
+print_reply(Session *session, const Command *command, bool all, void *in, GError **error)
+{
+    g_autoptr(GPtrArray) pages =
+        g_ptr_array_new_with_free_func((GDestroyNotify) json_node_unref);
+    g_autoptr(JsonNode) whole = NULL;
+
+    if (!read_pages(session, command, all, in, pages, error))
+        return false;
+    whole = all ? join_pages(pages, command->view->member)
+                : json_node_ref(g_ptr_array_index(pages, 0));
+    session_print(session, command->view, whole);
+    return true;
 }
 
 bool
@@ -98,20 +119,16 @@ run_query(Session *session, const Arguments *arguments, GError **error)
 {
     const Command *command = arguments->command;
     g_autofree gpointer in = g_malloc0(command->method->call->size);
-    g_autoptr(GPtrArray) pages =
-        g_ptr_array_new_with_free_func((GDestroyNotify) json_node_unref);
-    g_autoptr(JsonNode) whole = NULL;
     bool all = is_paged(arguments);
-    bool done = arguments_fill(arguments, arguments->operands[0], in, error) &&
-                read_pages(session, command, all, in, pages, error);
+    bool done = arguments_fill(arguments, arguments->operands[0], in, error);
 
+    if (done && all && session->format != FORMAT_JSON) {
+        done = print_pages(session, command, in, error);
+    } else if (done) {
+        done = print_reply(session, command, all, in, error);
+    }
     wire_struct_clear(command->method->call, in);
-    if (!done)
-        return false;
-    whole = all ? join_pages(pages, command->view->member)
-                : json_node_ref(g_ptr_array_index(pages, 0));
-    session_print(session, command->view, whole);
-    return true;
+    return done;
 }
 
 bool

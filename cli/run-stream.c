@@ -114,7 +114,8 @@ read_events(Session *session, Render *render, ProtoEventReadCall *in, GError **e
         g_autoptr(GError) inner = NULL;
         gint64 after = in->after;
 
-        if (session_begin(session, SERVICE_VMD, &proto_event_read, in, &inner) &&
+        if (session_send(session, SERVICE_VMD, &proto_event_read, in, WIRE_CLIENT_MORE,
+                         &inner) &&
             print_stream(session, render, in, timeout_ms, &inner))
             return true;
         if (in->after != after)
@@ -207,7 +208,8 @@ run_usage(Session *session, const Arguments *arguments, GError **error)
     ProtoBillingUsageCall in = { 0 };
     g_autoptr(JsonNode) report = NULL;
     bool done = arguments_fill(arguments, NULL, &in, error) &&
-                session_begin(session, SERVICE_METER, &proto_billing_usage, &in, error) &&
+                session_send(session, SERVICE_METER, &proto_billing_usage, &in,
+                             WIRE_CLIENT_MORE, error) &&
                 read_usage(session, &report, error);
 
     wire_struct_clear(&proto_billing_usage_call_type, &in);

@@ -153,16 +153,15 @@ is_signalled(Session *session)
     return true;
 }
 
-/* Waits until the service or a signal has something to say. */
-static void
-wait_for_input(Session *session, int fd, gint64 deadline)
+bool
+session_wait_for_input(Session *session, int fd, gint64 deadline)
 {
     struct pollfd fds[] = { { fd, POLLIN, 0 }, { session->signal_fd, POLLIN, 0 } };
     gint64 left_ms = -1;
 
     if (deadline >= 0)
         left_ms = MAX((deadline - g_get_monotonic_time() + 999) / 1000, 0);
-    (void) poll(fds, G_N_ELEMENTS(fds), (int) MIN(left_ms, G_MAXINT));
+    return poll(fds, G_N_ELEMENTS(fds), (int) MIN(left_ms, G_MAXINT)) != 0;
 }
 
 bool
@@ -188,17 +187,17 @@ session_receive(Session *session,
             proto_error_set_cancelled(error, "Interrupted");
             return false;
         }
-        wait_for_input(session, wire_client_get_fd(client), deadline);
+        session_wait_for_input(session, wire_client_get_fd(client), deadline);
     }
 }
 
-static bool
-send_call(Session *session,
-          Service service,
-          const WireMethod *method,
-          const void *in,
-          WireClientFlags flags,
-          GError **error)
+bool
+session_send(Session *session,
+             Service service,
+             const WireMethod *method,
+             const void *in,
+             WireClientFlags flags,
+             GError **error)
 {
     g_autoptr(GString) parameters = g_string_new(NULL);
 
@@ -207,16 +206,6 @@ send_call(Session *session,
     wire_struct_print(method->call, in, parameters);
     return wire_client_send(session->clients[service], method->full_name, parameters->str,
                             flags, error);
-}
-
-bool
-session_begin(Session *session,
-              Service service,
-              const WireMethod *method,
-              const void *in,
-              GError **error)
-{
-    return send_call(session, service, method, in, WIRE_CLIENT_MORE, error);
 }
 
 bool
@@ -233,7 +222,7 @@ session_call(Session *session,
     for (;;) {
         g_autoptr(GError) inner = NULL;
 
-        if (send_call(session, service, method, in, WIRE_CLIENT_ONCE, &inner) &&
+        if (session_send(session, service, method, in, WIRE_CLIENT_ONCE, &inner) &&
             session_receive(session, service, timeout_ms, ret_reply, &inner))
             return true;
         /* A reply that comes after all would be taken for the next call's. */
@@ -265,7 +254,7 @@ session_catch_signals(Session *session)
 void
 session_pause(Session *session, gint64 ms)
 {
-    wait_for_input(session, -1, g_get_monotonic_time() + ms * 1000);
+    session_wait_for_input(session, -1, g_get_monotonic_time() + ms * 1000);
     is_signalled(session);
 }
 

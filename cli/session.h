@@ -54,17 +54,22 @@ bool session_call(Session *session,
                   WireReply *ret_reply,
                   GError **error);
 
-/** Begins a call with several replies, each read by session_receive(). */
-bool session_begin(Session *session,
-                   Service service,
-                   const WireMethod *method,
-                   const void *in,
-                   GError **error);
+/** Sends a call, each of whose replies is then read by session_receive(). */
+bool session_send(Session *session,
+                  Service service,
+                  const WireMethod *method,
+                  const void *in,
+                  WireClientFlags flags,
+                  GError **error);
 bool session_receive(Session *session,
                      Service service,
                      gint64 timeout_ms,
                      WireReply *ret_reply,
                      GError **error);
+
+/** Waits until fd (or none, -1) can be read or a signal has come, up to a deadline in
+ * monotonic microseconds (-1: for ever); false past it. */
+bool session_wait_for_input(Session *session, int fd, gint64 deadline);
 
 /** Lets the connection go; the next call makes another. */
 void session_drop(Session *session, Service service);

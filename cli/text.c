@@ -89,7 +89,8 @@ append(GString *out, const char *text, gsize length, EscapeMode mode)
 
         while (text < end && *text >= 0x20 && *text < 0x7f)
             text++;
-        g_string_append_len(out, run, text - run);
+        if (text > run)
+            g_string_append_len(out, run, text - run);
         if (text < end)
             text += append_special(out, text, end, mode);
     }
@@ -99,6 +100,12 @@ void
 text_append_escaped(GString *out, const char *text)
 {
     append(out, text, strlen(text), ESCAPE_CELL);
+}
+
+void
+text_append_escaped_len(GString *out, const char *text, gsize length)
+{
+    append(out, text, length, ESCAPE_CELL);
 }
 
 void

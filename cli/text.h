@@ -10,6 +10,7 @@
 /** Appends text with every byte of a control character (C0, DEL, C1), of an invisible
  * character that turns the writing direction, and of invalid UTF-8 as \xNN. */
 void text_append_escaped(GString *out, const char *text);
+void text_append_escaped_len(GString *out, const char *text, gsize length);
 
 /** The same for length bytes of a guest's console: lines and tabs stay, and a carriage
  * return before a line feed is dropped. */

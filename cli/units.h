@@ -29,6 +29,9 @@ void units_append_size(GString *out, gint64 bytes);
 /** "0.12 s", "5.1 s", "3m 10s", "2h 5m". */
 void units_append_duration(GString *out, gint64 ms);
 
-/** How long before now_us (since 1970) an RFC 3339 time lies: "5s", "12m", "3h", "9d";
- * text itself if it is none. */
-void units_append_age(GString *out, const char *text, gint64 now_us);
+/** Seconds from an RFC 3339 time in UTC to now_us (since 1970), at least 0; -1 if text is
+ * none. */
+gint64 units_get_age(const char *text, gint64 now_us);
+
+/** "5s", "12m", "3h", "9d". */
+void units_append_age(GString *out, gint64 seconds);

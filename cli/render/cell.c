@@ -6,170 +6,134 @@
 #include "text.h"
 #include "units.h"
 
-enum {
-    NAME_MAX_BYTES = 64
-};
-
-JsonNode *
-cell_find(JsonObject *row, const char *path)
+static void
+append_string(GString *out, const Tree *tree, const TreeNode *node)
 {
-    char name[NAME_MAX_BYTES];
+    g_autofree char *text = NULL;
 
-    for (;;) {
-        const char *dot = strchr(path, '.');
-        gsize length = dot != NULL ? (gsize) (dot - path) : strlen(path);
-        JsonNode *node = NULL;
+    if (!node->is_escaped) {
+        text_append_escaped_len(out, tree->text + node->start, node->length);
+        return;
+    }
+    text = tree_get_string(tree, node);
+    if (text != NULL)
+        text_append_escaped(out, text);
+}
 
-        g_assert(length < sizeof name);
-        memcpy(name, path, length);
-        name[length] = '\0';
-        node = json_object_get_member(row, name);
-        if (node == NULL || JSON_NODE_HOLDS_NULL(node))
-            return NULL;
-        if (dot == NULL)
-            return node;
-        if (!JSON_NODE_HOLDS_OBJECT(node))
-            return NULL;
-        row = json_node_get_object(node);
-        path = dot + 1;
+static void
+append_array(GString *out, const Tree *tree, const TreeNode *array)
+{
+    const TreeNode *element = NULL;
+    const char *separator = "";
+
+    while ((element = tree_next(tree, array, element)) != NULL) {
+        g_string_append(out, separator);
+        cell_append_plain(out, tree, element);
+        separator = ",";
     }
 }
 
 static void
-append_value(GString *out, JsonNode *node)
+append_object(GString *out, const Tree *tree, const TreeNode *object)
 {
-    switch (json_node_get_value_type(node)) {
-    case G_TYPE_STRING:
-        text_append_escaped(out, json_node_get_string(node));
-        break;
-    case G_TYPE_BOOLEAN:
-        g_string_append(out, json_node_get_boolean(node) ? "true" : "false");
-        break;
-    case G_TYPE_INT64:
-        g_string_append_printf(out, "%" G_GINT64_FORMAT, json_node_get_int(node));
-        break;
-    default:
-        break;
-    }
-}
+    const TreeNode *key = NULL;
+    const char *separator = "";
 
-static void
-append_array(GString *out, JsonArray *array)
-{
-    for (guint i = 0; i < json_array_get_length(array); i++) {
-        if (i > 0)
-            g_string_append_c(out, ',');
-        cell_append_plain(out, json_array_get_element(array, i));
-    }
-}
+    while ((key = tree_next(tree, object, key)) != NULL) {
+        const TreeNode *value = tree_next(tree, object, key);
 
-static void
-append_object(GString *out, JsonObject *object)
-{
-    JsonObjectIter iter;
-    const char *name = NULL;
-    JsonNode *value = NULL;
-    bool first = true;
-
-    json_object_iter_init_ordered(&iter, object);
-    while (json_object_iter_next_ordered(&iter, &name, &value)) {
-        if (!first)
-            g_string_append_c(out, ',');
-        first = false;
-        text_append_escaped(out, name);
+        if (value == NULL)
+            return;
+        g_string_append(out, separator);
+        cell_append_plain(out, tree, key);
         g_string_append_c(out, '=');
-        cell_append_plain(out, value);
+        cell_append_plain(out, tree, value);
+        separator = ",";
+        key = value;
     }
 }
 
 void
-cell_append_plain(GString *out, JsonNode *node)
+cell_append_plain(GString *out, const Tree *tree, const TreeNode *node)
 {
     if (node == NULL)
         return;
-    switch (json_node_get_node_type(node)) {
-    case JSON_NODE_VALUE:
-        append_value(out, node);
+    switch (node->kind) {
+    case TREE_NULL:
         break;
-    case JSON_NODE_ARRAY:
-        append_array(out, json_node_get_array(node));
+    case TREE_BOOL:
+    case TREE_NUMBER:
+        text_append_escaped_len(out, tree->text + node->start, node->length);
         break;
-    case JSON_NODE_OBJECT:
-        append_object(out, json_node_get_object(node));
+    case TREE_STRING:
+        append_string(out, tree, node);
         break;
-    case JSON_NODE_NULL:
+    case TREE_ARRAY:
+        append_array(out, tree, node);
+        break;
+    case TREE_OBJECT:
+        append_object(out, tree, node);
         break;
     }
 }
 
 static void
-append_phases(GString *out, JsonNode *node)
+append_phases(GString *out, const Tree *tree, const TreeNode *node)
 {
-    JsonArray *array = JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    const TreeNode *phase = NULL;
+    const char *separator = "";
 
-    for (guint i = 0; array != NULL && i < json_array_get_length(array); i++) {
-        JsonObject *phase = json_array_get_object_element(array, i);
-
-        if (i > 0)
-            g_string_append(out, ", ");
-        text_append_escaped(
-            out, json_object_get_string_member_with_default(phase, "name", "?"));
+    while ((phase = tree_next(tree, node, phase)) != NULL) {
+        g_string_append(out, separator);
+        cell_append_plain(out, tree, tree_find(tree, phase, "name"));
         g_string_append_c(out, ' ');
         units_append_duration(
-            out, json_object_get_int_member_with_default(phase, "duration_ms", 0));
+            out, tree_get_number(tree, tree_find(tree, phase, "duration_ms")));
+        separator = ", ";
     }
 }
 
 static void
-append_for_people(GString *out, JsonNode *node, CellKind kind, gint64 now_us)
+append_age(GString *out, const Tree *tree, const TreeNode *node, gint64 now_us)
 {
-    GType type = JSON_NODE_HOLDS_VALUE(node) ? json_node_get_value_type(node) : 0;
+    g_autofree char *time = tree_get_string(tree, node);
+    gint64 age = units_get_age(time != NULL ? time : "", now_us);
 
-    switch (kind) {
-    case CELL_SIZE:
-        if (type == G_TYPE_INT64) {
-            units_append_size(out, json_node_get_int(node));
-            return;
-        }
-        break;
-    case CELL_DURATION:
-        if (type == G_TYPE_INT64) {
-            units_append_duration(out, json_node_get_int(node));
-            return;
-        }
-        break;
-    case CELL_AGE:
-        if (type == G_TYPE_STRING) {
-            g_autoptr(GString) age = g_string_new(NULL);
-
-            units_append_age(age, json_node_get_string(node), now_us);
-            text_append_escaped(out, age->str);
-            return;
-        }
-        break;
-    case CELL_YES:
-        if (type == G_TYPE_BOOLEAN) {
-            g_string_append(out, json_node_get_boolean(node) ? "yes" : "no");
-            return;
-        }
-        break;
-    case CELL_PHASES:
-        append_phases(out, node);
-        return;
-    case CELL_TEXT:
-        break;
+    if (age < 0) {
+        append_string(out, tree, node);
+    } else {
+        units_append_age(out, age);
     }
-    /* Not what the schema says: show it as it is. */
-    cell_append_plain(out, node);
+}
+
+/* What is not as the schema says is shown as it is. */
+static void
+append_for_people(
+    GString *out, const Tree *tree, const TreeNode *node, CellKind kind, gint64 now_us)
+{
+    if (kind == CELL_SIZE && node->kind == TREE_NUMBER) {
+        units_append_size(out, tree_get_number(tree, node));
+    } else if (kind == CELL_DURATION && node->kind == TREE_NUMBER) {
+        units_append_duration(out, tree_get_number(tree, node));
+    } else if (kind == CELL_AGE && node->kind == TREE_STRING) {
+        append_age(out, tree, node, now_us);
+    } else if (kind == CELL_YES && node->kind == TREE_BOOL) {
+        g_string_append(out, tree->text[node->start] == 't' ? "yes" : "no");
+    } else if (kind == CELL_PHASES) {
+        append_phases(out, tree, node);
+    } else {
+        cell_append_plain(out, tree, node);
+    }
 }
 
 void
-cell_append(GString *out, JsonNode *node, CellKind kind, gint64 now_us)
+cell_append(
+    GString *out, const Tree *tree, const TreeNode *node, CellKind kind, gint64 now_us)
 {
     gsize start = out->len;
 
     if (node != NULL)
-        append_for_people(out, node, kind, now_us);
+        append_for_people(out, tree, node, kind, now_us);
     if (out->len == start)
         g_string_append_c(out, '-');
 }

@@ -10,102 +10,49 @@ enum {
     GAP = 2
 };
 
+/** A cell of a table that is written but not yet placed. */
+typedef struct {
+    /** Where it ends in the text. */
+    gsize end;
+    gsize width;
+} Cell;
+
 void
 render_init(Render *render, const View *view, Format format, gint64 now_us)
 {
     *render = (Render){
         .view = view,
         .format = format,
-        .is_upright = view != NULL && !view->is_list,
+        .is_upright = !view->is_list,
         .now_us = now_us,
-        .widths = view != NULL ? g_new0(gsize, view->n_columns) : NULL,
+        .text = g_string_new(NULL),
+        .cells = g_array_new(FALSE, FALSE, sizeof(Cell)),
+        .widths = g_new0(gsize, view->n_columns),
     };
 }
 
 void
 render_done(Render *render)
 {
+    g_string_free(g_steal_pointer(&render->text), TRUE);
+    g_clear_pointer(&render->cells, g_array_unref);
     g_clear_pointer(&render->widths, g_free);
-}
-
-/* The rows of a reply, borrowed from it. */
-static GPtrArray *
-list_rows(const View *view, JsonNode *reply)
-{
-    GPtrArray *rows = g_ptr_array_new();
-    JsonObject *object = json_node_get_object(reply);
-    JsonNode *node =
-        view->member != NULL ? json_object_get_member(object, view->member) : reply;
-
-    if (node == NULL)
-        return rows;
-    if (JSON_NODE_HOLDS_OBJECT(node))
-        g_ptr_array_add(rows, json_node_get_object(node));
-    if (!JSON_NODE_HOLDS_ARRAY(node))
-        return rows;
-    for (guint i = 0; i < json_array_get_length(json_node_get_array(node)); i++) {
-        JsonNode *element = json_array_get_element(json_node_get_array(node), i);
-
-        if (JSON_NODE_HOLDS_OBJECT(element))
-            g_ptr_array_add(rows, json_node_get_object(element));
-    }
-    return rows;
 }
 
 static void
 append_spaces(GString *out, gsize count)
 {
-    for (gsize i = 0; i < count; i++)
-        g_string_append_c(out, ' ');
+    static const char spaces[] = "                                ";
+
+    for (; count > sizeof spaces - 1; count -= sizeof spaces - 1)
+        g_string_append_len(out, spaces, sizeof spaces - 1);
+    g_string_append_len(out, spaces, (gssize) count);
 }
 
 static bool
 is_shown(const Render *render, const Column *column)
 {
     return column->width == COLUMN_NARROW || render->format == FORMAT_WIDE;
-}
-
-/** A cell that is written but not yet placed. */
-typedef struct {
-    /** Where it ends in the cells' text. */
-    gsize end;
-    gsize width;
-} Cell;
-
-static void
-add_cell(GArray *cells, GString *text, gsize start)
-{
-    Cell cell = { text->len, text_get_width(text->str + start) };
-
-    g_array_append_val(cells, cell);
-}
-
-/* The cells of all rows one behind the other, the header's first. */
-static void
-write_cells(Render *render, GPtrArray *rows, GString *text, GArray *cells)
-{
-    const View *view = render->view;
-
-    for (gsize i = 0; !render->has_begun && i < view->n_columns; i++) {
-        gsize start = text->len;
-
-        if (!is_shown(render, &view->columns[i]))
-            continue;
-        g_string_append(text, view->columns[i].header);
-        add_cell(cells, text, start);
-    }
-    for (guint row = 0; row < rows->len; row++) {
-        for (gsize i = 0; i < view->n_columns; i++) {
-            const Column *column = &view->columns[i];
-            gsize start = text->len;
-
-            if (!is_shown(render, column))
-                continue;
-            cell_append(text, cell_find(g_ptr_array_index(rows, row), column->path),
-                        column->kind, render->now_us);
-            add_cell(cells, text, start);
-        }
-    }
 }
 
 static gsize
@@ -119,23 +66,184 @@ count_shown(const Render *render)
 }
 
 static void
-append_table(Render *render, GPtrArray *rows, GString *out)
+end_cell(Render *render, gsize start, gsize column)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_autoptr(GArray) cells = g_array_new(FALSE, FALSE, sizeof(Cell));
+    const Cell cell = { render->text->len, text_get_width(render->text->str + start) };
+
+    g_array_append_val(render->cells, cell);
+    render->widths[column] = MAX(render->widths[column], cell.width);
+}
+
+static void
+add_header(Render *render)
+{
+    const View *view = render->view;
+    gsize shown = 0;
+
+    for (gsize i = 0; i < view->n_columns; i++) {
+        gsize start = render->text->len;
+
+        if (!is_shown(render, &view->columns[i]))
+            continue;
+        g_string_append(render->text, view->columns[i].header);
+        end_cell(render, start, shown++);
+    }
+}
+
+static void
+add_table_row(Render *render, const Tree *tree, const TreeNode *row)
+{
+    const View *view = render->view;
+    gsize shown = 0;
+
+    for (gsize i = 0; i < view->n_columns; i++) {
+        const Column *column = &view->columns[i];
+        gsize start = render->text->len;
+
+        if (!is_shown(render, column))
+            continue;
+        cell_append(render->text, tree, tree_find_path(tree, row, column->path),
+                    column->kind, render->now_us);
+        end_cell(render, start, shown++);
+    }
+}
+
+/* Every column, one a line. */
+static void
+add_upright_row(Render *render, const Tree *tree, const TreeNode *row)
+{
+    const View *view = render->view;
+    gsize width = 0;
+
+    for (gsize i = 0; i < view->n_columns; i++)
+        width = MAX(width, strlen(view->columns[i].header));
+    for (gsize i = 0; i < view->n_columns; i++) {
+        const Column *column = &view->columns[i];
+
+        g_string_append(render->text, column->header);
+        append_spaces(render->text, width - strlen(column->header) + GAP);
+        cell_append(render->text, tree, tree_find_path(tree, row, column->path),
+                    column->kind, render->now_us);
+        g_string_append_c(render->text, '\n');
+    }
+}
+
+/* Quotes what was appended since start, if it has to be. */
+static void
+quote_from(GString *out, gsize start)
+{
+    if (strpbrk(out->str + start, ",\"\r\n") == NULL)
+        return;
+    for (gsize i = start; i < out->len; i++) {
+        if (out->str[i] == '"')
+            g_string_insert_c(out, (gssize) i++, '"');
+    }
+    g_string_insert_c(out, (gssize) start, '"');
+    g_string_append_c(out, '"');
+}
+
+/* RFC 4180: all columns, named by their paths, lines that end with CR LF. */
+static void
+add_csv_header(Render *render)
+{
+    const View *view = render->view;
+
+    for (gsize i = 0; i < view->n_columns; i++) {
+        g_string_append(render->text, view->columns[i].path);
+        g_string_append(render->text, i + 1 < view->n_columns ? "," : "\r\n");
+    }
+}
+
+static void
+add_csv_row(Render *render, const Tree *tree, const TreeNode *row)
+{
+    const View *view = render->view;
+
+    for (gsize i = 0; i < view->n_columns; i++) {
+        gsize start = render->text->len;
+
+        cell_append_plain(render->text, tree,
+                          tree_find_path(tree, row, view->columns[i].path));
+        quote_from(render->text, start);
+        g_string_append(render->text, i + 1 < view->n_columns ? "," : "\r\n");
+    }
+}
+
+static void
+add_path(Render *render, const Tree *tree, const TreeNode *row, const char *path)
+{
+    cell_append_plain(render->text, tree, tree_find_path(tree, row, path));
+    g_string_append_c(render->text, '\n');
+}
+
+static void
+add_row(Render *render, const Tree *tree, const TreeNode *row)
+{
+    switch (render->format) {
+    case FORMAT_TABLE:
+    case FORMAT_WIDE:
+        if (render->is_upright) {
+            add_upright_row(render, tree, row);
+        } else {
+            add_table_row(render, tree, row);
+        }
+        break;
+    case FORMAT_CSV:
+        add_csv_row(render, tree, row);
+        break;
+    case FORMAT_NAME:
+        add_path(render, tree, row, render->view->name_path);
+        break;
+    case FORMAT_ID:
+        add_path(render, tree, row, render->view->id_path);
+        break;
+    case FORMAT_JSON:
+        g_assert_not_reached();
+    }
+}
+
+static void
+begin(Render *render)
+{
+    if (render->has_begun)
+        return;
+    render->has_begun = true;
+    if (render->format == FORMAT_CSV) {
+        add_csv_header(render);
+    } else if (render->format <= FORMAT_WIDE && !render->is_upright) {
+        add_header(render);
+    }
+}
+
+void
+render_add(Render *render, const Tree *tree, const TreeNode *reply)
+{
+    const TreeNode *rows = reply;
+    const TreeNode *row = NULL;
+
+    begin(render);
+    if (render->view->member != NULL)
+        rows = tree_find(tree, reply, render->view->member);
+    if (rows != NULL && rows->kind == TREE_OBJECT)
+        add_row(render, tree, rows);
+    if (rows == NULL || rows->kind != TREE_ARRAY)
+        return;
+    while ((row = tree_next(tree, rows, row)) != NULL) {
+        if (row->kind == TREE_OBJECT)
+            add_row(render, tree, row);
+    }
+}
+
+static void
+place_cells(Render *render, GString *out)
+{
     gsize n_columns = count_shown(render);
     gsize start = 0;
 
-    write_cells(render, rows, text, cells);
-    for (guint i = 0; i < cells->len; i++) {
-        gsize *width = &render->widths[i % n_columns];
+    for (guint i = 0; i < render->cells->len; i++) {
+        const Cell *cell = &g_array_index(render->cells, Cell, i);
 
-        *width = MAX(*width, g_array_index(cells, Cell, i).width);
-    }
-    for (guint i = 0; i < cells->len; i++) {
-        const Cell *cell = &g_array_index(cells, Cell, i);
-
-        g_string_append_len(out, text->str + start, (gssize) (cell->end - start));
+        g_string_append_len(out, render->text->str + start, (gssize) (cell->end - start));
         start = cell->end;
         if (i % n_columns == n_columns - 1) {
             g_string_append_c(out, '\n');
@@ -143,119 +251,34 @@ append_table(Render *render, GPtrArray *rows, GString *out)
             append_spaces(out, render->widths[i % n_columns] - cell->width + GAP);
         }
     }
-    render->has_begun = true;
-}
-
-/* Every column of each row, one a line. */
-static void
-append_upright(Render *render, GPtrArray *rows, GString *out)
-{
-    const View *view = render->view;
-    gsize width = 0;
-
-    for (gsize i = 0; i < view->n_columns; i++)
-        width = MAX(width, strlen(view->columns[i].header));
-    for (guint row = 0; row < rows->len; row++) {
-        for (gsize i = 0; i < view->n_columns; i++) {
-            const Column *column = &view->columns[i];
-
-            g_string_append(out, column->header);
-            append_spaces(out, width - strlen(column->header) + GAP);
-            cell_append(out, cell_find(g_ptr_array_index(rows, row), column->path),
-                        column->kind, render->now_us);
-            g_string_append_c(out, '\n');
-        }
-    }
-}
-
-static void
-append_quoted(GString *out, const char *text)
-{
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        g_string_append(out, text);
-        return;
-    }
-    g_string_append_c(out, '"');
-    for (; *text != '\0'; text++) {
-        if (*text == '"')
-            g_string_append_c(out, '"');
-        g_string_append_c(out, *text);
-    }
-    g_string_append_c(out, '"');
-}
-
-/* RFC 4180: all columns, named by their paths, lines that end with CR LF. */
-static void
-append_csv(Render *render, GPtrArray *rows, GString *out)
-{
-    const View *view = render->view;
-    g_autoptr(GString) cell = g_string_new(NULL);
-
-    for (gsize i = 0; !render->has_begun && i < view->n_columns; i++) {
-        g_string_append(out, view->columns[i].path);
-        g_string_append(out, i + 1 < view->n_columns ? "," : "\r\n");
-    }
-    render->has_begun = true;
-    for (guint row = 0; row < rows->len; row++) {
-        for (gsize i = 0; i < view->n_columns; i++) {
-            JsonNode *node =
-                cell_find(g_ptr_array_index(rows, row), view->columns[i].path);
-
-            g_string_truncate(cell, 0);
-            cell_append_plain(cell, node);
-            append_quoted(out, cell->str);
-            g_string_append(out, i + 1 < view->n_columns ? "," : "\r\n");
-        }
-    }
-}
-
-static void
-append_paths(GPtrArray *rows, const char *path, GString *out)
-{
-    for (guint row = 0; row < rows->len; row++) {
-        cell_append_plain(out, cell_find(g_ptr_array_index(rows, row), path));
-        g_string_append_c(out, '\n');
-    }
+    g_array_set_size(render->cells, 0);
 }
 
 void
-render_append_json(JsonNode *node, bool is_pretty, GString *out)
+render_flush(Render *render, GString *out)
 {
-    g_autofree char *json = json_to_string(node, is_pretty);
-
-    text_append_json(out, json);
-    g_string_append_c(out, '\n');
+    if (render->cells->len > 0) {
+        place_cells(render, out);
+    } else {
+        g_string_append_len(out, render->text->str, (gssize) render->text->len);
+    }
+    g_string_truncate(render->text, 0);
 }
 
 void
 render_append(Render *render, JsonNode *reply, GString *out)
 {
-    g_autoptr(GPtrArray) rows = NULL;
+    bool is_json = render->format == FORMAT_JSON;
+    g_autofree char *json = json_to_string(reply, is_json && render->is_pretty);
+    g_autoptr(Tree) tree = NULL;
 
-    if (render->format == FORMAT_JSON) {
-        render_append_json(reply, render->is_pretty, out);
+    if (is_json) {
+        text_append_json(out, json);
+        g_string_append_c(out, '\n');
         return;
     }
-    rows = list_rows(render->view, reply);
-    switch (render->format) {
-    case FORMAT_TABLE:
-    case FORMAT_WIDE:
-        if (render->is_upright) {
-            append_upright(render, rows, out);
-        } else {
-            append_table(render, rows, out);
-        }
-        break;
-    case FORMAT_CSV:
-        append_csv(render, rows, out);
-        break;
-    case FORMAT_NAME:
-        append_paths(rows, render->view->name_path, out);
-        break;
-    case FORMAT_ID:
-        append_paths(rows, render->view->id_path, out);
-        break;
-    case FORMAT_JSON:
-        break;
-    }
+    tree = tree_new(json, strlen(json));
+    if (tree != NULL)
+        render_add(render, tree, tree->nodes);
+    render_flush(render, out);
 }

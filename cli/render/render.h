@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "command.h"
+#include "tree.h"
 
 /**
  * Replies as text: tables, csv (RFC 4180), JSON, names and ids.  Every cell is escaped
@@ -27,19 +28,25 @@ typedef struct {
     Format format;
     /** Indent JSON for people. */
     bool is_pretty;
-    /** Write one row as a list of "HEADER  value". */
+    /** Write a row as lines of "HEADER  value". */
     bool is_upright;
     gint64 now_us;
-    bool has_begun;
+    /** What is written but not yet given: text, and of a table its cells. */
+    GString *text;
+    GArray *cells;
     gsize *widths;
+    bool has_begun;
 } Render;
 
 /** Release with render_done(). */
 void render_init(Render *render, const View *view, Format format, gint64 now_us);
 void render_done(Render *render);
 
-/** Appends reply, an object, by the view. */
-void render_append(Render *render, JsonNode *reply, GString *out);
+/** Takes the rows of reply, an object of tree; not for FORMAT_JSON. */
+void render_add(Render *render, const Tree *tree, const TreeNode *reply);
 
-/** Appends JSON, escaped, with a line feed. */
-void render_append_json(JsonNode *node, bool is_pretty, GString *out);
+/** Appends what was added since the last time. */
+void render_flush(Render *render, GString *out);
+
+/** Appends reply, an object, in any format. */
+void render_append(Render *render, JsonNode *reply, GString *out);

@@ -361,6 +361,13 @@ def test_answers_that_make_no_sense_are_failures() -> None:
                 assert 0 <= done.returncode <= 6, (reply, words, done)
 
 
+def test_a_page_that_never_ends_is_a_failure() -> None:
+    page = json.dumps({"parameters": {"instances": [], "next": "here"}})
+    with cli.Stand(lambda _: page) as stand:
+        assert "for ever" in cli.run(stand.path, "list", status=1).stderr
+        assert len(stand.calls) == 2
+
+
 with shared:
     shared.import_template()
     tap.main(globals())
