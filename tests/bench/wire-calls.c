@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <gio/gio.h>
-#include <gio/gunixsocketaddress.h>
+#include <errno.h>
+#include <glib.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 /*
  * Sends one varlink call over and over on one connection, DEPTH of them under way at a
@@ -19,7 +22,7 @@ enum {
 };
 
 typedef struct {
-    GSocket *socket;
+    int fd;
     /** The call, DEPTH_MAX times, each with its NUL byte. */
     GString *calls;
     gsize call_length;
@@ -33,7 +36,7 @@ typedef struct {
 } Run;
 
 static bool
-send_calls(Run *run, GError **error)
+send_calls(Run *run)
 {
     guint64 room = MIN(run->depth - (run->sent - run->answered), run->count - run->sent);
     gsize length = room * run->call_length;
@@ -43,8 +46,7 @@ send_calls(Run *run, GError **error)
     for (guint64 i = 0; i < room; i++)
         run->sent_at_us[(run->sent + i) % run->depth] = now_us;
     while (done < length) {
-        gssize got = g_socket_send(run->socket, run->calls->str + done, length - done,
-                                   NULL, error);
+        ssize_t got = send(run->fd, run->calls->str + done, length - done, MSG_NOSIGNAL);
 
         if (got < 0)
             return false;
@@ -55,35 +57,38 @@ send_calls(Run *run, GError **error)
 }
 
 static bool
-receive_answers(Run *run, GError **error)
+receive_answers(Run *run)
 {
-    gssize got = g_socket_receive(run->socket, run->buffer, BUFFER_BYTES, NULL, error);
+    ssize_t got = recv(run->fd, run->buffer, BUFFER_BYTES, 0);
     gint64 now_us = g_get_monotonic_time();
 
-    if (got == 0)
-        g_set_error(error, G_IO_ERROR, G_IO_ERROR_CLOSED, "The service hung up");
-    if (got <= 0)
-        return false;
-    for (gssize i = 0; i < got; i++) {
+    for (const char *at = run->buffer; got > 0; at++, run->answered++) {
         gint64 took_us = now_us - run->sent_at_us[run->answered % run->depth];
+        const char *end = run->buffer + got;
 
-        if (run->buffer[i] != '\0')
-            continue;
+        at = memchr(at, '\0', (gsize) (end - at));
+        if (at == NULL)
+            return true;
         g_array_append_val(run->took_us, took_us);
-        run->answered++;
+        if (at + 1 == end) {
+            run->answered++;
+            return true;
+        }
     }
-    return true;
+    if (got == 0)
+        errno = ECONNRESET;
+    return false;
 }
 
 static bool
-run_calls(Run *run, GError **error)
+run_calls(Run *run)
 {
     while (run->answered < run->count) {
         /* In batches: a write for each answer would measure the client. */
         if (run->sent - run->answered <= run->depth / 2 && run->sent < run->count &&
-            !send_calls(run, error))
+            !send_calls(run))
             return false;
-        if (!receive_answers(run, error))
+        if (!receive_answers(run))
             return false;
     }
     return true;
@@ -112,31 +117,29 @@ print_result(Run *run, gint64 took_us)
             sorted[run->count - 1]);
 }
 
-static GSocket *
-connect_to(const char *path, GError **error)
+static int
+connect_to(const char *path)
 {
-    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
-    g_autoptr(GSocket) socket =
-        g_socket_new(G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_STREAM, 0, error);
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    if (socket == NULL || !g_socket_connect(socket, address, NULL, error))
-        return NULL;
-    return g_steal_pointer(&socket);
+    g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+    if (fd >= 0 && connect(fd, (struct sockaddr *) &address, sizeof address) == 0)
+        return fd;
+    return -1;
 }
 
 int
 main(int argc, char **argv)
 {
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GSocket) socket = NULL;
     g_autoptr(GArray) took_us = g_array_new(FALSE, FALSE, sizeof(gint64));
     g_autofree char *buffer = g_malloc(BUFFER_BYTES);
     Run run = { .took_us = took_us, .buffer = buffer };
     gint64 begin_us = 0;
 
     if (argc != 5 ||
-        !g_ascii_string_to_unsigned(argv[3], 10, 1, 10000000, &run.count, &error) ||
-        !g_ascii_string_to_unsigned(argv[4], 10, 1, DEPTH_MAX, &run.depth, &error)) {
+        !g_ascii_string_to_unsigned(argv[3], 10, 1, 10000000, &run.count, NULL) ||
+        !g_ascii_string_to_unsigned(argv[4], 10, 1, DEPTH_MAX, &run.depth, NULL)) {
         g_printerr("usage: wire-calls SOCKET CALL COUNT DEPTH\n");
         return 2;
     }
@@ -144,13 +147,14 @@ main(int argc, char **argv)
     run.calls = g_string_new(NULL);
     for (guint64 i = 0; i < run.depth; i++)
         g_string_append_len(run.calls, argv[2], (gssize) run.call_length);
-    run.socket = socket = connect_to(argv[1], &error);
+    run.fd = connect_to(argv[1]);
     begin_us = g_get_monotonic_time();
-    if (socket == NULL || !run_calls(&run, &error)) {
-        g_printerr("wire-calls: %s\n", error->message);
+    if (run.fd < 0 || !run_calls(&run)) {
+        g_printerr("wire-calls: %s\n", g_strerror(errno));
         return EXIT_FAILURE;
     }
     print_result(&run, g_get_monotonic_time() - begin_us);
+    close(run.fd);
     g_string_free(run.calls, TRUE);
     return EXIT_SUCCESS;
 }
