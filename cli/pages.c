@@ -15,22 +15,20 @@ enum {
     READ_BYTES = 262144
 };
 
-void
-pages_set_after(const Command *command, void *in, const char *after)
+bool
+pages_set_after(const Command *command, void *in, const char *after, GError **error)
 {
     const WireField *field = command_find_field(command, "after");
     char **place = (char **) ((char *) in + field->offset);
 
+    if (g_strcmp0(*place, after) == 0) {
+        proto_error_set_internal(error, "protocol",
+                                 "The service gives the same page for ever");
+        return false;
+    }
     g_free(*place);
     *place = g_strdup(after);
-}
-
-static const char *
-get_after(const Command *command, const void *in)
-{
-    const WireField *field = command_find_field(command, "after");
-
-    return *(char *const *) ((const char *) in + field->offset);
+    return true;
 }
 
 static bool
@@ -125,13 +123,8 @@ take_page(Session *session,
     next = tree_get_string(tree, tree_find(tree, parameters, "next"));
     *ret_goes_on = next != NULL;
     if (next != NULL) {
-        if (g_strcmp0(next, get_after(command, in)) == 0) {
-            proto_error_set_internal(error, "protocol",
-                                     "The service gives the same page for ever");
-            return false;
-        }
-        pages_set_after(command, in, next);
-        if (!session_send(session, command->service, command->method, in,
+        if (!pages_set_after(command, in, next, error) ||
+            !session_send(session, command->service, command->method, in,
                           WIRE_CLIENT_ONCE, error))
             return false;
     }

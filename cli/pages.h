@@ -17,5 +17,6 @@ bool pages_render(Session *session,
                   Render *render,
                   GError **error);
 
-/** Puts where the next page begins into the call's struct. */
-void pages_set_after(const Command *command, void *in, const char *after);
+/** Puts where the next page begins into the call's struct.  Fails if that is where the
+ * last one began: the list would have no end. */
+bool pages_set_after(const Command *command, void *in, const char *after, GError **error);

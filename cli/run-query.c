@@ -79,7 +79,8 @@ read_pages(Session *session,
         next = get_next(reply.parameters);
         if (!all || next == NULL)
             return true;
-        pages_set_after(command, in, next);
+        if (!pages_set_after(command, in, next, error))
+            return false;
     }
 }
 

@@ -364,8 +364,9 @@ def test_answers_that_make_no_sense_are_failures() -> None:
 def test_a_page_that_never_ends_is_a_failure() -> None:
     page = json.dumps({"parameters": {"instances": [], "next": "here"}})
     with cli.Stand(lambda _: page) as stand:
-        assert "for ever" in cli.run(stand.path, "list", status=1).stderr
-        assert len(stand.calls) == 2
+        for kind in ("table", "json"):
+            assert "for ever" in cli.run(stand.path, "list", "-o", kind, status=1).stderr
+        assert len(stand.calls) == 4
 
 
 with shared:
