@@ -29,7 +29,9 @@ HEADER = ["what; beside what", "vmctl", "the other", "value", "bound", ""]
 INTRO = """# Performance
 
 Made by `tools/bench`; not to be edited. The value is a ratio where there is another side: both ran in turn in one run, and
-the figures are medians. The bounds are what we promise ourselves; a run beside other work can miss one.
+the figures are medians. The bounds are what we promise ourselves; a run beside other work can miss one. Calls one after
+another are measured with client and service on one processor, ours and libvirt's alike: on two, most of the time goes
+into waking an idle processor, which a virtual machine does slowly.
 
 """
 

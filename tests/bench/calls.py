@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import statistics
 import subprocess
 import threading
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Iterator
 
 from figure import Row, format_ms, format_rate, take_turns, time_command
 from lib.daemon import MIB, Vmd, program
@@ -59,31 +62,57 @@ def resident_mib(vmd: Vmd) -> float:
     return int(line.split()[1]) / 1024
 
 
+def pid_of_libvirtd() -> int:
+    return int((Path(os.environ["PRIVATE_LIBVIRT_DIR"]) / "libvirtd.pid").read_text(encoding="ascii"))
+
+
+@contextlib.contextmanager
+def on_one_processor(*pids: int) -> Iterator[None]:
+    """Both ends of a call on one processor: what a call costs, without the waking of an idle processor."""
+    everywhere = os.sched_getaffinity(0)
+    threads = [int(thread) for pid in pids for thread in os.listdir(f"/proc/{pid}/task")] + [0]
+    try:
+        for thread in threads:
+            os.sched_setaffinity(thread, {min(everywhere)})
+        yield
+    finally:
+        for thread in threads:
+            os.sched_setaffinity(thread, everywhere)
+
+
 def measure_calls() -> list[Row]:
     """Calls one after another on one connection, and pipelined."""
     with new_vmd() as vmd:
+        assert vmd.process is not None
         vmd.import_template()
         vmd.create(name="web")
         ping = message("Ping")
         get = message("Instance.Get", instance="web")
-        pings, gets, versions = take_turns(
-            5,
+        sides = (
             lambda: wire_calls(vmd, ping, 20000, 1)["per_second"],
             lambda: wire_calls(vmd, get, 20000, 1)["per_second"],
             libvirt_version_calls,
         )
+        with on_one_processor(vmd.process.pid, pid_of_libvirtd()):
+            pings, gets, versions = take_turns(7, *sides)
+        woken_pings, woken_gets, woken_versions = take_turns(5, *sides)
         many_pings, many_gets = take_turns(
-            3,
+            5,
             lambda: wire_calls(vmd, ping, 200000, 200)["per_second"],
             lambda: wire_calls(vmd, get, 100000, 200)["per_second"],
         )
     rate = format_rate
+    other = "virConnectGetLibVersion"
     return [
-        Row("Ping, one after another; virConnectGetLibVersion", rate(pings), rate(versions), pings / versions, 4, True),
-        Row("Get, one after another; virConnectGetLibVersion", rate(gets), rate(versions), gets / versions, 2, True),
+        Row(f"Ping, one after another; {other}", rate(pings), rate(versions), pings / versions, 4, True),
+        Row(f"Get, one after another; {other}", rate(gets), rate(versions), gets / versions, 2, True),
+        Row(f"Ping, client and service on two processors; {other}", rate(woken_pings), rate(woken_versions),
+            woken_pings / woken_versions, None, True),
+        Row(f"Get, client and service on two processors; {other}", rate(woken_gets), rate(woken_versions),
+            woken_gets / woken_versions, None, True),
         Row("Ping, pipelined", rate(many_pings), "", many_pings, 50000, True, " a second"),
         Row("Get, pipelined", rate(many_gets), "", many_gets, 30000, True, " a second"),
-    ]
+    ]  # fmt: skip
 
 
 def create_at_once(vmd: Vmd, name: str, count: int) -> float:

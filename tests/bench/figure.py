@@ -12,30 +12,35 @@ from typing import Callable
 
 @dataclass
 class Row:
-    """One line of the table.  value is a ratio where there is an other side, else the figure itself."""
+    """One line of the table.  value is a ratio where there is an other side, else the figure itself; a bound of None
+    promises nothing."""
 
     what: str
     ours: str
     other: str
     value: float
-    bound: float
+    bound: float | None
     is_floor: bool = False
     unit: str = ""
 
     @property
     def is_kept(self) -> bool:
+        if self.bound is None:
+            return True
         return self.value >= self.bound if self.is_floor else self.value <= self.bound
 
     @property
     def cells(self) -> list[str]:
         sign = "≥" if self.is_floor else "≤"
+        bound = "" if self.bound is None else f"{sign} {format_number(self.bound)}{self.unit}"
+        verdict = "MISSED" if not self.is_kept else "kept" if self.bound is not None else ""
         return [
             self.what,
             self.ours,
             self.other,
             format_number(self.value) + self.unit,
-            f"{sign} {format_number(self.bound)}{self.unit}",
-            "kept" if self.is_kept else "MISSED",
+            bound,
+            verdict,
         ]
 
 

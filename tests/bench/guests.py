@@ -17,7 +17,7 @@ from lib.daemon import MIB, Vmd, program
 URI = "qemu:///system"
 POOL_NAME = "vmd"
 POOL = Path("/var/lib/libvirt/vmd-pool")
-ROUNDS = 7
+ROUNDS = 15
 
 
 def virsh(*arguments: str) -> str:
