@@ -2,11 +2,16 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Who may see and do what, and how much."""
 
+import array
+import contextlib
 import json
 import os
+import re
+import socket
 import threading
+from typing import Callable, Iterator
 
-from lib import tap
+from lib import oracle, tap
 from lib.daemon import GIB, Vmd
 from lib.tap import expect
 from lib.varlink import Connection, VarlinkError
@@ -162,6 +167,234 @@ def test_a_resize_is_held_to_the_quota() -> None:
     assert error["asked"] == 1 and error["used"] == 20
     expect("io.vmctl.QuotaExceeded", shared.call, "Instance.Resize", instance="big", disk_bytes=21 * GIB)
     shared.do("Instance.Destroy", instance="big")
+
+
+# Every method that is served, and what a tenant gets of it: "own" asks for a thing of one's own, "absent" for one that
+# nobody has.  The others need nothing, or an admin.
+ON_INSTANCES = {
+    "Instance.Get": {},
+    "Instance.Start": {},
+    "Instance.Stop": {},
+    "Instance.Restart": {},
+    "Instance.Pause": {},
+    "Instance.Resume": {},
+    "Instance.Resize": {"vcpus": 2},
+    "Instance.Destroy": {},
+    "Instance.Log": {},
+    "Instance.Wait": {"until": "ready", "timeout_ms": 0},
+}
+ON_OPERATIONS = {"Operation.Get": {}, "Operation.Cancel": {}, "Operation.Wait": {"timeout_ms": 0}}
+FOR_ADMINS = {
+    "Host.List": {},
+    "Host.Get": {"host": "local"},
+    "Template.Import": {"source": "tiny"},
+    "Template.Remove": {"template": "tiny"},
+    "Ledger.Read": {"after": 0},
+}
+FOR_ALL = {
+    "GetInfo": {},
+    "Ping": {},
+    "WhoAmI": {},
+    "Instance.List": {},
+    "Operation.List": {},
+    "Template.List": {},
+    "Template.Get": {"template": "tiny"},
+    "Event.Read": {"after": 0},
+}
+# Those that can name a tenant: another one is as absent as one that is not.
+WITH_TENANT = {
+    **{method: {"instance": "x", **more} for method, more in ON_INSTANCES.items()},
+    "Instance.Create": {"dry_run": True},
+    "Instance.List": {},
+    "Operation.List": {},
+    "Event.Read": {"after": 0},
+}
+ABSENT = "00000000-0000-4000-8000-000000000000"
+
+
+def blank(answer: dict, *words: str) -> str:
+    """An answer as text, with what was asked for taken out."""
+    text = json.dumps(answer)
+    for word in words:
+        text = text.replace(word, "X")
+    return text
+
+
+def test_the_table_of_rights_has_every_method() -> None:
+    served = set()
+    with shared.connect() as connection:
+        for interface in connection.call("org.varlink.service.GetInfo")["interfaces"]:
+            text = connection.call("org.varlink.service.GetInterfaceDescription", interface=interface)["description"]
+            if interface.startswith("io.vmctl"):
+                prefix = interface.removeprefix("io.vmctl").removeprefix(".")
+                served |= {f"{prefix}.{name}".lstrip(".") for name in re.findall(r"^method (\w+)", text, re.MULTILINE)}
+    table = {*ON_INSTANCES, *ON_OPERATIONS, *FOR_ADMINS, *FOR_ALL, "Instance.Create"}
+    assert served == table, served ^ table
+
+
+def test_every_method_that_all_may_call_answers_a_tenant() -> None:
+    answers = call_as(BOB, *((f"io.vmctl.{method}", more) for method, more in FOR_ALL.items()))
+    for method, answer in zip(FOR_ALL, answers):
+        assert "reply" in answer, (method, answer)
+
+
+def test_every_method_for_admins_is_denied_to_a_tenant_before_its_parameters_are_read() -> None:
+    answers = call_as(BOB, *((f"io.vmctl.{method}", {"nonsense": 1}) for method in FOR_ADMINS))
+    for method, answer in zip(FOR_ADMINS, answers):
+        assert answer["error"] == "io.vmctl.PermissionDenied", (method, answer)
+
+
+def test_another_tenants_operation_is_the_same_bytes_as_an_absent_one() -> None:
+    create_as(ALICE, "busy")
+    (rows,) = call_as(ALICE, ("io.vmctl.Operation.List", {}))
+    hidden = rows["reply"]["operations"][0]["id"]
+    for method, more in ON_OPERATIONS.items():
+        for who, sees in ((BOB, False), (ALICE, True)):
+            others, absent = call_as(
+                who,
+                (f"io.vmctl.{method}", {"operation": hidden, **more}),
+                (f"io.vmctl.{method}", {"operation": ABSENT, **more}),
+            )
+            assert absent["error"] == "io.vmctl.NotFound", (method, absent)
+            assert (blank(others, hidden) == blank(absent, ABSENT)) != sees, (method, who, others, absent)
+    shared.do("Instance.Destroy", instance="busy", tenant=f"u{ALICE}")
+
+
+def test_another_tenant_is_the_same_bytes_as_an_absent_one() -> None:
+    create_as(ALICE, "x")
+    for method, more in WITH_TENANT.items():
+        others, absent, own = call_as(
+            BOB,
+            (f"io.vmctl.{method}", {**more, "tenant": f"u{ALICE}"}),
+            (f"io.vmctl.{method}", {**more, "tenant": "u99999"}),
+            (f"io.vmctl.{method}", {**more, "tenant": f"u{BOB}"}),
+        )
+        assert blank(others, f"u{ALICE}") == blank(absent, "u99999"), (method, others, absent)
+        assert "error" in others, (method, others)
+        assert "reply" in own or own["parameters"].get("kind") == "instance", (method, own)
+    assert shared.call("Instance.Get", instance="x", tenant=f"u{ALICE}")["instance"]["state"] == "running"
+    shared.do("Instance.Destroy", instance="x", tenant=f"u{ALICE}")
+
+
+def test_a_tenant_may_do_everything_to_its_own() -> None:
+    (created,) = call_as(ALICE, ("io.vmctl.Instance.Create", {"name": "own"}))
+    shared.wait(created["reply"]["instances"][0]["operation"])
+    for verb, more in (
+        ("Get", {}),
+        ("Wait", {"until": "ready"}),
+        ("Pause", {}),
+        ("Resume", {}),
+        ("Resize", {"vcpus": 2}),
+        ("Restart", {}),
+        ("Stop", {}),
+        ("Start", {}),
+        ("Log", {}),
+        ("Destroy", {}),
+    ):
+        (answer,) = call_as(ALICE, (f"io.vmctl.Instance.{verb}", {"instance": "own", **more}))
+        assert "reply" in answer, (verb, answer)
+        if "operation" in answer["reply"]:
+            assert shared.wait(answer["reply"]["operation"])["state"] == "succeeded", verb
+
+
+def test_a_request_id_is_the_tenants_own() -> None:
+    for who in (ALICE, BOB):
+        (answer,) = call_as(who, ("io.vmctl.Instance.Create", {"name": "same", "request_id": "r-same"}))
+        assert shared.wait(answer["reply"]["instances"][0]["operation"])["tenant"] == f"u{who}"
+        shared.do("Instance.Destroy", instance="same", tenant=f"u{who}")
+
+
+@contextlib.contextmanager
+def child_as(uid: int, work: Callable[[socket.socket], None]) -> Iterator[socket.socket]:
+    """Runs work as another uid in a child that holds what it has until the block is left; yields a socket to it."""
+    here, there = socket.socketpair()
+    here.settimeout(30)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            here.close()
+            os.setgroups([])
+            os.setgid(uid)
+            os.setuid(uid)
+            work(there)
+            there.recv(1)
+            status = 0
+        finally:
+            os._exit(status)
+    there.close()
+    try:
+        yield here
+    finally:
+        here.close()
+        _, status = os.waitpid(child, 0)
+    assert status == 0, f"the child as uid {uid} failed"
+
+
+def lend_connection(there: socket.socket) -> None:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(shared.socket)
+    number = array.array("i", [connection.fileno()])
+    there.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, number.tobytes())])
+
+
+def test_a_connection_acts_as_who_opened_it() -> None:
+    with child_as(BOB, lend_connection) as child:
+        _, ancillary, _, _ = child.recvmsg(1, socket.CMSG_SPACE(4))
+        with shared.connect() as connection:
+            connection.socket.close()
+            connection.socket = socket.socket(fileno=array.array("i", ancillary[0][2])[0])
+            connection.socket.settimeout(20)
+            assert connection.call("io.vmctl.WhoAmI")["uid"] == BOB
+            expect("io.vmctl.PermissionDenied", connection.call, "io.vmctl.Host.List")
+
+
+def take_all_connections(there: socket.socket) -> None:
+    """Half a message in each, so that vmd holds something; tells what the one too many is answered."""
+    held = [socket.socket(socket.AF_UNIX) for _ in range(257)]
+    for one in held:
+        one.connect(shared.socket)
+    for one in held[:256]:
+        one.sendall(b'{"method":')
+    held[256].settimeout(10)
+    there.send(held[256].recv(4096) or b"closed")
+    there.recv(1)
+
+
+def test_one_uid_cannot_take_all_connections() -> None:
+    with child_as(BOB, take_all_connections) as child:
+        refusal = child.recv(4096)
+        assert b"io.vmctl.Busy" in refusal, refusal
+        (other,) = call_as(ALICE, ("io.vmctl.Ping", {}))
+        assert other == {"reply": {}}
+        shared.call("Ping")
+    tap.wait_until(lambda: call_as(BOB, ("io.vmctl.Ping", {})) == [{"reply": {}}], "the connections to be free again")
+
+
+def test_a_quota_is_free_again_when_things_are_gone() -> None:
+    for number in range(12):
+        create_as(ALICE, f"n{number}")
+        shared.do("Instance.Destroy", instance=f"n{number}", tenant=f"u{ALICE}")
+    (plan,) = call_as(ALICE, ("io.vmctl.Instance.Create", {"dry_run": True}))
+    assert {row["used"] for row in plan["reply"]["plan"]["quota"]} == {0}
+
+
+def test_a_create_that_fails_gives_its_quota_back() -> None:
+    shared.write_script({"rules": [{"method": "Start", "error": "HostFailed"}]})
+    shared.kill()
+    shared.start()
+    for number in range(6):
+        accepted = shared.call("Instance.Create", name=f"n{number}", vcpus=20)["instances"][0]
+        assert shared.wait(accepted["operation"])["state"] == "failed"
+    shared.write_script({})
+    shared.kill()
+    shared.start()
+    shared.create(name="fits", vcpus=20)
+    shared.do("Instance.Destroy", instance="fits")
+
+
+def test_everything_is_at_rest_in_the_end() -> None:
+    oracle.check_at_rest(shared)
 
 
 if os.getuid() != 0:
