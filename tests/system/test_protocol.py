@@ -3,6 +3,11 @@
 """The wire as a stranger meets it."""
 
 import json
+import os
+import random
+import re
+import time
+from typing import Any, NamedTuple
 
 from lib import tap
 from lib.daemon import Vmd
@@ -13,7 +18,20 @@ INTERFACES = ["org.varlink.service", "io.vmctl"] + [
     f"io.vmctl.{name}" for name in ("Instance", "Template", "Host", "Operation", "Event", "Ledger")
 ]
 
-shared = Vmd()
+class Shared(Vmd):
+    """One vmd for all tests of this file."""
+
+    def call_any(self, method: str, **parameters: Any) -> dict[str, Any]:
+        with self.connect() as connection:
+            return connection.call(method, **parameters)
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
+
+shared = Shared()
 
 
 def test_a_plain_client_reads_the_interfaces_and_makes_a_call() -> None:
@@ -139,6 +157,222 @@ def test_a_half_closed_client_gets_its_reply() -> None:
         connection.send("io.vmctl.WhoAmI")
         connection.socket.shutdown(socket.SHUT_WR)
         assert connection.receive()[0]["tenant"] == "default"
+
+
+# What is served tells its own bounds; a call is made at each of them.
+FIELD = re.compile(r"((?:^ *#.*\n)*)^ *(\w+): (\??)(\[\]|\[string\])?(\w+)", re.MULTILINE)
+METHOD = re.compile(r"^method (\w+)\((.*?)\) -> ", re.MULTILINE | re.DOTALL)
+NEEDED = {"instance": "nobody", "operation": "00000000-0000-4000-8000-000000000000", "until": "running", "template": "none",
+          "host": "none", "source": "none"}
+
+
+# Of each method, filled as its text is read.
+REQUIRED: dict[str, set[str]] = {}
+
+
+class Field(NamedTuple):
+    method: str
+    name: str
+    list_of: str
+    kind: str
+    notes: dict[str, str]
+
+
+def served_fields() -> list[Field]:
+    """Every parameter of every method, with the notes of its comment."""
+    fields = []
+    for interface in INTERFACES[1:]:
+        text = shared.call_any("org.varlink.service.GetInterfaceDescription", interface=interface)["description"]
+        for method, parameters in METHOD.findall(text):
+            found = FIELD.findall(parameters)
+            REQUIRED[f"{interface}.{method}"] = {name for _, name, nullable, _, _ in found if not nullable}
+            for comment, name, _, list_of, kind in found:
+                notes = dict(re.findall(r"@([\w-]+) (\S+)", comment))
+                fields.append(Field(f"{interface}.{method}", name, list_of, kind, notes))
+    return fields
+
+
+def complaint(field: Field, literal: str) -> str | None:
+    """What is said against one value, written as JSON, of a field; None if it is taken."""
+    parameters = {name: value for name, value in NEEDED.items() if name in REQUIRED[field.method]}
+    parameters.pop(field.name, None)
+    if field.method.endswith("Instance.Create") and field.name != "dry_run":
+        parameters["dry_run"] = True
+    text = json.dumps({"method": field.method, "parameters": parameters})
+    comma = ", " if parameters else ""
+    with shared.connect() as connection:
+        connection.send_raw(f"{text[:-2]}{comma}{json.dumps(field.name)}: {literal}}}}}".encode() + b"\0")
+        connection.socket.settimeout(10)
+        reply = connection.receive_raw()
+    if reply.get("error") != "io.vmctl.InvalidParameter":
+        return None
+    path = reply["parameters"]["path"]
+    assert path.startswith(f"parameters.{field.name}") or path == "message", (field, literal, reply)
+    return reply["parameters"]["reason"]
+
+
+def test_every_number_is_held_to_its_bounds() -> None:
+    numbers = [field for field in served_fields() if field.kind == "int"]
+    assert len(numbers) > 20
+    for field in numbers:
+        least, most = int(field.notes["min"]), int(field.notes["max"])
+        for value in (least - 1, least - 2**32, -(2**63)):
+            if value >= -(2**63):
+                assert complaint(field, str(value)) == f"{value} is below {least}", (field, value)
+        for value in (most + 1, most + 2**32, 2**63 - 1):
+            assert complaint(field, str(value)) == f"{value} is above {most}", (field, value)
+        for value in (least, least + 1, most - 1, most):
+            reason = complaint(field, str(value))
+            assert reason not in (f"{value} is below {least}", f"{value} is above {most}"), (field, value)
+        for literal in ("1e3", "1.0", '"1"', "true", "01", "0x10", "9223372036854775808", "NaN", "[]", "{}", "+1"):
+            assert complaint(field, literal) is not None, (field, literal)
+
+
+def test_every_text_is_held_to_its_length_and_form() -> None:
+    for field in served_fields():
+        if field.kind != "string" or field.list_of:
+            continue
+        if "max-length" in field.notes:
+            most = int(field.notes["max-length"])
+            assert "is longer" not in (complaint(field, json.dumps("a" * most)) or ""), field
+            assert f"is longer than {most}" in (complaint(field, json.dumps("a" * (most + 1))) or ""), field
+        for literal in ("1", "true", "[]", "{}", '"\\u0000"', '"\\ud800"'):
+            assert complaint(field, literal) is not None, (field, literal)
+        bad = {
+            "name": ("", "A", "-a", "a-", "a.b", "a/b", "a b", "a\n", "1a", "a" * 33, "\u00e4"),
+            "uuid": ("", "x", NEEDED["operation"].replace("4", "G"), NEEDED["operation"] + "0", "{" + NEEDED["operation"][2:] + "}"),
+            "request-id": ("", " ", "a b", "a\n", "a" * 65, "\u00e4"),
+        }
+        for text in bad.get(field.notes.get("format", ""), ()):
+            assert complaint(field, json.dumps(text)) is not None, (field, text)
+
+
+def test_a_parameter_that_is_needed_is_missed_by_name() -> None:
+    served_fields()
+    for method, names in REQUIRED.items():
+        if names:
+            with shared.connect() as connection:
+                error = expect("io.vmctl.InvalidParameter", connection.call, method)
+            assert error["path"].removeprefix("parameters.") in names, (method, error)
+
+
+def test_null_is_as_if_it_were_left_out() -> None:
+    for field in served_fields():
+        if field.name not in REQUIRED[field.method]:
+            assert complaint(field, "null") is None, field
+
+
+def test_hostile_texts_are_refused_and_the_connection_goes_on() -> None:
+    call = b'{"method":"io.vmctl.Ping","parameters":%s}'
+    hostile = [
+        b"\xef\xbb\xbf" + call % b"{}",
+        call % b"{}" + b"{}",
+        call % b"{}" + b" x",
+        call % b'{"a":1,"a":1}',
+        call % b'{"a":1,"\\u0061":1}',
+        call % b'{"a":"\xff"}',
+        call % b'{"a":"\xc0\x80"}',
+        call % b'{"a":"\xed\xa0\x80"}',
+        call % b'{"a":"\\ud800"}',
+        call % b'{"a":"\\udc00\\ud800"}',
+        call % b'{"a":"\\u0000"}',
+        call % b'{"a":"\x01"}',
+        call % b'{"a":"\\x"}',
+        call % b'{"a":01}',
+        call % b'{"a":-}',
+        call % b'{"a":99999999999999999999}',
+        call % b'{"a":/**/1}',
+        call % b"{'a':1}",
+        call % b'{"a":1,}',
+        call % (b'{"a":' * 9 + b"1" + b"}" * 9),
+        call % (b'{"a":[' + b"1," * 5000 + b"1]}"),
+        b'"io.vmctl.Ping"',
+        b"null",
+        b"",
+        b" ",
+    ]
+    with shared.connect(10) as connection:
+        for text in hostile:
+            connection.send_raw(text + b"\0")
+            reply = connection.receive_raw()
+            assert reply.get("error") in ("io.vmctl.InvalidParameter", "io.vmctl.TooLarge"), (text[:80], reply)
+            assert connection.call("io.vmctl.Ping") == {}
+
+
+def test_a_request_is_the_same_however_it_is_cut() -> None:
+    request = b'{"method":"io.vmctl.WhoAmI"}\0{"method":"io.vmctl.Ping"}\0'
+    for cut in range(1, len(request)):
+        with shared.connect(10) as connection:
+            connection.send_raw(request[:cut])
+            connection.send_raw(request[cut:])
+            assert "uid" in connection.receive()[0] and connection.receive()[0] == {}
+    with shared.connect(10) as connection:
+        for byte in request:
+            connection.send_raw(bytes([byte]))
+        assert "uid" in connection.receive()[0] and connection.receive()[0] == {}
+
+
+def test_damaged_requests_are_answered_or_closed_and_change_nothing() -> None:
+    dice = random.Random(20261124)
+    before = shared.list_all()
+    sound = json.dumps(
+        {"method": "io.vmctl.Instance.Create", "parameters": {"name": "damaged", "vcpus": 0, "labels": {"a": "b"}}}
+    ).encode()
+    for _ in range(2000):
+        text = bytearray(sound)
+        for _ in range(dice.randint(1, 4)):
+            place = dice.randrange(len(text))
+            kind = dice.randrange(4)
+            if kind == 0:
+                text[place] = dice.randrange(1, 256)
+            elif kind == 1:
+                del text[place : place + dice.randint(1, 9)]
+            elif kind == 2:
+                text[place:place] = dice.choice([b"{", b"[", b'"', b"\\u", b"1e9", b",", b"\xf0\x9f", b"null"])
+            else:
+                text[place:place] = text[: dice.randrange(len(text))]
+        with shared.connect(10) as connection:
+            connection.send_raw(bytes(text) + b"\0")
+            try:
+                assert "error" in connection.receive_raw(), bytes(text)
+            except (EOFError, ConnectionResetError):
+                pass
+    assert shared.list_all() == before
+
+
+def test_readers_that_do_not_read_and_writers_that_do_not_end_hold_up_nobody() -> None:
+    silent = [shared.connect() for _ in range(40)]
+    for number, connection in enumerate(silent):
+        connection.socket.setblocking(False)
+        data = b'{"method":"io.vmc' if number % 2 else b'{"method":"io.vmctl.GetInfo"}\0' * 20000
+        try:
+            connection.socket.send(data)
+        except BlockingIOError:
+            pass
+    with shared.connect(10) as connection:
+        slowest = 0.0
+        for _ in range(200):
+            begun = time.monotonic()
+            connection.call("io.vmctl.Instance.List")
+            slowest = max(slowest, time.monotonic() - begun)
+    resident = shared.call("GetInfo")["resident_bytes"]
+    for connection in silent:
+        connection.close()
+    assert slowest < 1, slowest
+    sanitized = "asan" in open(f"/proc/{shared.pid}/maps", encoding="ascii").read()
+    assert sanitized or resident < 256 * 1024 * 1024, resident
+
+
+def test_nothing_that_was_opened_stays_open() -> None:
+    def count() -> int:
+        return len(os.listdir(f"/proc/{shared.pid}/fd"))
+
+    before = count()
+    for number in range(200):
+        connection = shared.connect()
+        connection.send_raw(b'{"method":"io.vmctl.Ping"}\0'[: number % 28])
+        connection.close()
+    tap.wait_until(lambda: count() <= before, "the descriptors to be closed")
 
 
 def test_an_unknown_template_is_not_found() -> None:
