@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Events: numbered without a hole, readable from any number on, followed as they come."""
 
+import threading
+
 from lib import oracle, tap
 from lib.daemon import Vmd
+from lib.tap import wait_until
 
 shared = Vmd()
 
@@ -53,6 +56,63 @@ def test_a_follower_that_leaves_does_no_harm() -> None:
 
 def test_without_more_there_is_one_reply() -> None:
     assert shared.call("Event.Read", after=0, follow=True, limit=1)["events"][0]["seq"] == 1
+
+
+def test_a_follower_misses_nothing_and_sees_nothing_twice_while_much_happens() -> None:
+    start = shared.call("GetInfo")["seq"]
+    seen: list[int] = []
+
+    def follow() -> None:
+        with shared.connect() as reader:
+            for page in reader.stream("io.vmctl.Event.Read", after=start, follow=True):
+                seen.extend(event["seq"] for event in page["events"])
+                if any(event["name"] == "last" and event.get("state") == "destroyed" for event in page["events"]):
+                    return
+
+    followers = [threading.Thread(target=follow) for _ in range(1)]
+    for follower in followers:
+        follower.start()
+    accepted = shared.call("Instance.Create", name="burst", count=40)["instances"]
+    for row in accepted:
+        shared.wait(row["operation"])
+        shared.call("Instance.Destroy", instance=row["instance"])
+    shared.create(name="last")
+    shared.do("Instance.Destroy", instance="last")
+    for follower in followers:
+        follower.join(30)
+    assert seen == list(range(start + 1, start + 1 + len(seen))) and len(seen) > 40 * 4, len(seen)
+
+
+def test_a_follower_reads_on_over_a_kill() -> None:
+    shared.create(name="before")
+    with shared.connect() as reader:
+        last = [event["seq"] for page in reader.stream("io.vmctl.Event.Read", after=0) for event in page["events"]][-1]
+    shared.call("Instance.Destroy", instance="before")
+    shared.kill()
+    shared.start()
+    wait_until(lambda: not shared.exists("before"), "the destroy to go on")
+    rest = [event["seq"] for event in shared.events(last)]
+    assert rest and rest == list(range(last + 1, last + 1 + len(rest)))
+    oracle.check_events(shared.events())
+
+
+def test_a_start_past_the_end_waits_for_what_is_new() -> None:
+    assert shared.events(2**53 - 1) == []
+    assert shared.call("Event.Read", after=2**53 - 1)["events"] == []
+
+
+def test_what_concerns_an_instance_tells_its_name_and_tenant() -> None:
+    instance = shared.create(name="told")
+    mine = [event for event in shared.events() if event["subject"] == instance["id"]]
+    assert [event["state"] for event in mine if event["kind"] == "instance_state"] == ["starting", "running"]
+    assert all(event["name"] == "told" and event["tenant"] == "default" for event in mine)
+    shared.do("Instance.Destroy", instance="told")
+
+
+def test_ledger_and_events_share_their_numbers() -> None:
+    kinds = {event["seq"]: event["kind"] for event in shared.events()}
+    for row in shared.ledger():
+        assert kinds[row["seq"]] == f"usage_{row['kind']}", row
 
 
 with shared:

@@ -4,7 +4,7 @@
 
 from decimal import Decimal
 
-from lib import tap
+from lib import oracle, tap
 from lib.daemon import GIB, MIB, Vmd
 from lib.tap import expect, wait_until
 from lib.varlink import Connection
@@ -72,6 +72,98 @@ def test_nothing_is_counted_twice_over_kills_of_both() -> None:
     shared.start()
     wait_until(caught_up, "the meter to catch up again", 30)
     assert [line for line in usage()["lines"] if line["name"] == "killed"] == before and len(before) == 1
+
+
+def rows_of(instance: str) -> list[tuple]:
+    return [
+        (row["kind"], row["state"], row["vcpus"], row["generation"]) for row in shared.ledger() if row["instance"] == instance
+    ]
+
+
+def test_every_change_that_is_billed_cuts_the_ledger() -> None:
+    instance = shared.create(name="cuts", vcpus=1)["id"]
+    for verb, more in (
+        ("Pause", {}),
+        ("Resume", {}),
+        ("Resize", {"vcpus": 2}),
+        ("Stop", {}),
+        ("Resize", {"vcpus": 3}),
+        ("Start", {}),
+        ("Restart", {}),
+        ("Destroy", {}),
+    ):
+        shared.do(f"Instance.{verb}", instance="cuts", **more)
+    opened = [row[1:] for row in rows_of(instance) if row[0] == "opened"]
+    assert opened == [
+        ("running", 1, 1),
+        ("paused", 1, 1),
+        ("running", 1, 1),
+        ("running", 2, 1),
+        ("stopped", 2, 1),
+        ("stopped", 3, 1),
+        ("running", 3, 2),
+        ("stopped", 3, 2),
+        ("running", 3, 3),
+    ], opened
+    assert instance not in oracle.check_ledger(shared.ledger())
+
+
+def test_a_segment_ends_where_the_next_begins() -> None:
+    shared.create(name="seamless")
+    for verb in ("Stop", "Start", "Pause", "Resume", "Restart"):
+        shared.do(f"Instance.{verb}", instance="seamless")
+    shared.do("Instance.Destroy", instance="seamless")
+    rows = [row for row in shared.ledger() if row["name"] == "seamless"]
+    for ended, begun in zip(rows[1:-1:2], rows[2::2]):
+        assert (ended["kind"], begun["kind"]) == ("closed", "opened")
+        assert (ended["at"], ended["boot_ms"], ended["boot_id"]) == (begun["at"], begun["boot_ms"], begun["boot_id"])
+
+
+def test_what_changes_nothing_cuts_nothing() -> None:
+    instance = shared.create(name="same", vcpus=2)["id"]
+    before = rows_of(instance)
+    shared.do("Instance.Resize", instance="same", vcpus=2)
+    shared.kill()
+    shared.start()
+    assert rows_of(instance) == before
+    shared.do("Instance.Destroy", instance="same")
+
+
+def test_a_create_that_fails_is_not_charged() -> None:
+    shared.write_script({"rules": [{"method": "Start", "error": "HostFailed"}]})
+    shared.kill()
+    shared.start()
+    accepted = shared.call("Instance.Create", name="free")["instances"][0]
+    assert shared.wait(accepted["operation"])["state"] == "failed"
+    shared.write_script({})
+    shared.kill()
+    shared.start()
+    assert rows_of(accepted["instance"]) == []
+
+
+def test_the_ledger_is_read_on_from_any_row() -> None:
+    everything = shared.ledger()
+    for index in (0, 1, len(everything) // 2, len(everything)):
+        after = everything[index - 1]["seq"] if index else 0
+        seen: list[dict] = []
+        page = shared.call("Ledger.Read", after=after, limit=3)
+        while page["rows"]:
+            seen += page["rows"]
+            page = shared.call("Ledger.Read", after=page["next"], limit=3)
+        assert seen == everything[index:], index
+
+
+def test_totals_are_the_sums_of_the_lines() -> None:
+    for number in range(3):
+        shared.create(name=f"sum-{number}")
+        shared.do("Instance.Resize", instance=f"sum-{number}", memory_bytes=512 * MIB)
+        shared.do("Instance.Destroy", instance=f"sum-{number}")
+    wait_until(caught_up, "the meter to catch up")
+    reply = usage()
+    (total,) = [total for total in reply["totals"] if total["tenant"] == "default"]
+    for quantity in ("running_hours", "vcpu_hours", "memory_gib_hours", "disk_gib_hours"):
+        assert sum(Decimal(line[quantity]) for line in reply["lines"]) == Decimal(total[quantity]), quantity
+    assert total["instances"] == len({line["instance"] for line in reply["lines"]})
 
 
 def test_bad_windows_are_refused() -> None:
