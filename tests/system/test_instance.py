@@ -4,7 +4,7 @@
 
 from lib import oracle, tap
 from lib.daemon import GIB, MIB, Vmd
-from lib.tap import expect
+from lib.tap import expect, wait_until
 
 shared = Vmd()
 
@@ -149,6 +149,132 @@ def test_list_pages_and_filters_on_the_server() -> None:
     assert shared.call("Instance.List", state="stopped")["instances"] == []
     for row in shared.list_all():
         shared.do("Instance.Destroy", instance=row["id"])
+
+
+def test_destroy_works_from_every_state_at_rest() -> None:
+    for verbs in ((), ("Pause",), ("Stop",), ("Stop", "Start")):
+        shared.create(name="doomed")
+        for verb in verbs:
+            shared.do(f"Instance.{verb}", instance="doomed")
+        shared.do("Instance.Destroy", instance="doomed")
+        assert not shared.exists("doomed")
+    assert shared.domains() == {}
+
+
+def test_a_destroyed_name_can_be_used_again_and_is_another_instance() -> None:
+    first = shared.create(name="again")
+    shared.do("Instance.Destroy", instance="again")
+    second = shared.create(name="again")
+    assert first["id"] != second["id"] and first["mac"] != second["mac"]
+    expect("io.vmctl.NotFound", shared.call, "Instance.Get", instance=first["id"])
+    shared.do("Instance.Destroy", instance="again")
+
+
+def test_stop_and_restart_with_force_cut_the_power() -> None:
+    shared.create(name="cut")
+    shared.do("Instance.Restart", instance="cut", force=True)
+    assert shared.get("cut")["generation"] == 2
+    shared.do("Instance.Stop", instance="cut", force=True)
+    assert shared.get("cut")["state"] == "stopped"
+    shared.do("Instance.Destroy", instance="cut")
+
+
+def test_a_stopped_instance_is_resized_at_once() -> None:
+    shared.create(name="cold", vcpus=4, memory_bytes=GIB)
+    shared.do("Instance.Stop", instance="cold")
+    shared.do("Instance.Resize", instance="cold", vcpus=1, memory_bytes=256 * MIB)
+    instance = shared.get("cold")
+    assert (instance["vcpus"], instance["memory_bytes"]) == (1, 256 * MIB) and "next" not in instance
+    shared.do("Instance.Start", instance="cold")
+    assert shared.get("cold")["vcpus"] == 1
+    shared.do("Instance.Destroy", instance="cold")
+
+
+def test_a_resize_to_the_same_size_changes_nothing() -> None:
+    shared.create(name="same", vcpus=2)
+    operation = shared.do("Instance.Resize", instance="same", vcpus=2)
+    assert {operation["resize"][what] for what in ("vcpus", "memory", "disk")} == {"unchanged"}
+    shared.do("Instance.Destroy", instance="same")
+
+
+def test_a_resize_below_the_template_or_of_nothing_is_refused() -> None:
+    shared.create(name="least")
+    for parameters in ({"memory_bytes": 64 * MIB}, {"memory_bytes": GIB + 1}, {}):
+        expect("io.vmctl.InvalidParameter", shared.call, "Instance.Resize", instance="least", **parameters)
+    assert "operation" not in shared.get("least")
+    shared.do("Instance.Destroy", instance="least")
+
+
+def test_a_template_may_be_named_with_its_version_or_by_id() -> None:
+    template = shared.call("Template.Get", template="tiny")["template"]
+    for name in ("tiny", f"tiny:{template['version']}", template["id"]):
+        assert shared.create(name="from", template=name)["template"] == f"tiny:{template['version']}"
+        shared.do("Instance.Destroy", instance="from")
+    expect("io.vmctl.NotFound", shared.call, "Instance.Create", template="tiny:0")
+
+
+def test_a_template_in_use_is_not_removed() -> None:
+    shared.import_template("other")
+    shared.create(name="user", template="other")
+    assert shared.call("Template.Get", template="other")["template"]["instances"] == 1
+    expect("io.vmctl.Conflict", shared.call, "Template.Remove", template="other")
+    again = shared.wait(shared.call("Template.Import", source="other")["operation"])
+    assert again["state"] == "failed" and again["failure"]["error"] == "io.vmctl.AlreadyExists", again
+    assert shared.call("Template.Get", template="other")["template"]["state"] == "ready"
+    shared.do("Instance.Destroy", instance="user")
+    shared.do("Template.Remove", template="other")
+    expect("io.vmctl.NotFound", shared.call, "Template.Get", template="other")
+
+
+def test_a_log_can_be_read() -> None:
+    shared.create(name="talks")
+    log = shared.call("Instance.Log", instance="talks", offset=0)
+    assert log["offset"] == 0 and log["next"] > 0 and log["data"]
+    shared.do("Instance.Destroy", instance="talks")
+
+
+def test_many_waiters_are_all_told() -> None:
+    shared.create(name="awaited")
+    waiters = [shared.connect() for _ in range(30)]
+    for waiter in waiters:
+        waiter.send("io.vmctl.Instance.Wait", {"instance": "awaited", "until": "stopped"})
+    # Some leave before it is over.
+    for waiter in waiters[::3]:
+        waiter.close()
+    shared.do("Instance.Stop", instance="awaited")
+    for waiter in (one for index, one in enumerate(waiters) if index % 3):
+        assert waiter.receive()[0]["instance"]["state"] == "stopped"
+        waiter.close()
+    shared.do("Instance.Destroy", instance="awaited")
+
+
+def test_what_is_shown_is_what_was_asked_for() -> None:
+    instance = shared.create(
+        name="shown", vcpus=2, memory_bytes=512 * MIB, disk_bytes=2 * GIB, labels={"b": "2", "a": "1"}
+    )
+    assert (instance["vcpus"], instance["memory_bytes"], instance["disk_bytes"]) == (2, 512 * MIB, 2 * GIB)
+    assert instance["labels"] == {"a": "1", "b": "2"} and instance["host"] == "local"
+    assert instance["desired"] == "running" and instance["generation"] == 1
+    assert instance["created_at"] <= instance["started_at"] == instance["changed_at"]
+    assert shared.get(instance["id"]) | {"seen_at": ""} == shared.get("shown") | {"seen_at": ""}
+    shared.do("Instance.Destroy", instance="shown")
+
+
+def test_keys_that_could_break_a_line_are_refused() -> None:
+    for key in ("ssh-ed25519 AAAA\nroot:x", "command=evil ssh-rsa AAAA", "", "ssh-rsa AAAA\x1b[0m"):
+        error = expect("io.vmctl.InvalidParameter", shared.call, "Instance.Create", ssh_keys=[key], dry_run=True)
+        assert error["path"].startswith("parameters.ssh_keys"), (key, error)
+
+
+def test_admission_is_all_or_nothing() -> None:
+    before = shared.list_all()
+    error = expect("io.vmctl.QuotaExceeded", shared.call, "Instance.Create", count=50, vcpus=256)
+    assert error["resource"] == "vcpus", error
+    shared.create(name="some-7")
+    expect("io.vmctl.AlreadyExists", shared.call, "Instance.Create", name="some", count=9)
+    shared.do("Instance.Destroy", instance="some-7")
+    assert shared.list_all() == before
+    wait_until(lambda: shared.domains() == {}, "nothing to be left over")
 
 
 def test_everything_is_at_rest_in_the_end() -> None:
