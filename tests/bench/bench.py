@@ -71,9 +71,9 @@ def main() -> int:
     print(table, end="")
     if arguments.write and not arguments.names:
         today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
-        Path(arguments.write).write_text(
-            f"{INTRO}{today}, on {describe_machine()}.\n\n{table}", encoding="utf-8"
-        )
+        page = Path(arguments.write)
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(f"{INTRO}{today}, on {describe_machine()}.\n\n{table}", encoding="utf-8")
     return 0 if all(row.is_kept for row in rows) else 1
 
 
