@@ -5,6 +5,10 @@
 
 #include "proto.h"
 
+enum {
+    KEPT_BYTES = 4096
+};
+
 void
 frame_reader_init(FrameReader *reader, gsize limit)
 {
@@ -29,6 +33,18 @@ frame_reader_push(FrameReader *reader, const void *data, gsize length)
     g_byte_array_append(reader->bytes, data, (guint) length);
 }
 
+/* Everything was handed out: thousands of idle connections keep no large buffers. */
+static void
+empty(FrameReader *reader)
+{
+    if (reader->bytes->len > KEPT_BYTES) {
+        g_byte_array_unref(reader->bytes);
+        reader->bytes = g_byte_array_new();
+    }
+    g_byte_array_set_size(reader->bytes, 0);
+    reader->start = reader->searched = 0;
+}
+
 bool
 frame_reader_next(FrameReader *reader,
                   const char **ret_message,
@@ -50,6 +66,8 @@ frame_reader_next(FrameReader *reader,
     }
     if (end == NULL) {
         reader->searched = available;
+        if (reader->start == available)
+            empty(reader);
         *ret_message = NULL;
         return true;
     }
