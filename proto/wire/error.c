@@ -134,12 +134,27 @@ wire_error_print(const GError *error, GString *out)
         g_string_erase(out, (gssize) start - 1, 1);
 }
 
-static GError *
-make_unknown(const char *full_name)
+/* The message of an error reply, or its name where it has none. */
+static const char *
+get_message(const char *full_name, JsonObject *parameters)
 {
+    const char *message =
+        json_object_has_member(parameters, "message")
+            ? json_object_get_string_member_with_default(parameters, "message", NULL)
+            : NULL;
+
+    return message != NULL ? message : full_name;
+}
+
+static GError *
+make_unknown(const char *full_name, JsonObject *parameters)
+{
+    const char *message = get_message(full_name, parameters);
     GError *error = NULL;
 
-    proto_error_set_internal(&error, full_name, "The service answered %s", full_name);
+    proto_error_set_internal(&error, full_name, "The service answered %s%s%s", full_name,
+                             message != full_name ? ": " : "",
+                             message != full_name ? message : "");
     return error;
 }
 
@@ -149,21 +164,17 @@ wire_error_from_reply(const char *full_name, JsonObject *parameters)
     const WireErrorType *type = find_name(full_name);
     g_autoptr(JsonObject) empty = json_object_new();
     g_autofree gpointer value = NULL;
-    const char *message = NULL;
     GError *error = NULL;
 
-    if (type == NULL)
-        return make_unknown(full_name);
     if (parameters == NULL)
         parameters = empty;
+    if (type == NULL)
+        return make_unknown(full_name, parameters);
     value = g_malloc0(MAX(type->parameters->size, 1));
-    if (!wire_struct_parse(type->parameters, parameters, "error", WIRE_PARSE_LENIENT,
-                           value, NULL))
-        return make_unknown(full_name);
-    if (json_object_has_member(parameters, "message"))
-        message = json_object_get_string_member_with_default(parameters, "message", NULL);
-    wire_error_set(&error, type->code, value, "%s",
-                   message != NULL ? message : full_name);
+    /* Parameters that cannot be read are left empty: the code says more than they do. */
+    (void) wire_struct_parse(type->parameters, parameters, "error", WIRE_PARSE_LENIENT,
+                             value, NULL);
+    wire_error_set(&error, type->code, value, "%s", get_message(full_name, parameters));
     wire_struct_clear(type->parameters, value);
     return error;
 }
