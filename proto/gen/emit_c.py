@@ -136,7 +136,7 @@ class Emitter:
         )
         words = ", ".join(f'"{value}"' for value in values)
         self.source.append(
-            f"static const char *const {low}_words[] = {{ {words} }};\n"
+            f"static const char *const {low}_words[] = {{ {words}, NULL }};\n"
             f'const WireEnum {low}_enum = {{ "{name}", {low}_words, {len(values)} }};\n\n'
             f"const char *\n{low}_to_string({name} value)\n{{\n"
             f"    return (gsize) value < {len(values)} ? {low}_words[value] : \"invalid\";\n}}\n\n"

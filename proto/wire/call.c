@@ -12,6 +12,9 @@ call_free(WireCall *call)
     if (call->in != NULL)
         wire_struct_clear(call->method->call, call->in);
     g_free(call->in);
+    g_clear_handle_id(&call->gone_source, g_source_remove);
+    wire_server_unref(call->server);
+    g_free(call->groups);
     g_free(call);
 }
 
@@ -153,8 +156,13 @@ wire_call_on_drained(WireCall *call,
                      void (*drained)(WireCall *call, gpointer data),
                      gpointer data)
 {
+    WireConnection *connection = call->connection;
+
     call->drained = drained;
     call->drained_data = data;
+    /* Nobody else would look: no output waits to be taken. */
+    if (connection != NULL && !connection->is_in_turn && wire_call_get_backlog(call) == 0)
+        wire_server_queue_again(call->server, connection);
 }
 
 void
@@ -175,17 +183,31 @@ wire_call_fail(WireCall *call, GError *error)
     end(call);
 }
 
+static gboolean
+on_had_gone(gpointer data)
+{
+    WireCall *call = data;
+
+    call->gone_source = 0;
+    wire_call_lose(call);
+    return G_SOURCE_REMOVE;
+}
+
 void
 wire_call_park(WireCall *call, void (*gone)(WireCall *call, gpointer data), gpointer data)
 {
     release(call);
     call->gone = gone;
     call->gone_data = data;
+    if (call->connection == NULL)
+        call->gone_source = g_idle_add(on_had_gone, call);
 }
 
 void
 wire_call_lose(WireCall *call)
 {
+    if (call->connection != NULL)
+        call->groups = g_steal_pointer(&call->connection->peer.groups);
     call->connection = NULL;
     if (call->gone == NULL)
         return;
@@ -243,7 +265,7 @@ read_member(Envelope *envelope, const char *name, JsonNode *node, GError **error
     if (strcmp(name, "more") == 0)
         return read_flag(node, name, &envelope->more, error);
     if (strcmp(name, "oneway") == 0)
-        return read_flag(node, name, &envelope->oneway, error);
+        return true;
     if (strcmp(name, "upgrade") == 0) {
         if (!read_flag(node, name, &upgrade, error))
             return false;
@@ -259,6 +281,10 @@ read_envelope(JsonObject *object, Envelope *ret_envelope, GError **error)
     const char *name = NULL;
     JsonNode *node = NULL;
 
+    /* First of all: it says whether a refusal of the others may be told. */
+    node = json_object_get_member(object, "oneway");
+    if (node != NULL && !read_flag(node, "oneway", &ret_envelope->oneway, error))
+        return false;
     json_object_iter_init(&iter, object);
     while (json_object_iter_next(&iter, &name, &node)) {
         if (!read_member(ret_envelope, name, node, error))
@@ -358,6 +384,7 @@ start(WireConnection *connection, const Envelope *envelope, GError **error)
                         .more = envelope->more && method->more,
                         .oneway = envelope->oneway };
     connection->call = call;
+    call->server->references++;
     wire_server_get_use(call->server, call->peer.uid)->calls++;
     if (!admit(call, &refusal) ||
         !parse_parameters(call, envelope->parameters, &refusal)) {
@@ -389,8 +416,13 @@ wire_call_start(WireConnection *connection, const char *message, gsize length)
         wire_call_refuse(connection, error);
         return;
     }
-    if (!read_envelope(json_node_get_object(json_parser_get_root(parser)), &envelope,
-                       &error) ||
-        !start(connection, &envelope, &error))
-        wire_call_refuse(connection, error);
+    if (read_envelope(json_node_get_object(json_parser_get_root(parser)), &envelope,
+                      &error) &&
+        start(connection, &envelope, &error))
+        return;
+    if (envelope.oneway) {
+        g_error_free(error);
+        return;
+    }
+    wire_call_refuse(connection, error);
 }

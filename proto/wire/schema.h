@@ -56,6 +56,7 @@ typedef enum {
 
 typedef struct {
     const char *name;
+    /** n_values words, then NULL. */
     const char *const *values;
     gsize n_values;
 } WireEnum;

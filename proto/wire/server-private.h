@@ -48,6 +48,8 @@ struct WireServer {
     GHashTable *uses;
     GPtrArray *interfaces;
     bool is_draining;
+    /** One for the owner, one for each call: a call may be answered after the end. */
+    guint references;
 };
 
 struct WireConnection {
@@ -78,6 +80,8 @@ struct WireCall {
     /** NULL when the client has gone. */
     WireConnection *connection;
     WirePeer peer;
+    /** The peer's groups, once the connection no longer owns them. */
+    gid_t *groups;
     const WireMethod *method;
     gpointer in;
     bool more;
@@ -85,6 +89,8 @@ struct WireCall {
     bool is_parked;
     void (*gone)(WireCall *call, gpointer data);
     gpointer gone_data;
+    /** Tells gone of a client that had gone before the call was parked. */
+    guint gone_source;
     void (*drained)(WireCall *call, gpointer data);
     gpointer drained_data;
 };
@@ -112,6 +118,7 @@ void wire_connection_on_events(WireConnection *connection, uint32_t events);
 void wire_connection_call_ended(WireConnection *connection);
 
 void wire_server_queue_again(WireServer *server, WireConnection *connection);
+void wire_server_unref(WireServer *server);
 WireUse *wire_server_get_use(WireServer *server, uid_t uid);
 
 /** Closes what is past a deadline; runs once a second by itself. */

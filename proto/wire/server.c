@@ -244,6 +244,7 @@ wire_server_new(const WireServerOptions *options)
     WireServer *server = g_new0(WireServer, 1);
 
     server->options = *options;
+    server->references = 1;
     server->limits = (WireServerLimits){
         .connections = WIRE_CONNECTIONS_MAX,
         .reserved = WIRE_CONNECTIONS_RESERVED,
@@ -270,6 +271,15 @@ wire_server_new(const WireServerOptions *options)
 }
 
 void
+wire_server_unref(WireServer *server)
+{
+    if (--server->references > 0)
+        return;
+    g_hash_table_unref(server->uses);
+    g_free(server);
+}
+
+void
 wire_server_free(WireServer *server)
 {
     g_autoptr(GList) all = NULL;
@@ -291,8 +301,7 @@ wire_server_free(WireServer *server)
     g_ptr_array_unref(server->listeners);
     g_ptr_array_unref(server->interfaces);
     g_hash_table_unref(server->connections);
-    g_hash_table_unref(server->uses);
-    g_free(server);
+    wire_server_unref(server);
 }
 
 void
@@ -353,6 +362,23 @@ bind_socket(const struct sockaddr_un *address, mode_t mode, gid_t group)
     return fd;
 }
 
+/* Removes a socket that nobody answers, and nothing else. */
+static bool
+remove_socket(const char *path, GError **error)
+{
+    struct stat status;
+
+    if (lstat(path, &status) != 0)
+        return true;
+    if (!S_ISSOCK(status.st_mode)) {
+        proto_error_set_already_exists(error, "socket", path,
+                                       "%s is there, and is not a socket", path);
+        return false;
+    }
+    unlink(path);
+    return true;
+}
+
 bool
 wire_server_listen(
     WireServer *server, const char *path, mode_t mode, gid_t group, GError **error)
@@ -367,7 +393,8 @@ wire_server_listen(
                                        "Another process answers on %s already", path);
         return false;
     }
-    unlink(path);
+    if (!remove_socket(path, error))
+        return false;
     fd = bind_socket(&address, mode, group);
     if (fd < 0) {
         proto_error_set_internal(error, "socket", "Listening on %s: %s", path,

@@ -110,8 +110,9 @@ void wire_call_on_drained(WireCall *call,
 void wire_call_fail(WireCall *call, GError *error);
 
 /**
- * Parks the call: it no longer counts as in work, and gone is called if the client goes
- * before the reply. After gone the call must not be used.
+ * Parks the call: it no longer counts as in work, and gone is called, from the main loop,
+ * if the client goes before the reply or has gone already.  After gone the call must not
+ * be used.
  */
 void wire_call_park(WireCall *call,
                     void (*gone)(WireCall *call, gpointer data),

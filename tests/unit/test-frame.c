@@ -88,7 +88,7 @@ test_a_byte_at_a_time(void)
     frame_reader_init(&reader, LIMIT);
     for (gsize round = 0; round < 3; round++) {
         for (gsize i = 0; i < 4; i++) {
-            frame_reader_push(&reader, "abcd" + i, 1);
+            frame_reader_push(&reader, &"abcd"[i], 1);
             assert_next(&reader, NULL);
             g_assert_true(frame_reader_is_partial(&reader));
         }
