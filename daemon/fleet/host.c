@@ -141,9 +141,9 @@ on_reply(const void *out, bool continues, const GError *error, gpointer data)
         call->reply(out, true, NULL, call->data);
         return;
     }
-    host->carried[index] = NULL;
     if (g_error_matches(error, PROTO_ERROR, PROTO_ERROR_DEADLINE) &&
         call->timeout_ms > 0) {
+        host->carried[index] = NULL;
         g_warning("Host %s: %s did not answer in time, its worker is killed",
                   host->view.name, call->method->full_name);
         worker_kill(host->worker);
@@ -151,7 +151,9 @@ on_reply(const void *out, bool continues, const GError *error, gpointer data)
         call_fail(call);
         return;
     }
+    /* Its place stays taken meanwhile: what the reply brings about waits behind others. */
     call->reply(out, false, error, call->data);
+    host->carried[index] = NULL;
     call_free(call);
     take_next(host, index);
 }
