@@ -250,17 +250,35 @@ check_log_folder(const char *root, GPtrArray *findings)
     }
 }
 
+/* libvirt keeps a file NAME.xml as long as the network is up; others have other ends. */
+static char *
+list_networks(const char *folder)
+{
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    g_autoptr(GString) names = g_string_new(NULL);
+    const char *file = NULL;
+
+    while (dir != NULL && (file = g_dir_read_name(dir)) != NULL) {
+        if (g_str_has_suffix(file, ".xml"))
+            g_string_append_printf(names, "%s%.*s", names->len > 0 ? ", " : "",
+                                   (int) strlen(file) - 4, file);
+    }
+    return g_string_free(g_steal_pointer(&names), FALSE);
+}
+
 static void
 check_network(const char *root, GPtrArray *findings)
 {
-    /* libvirt keeps this file as long as the network is up. */
-    if (exists(root, "run/libvirt/network/vmd.xml") ||
-        exists(root, "var/run/libvirt/network/vmd.xml")) {
-        finding_add(findings, "network", CHECK_OK, NULL, "\"vmd\" is up");
+    g_autofree char *folder = g_build_filename(root, "run/libvirt/network", NULL);
+    g_autofree char *names = list_networks(folder);
+
+    if (*names != '\0') {
+        finding_add(findings, "network", CHECK_OK, NULL, "up: %s", names);
     } else {
         finding_add(findings, "network", CHECK_WARN,
-                    "start vmd, which makes it; then: virsh net-start vmd",
-                    "\"vmd\" is not up, unless vmd.conf names another");
+                    "start vmd, which makes its network (\"vmd\" unless vmd.conf names "
+                    "another); then: virsh net-start vmd",
+                    "no network of libvirt is up");
     }
 }
 
