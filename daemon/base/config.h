@@ -47,7 +47,7 @@ Config *config_new(bool session);
 
 /**
  * Reads path over the values in config.  An unknown group or key, and a value that does
- * not parse or is out of range, is an error that names it and changes nothing.
+ * not parse or is out of range, is an error that names it; config is then of no use.
  */
 bool config_read(Config *config, const char *path, GError **error);
 

@@ -10,7 +10,7 @@ import sys
 
 import idl
 
-EMITTERS = {"c": "emit_c", "man": "emit_man", "python": "emit_python"}
+EMITTERS = {"c": "emit_c", "man": "emit_man"}
 
 
 def main() -> int:

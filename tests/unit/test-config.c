@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "base/config.h"
+
+static bool
+read_text(Config *config, const char *text, GError **error)
+{
+    g_autofree char *path = NULL;
+    int fd = g_file_open_tmp("config-XXXXXX", &path, NULL);
+    bool good = false;
+
+    g_assert_cmpint(fd, >=, 0);
+    g_close(fd, NULL);
+    g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    good = config_read(config, path, error);
+    if (!good && error != NULL)
+        g_assert_nonnull(strstr((*error)->message, path));
+    g_unlink(path);
+    return good;
+}
+
+static void
+test_an_empty_file_is_good(void)
+{
+    g_autoptr(Config) config = config_new(false);
+
+    g_assert_true(read_text(config, "", NULL));
+    g_assert_cmpstr(config->host_uri, ==, "qemu:///system");
+    g_assert_cmpstr(config->host_accel, ==, "auto");
+    g_assert_cmpint(config->headroom_memory, ==, G_GINT64_CONSTANT(8) << 30);
+}
+
+static void
+test_values_are_read(void)
+{
+    g_autoptr(Config) config = config_new(false);
+    g_autoptr(GError) error = NULL;
+
+    read_text(config,
+              "[host]\nname=a\ncpu_percent=250\n[quota]\nmemory=512M\ninstances=0\n",
+              &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(config->host_name, ==, "a");
+    g_assert_cmpint(config->host_cpu_percent, ==, 250);
+    g_assert_cmpint(config->quota_memory, ==, 512 << 20);
+    g_assert_cmpint(config->quota_instances, ==, 0);
+}
+
+static void
+test_a_users_own_lies_in_its_folders(void)
+{
+    g_autoptr(Config) config = config_new(true);
+
+    g_assert_cmpstr(config->host_uri, ==, "qemu:///session");
+    g_assert_true(g_str_has_suffix(config->run_dir, "/vmd"));
+    g_assert_true(g_path_is_absolute(config->run_dir));
+    g_assert_true(g_path_is_absolute(config->state_dir));
+}
+
+static void
+test_faults_are_named(void)
+{
+    const struct {
+        const char *text;
+        const char *said;
+    } rows[] = {
+        { "[host]\ncolour=red\n", "[host] colour: there is no such key" },
+        { "[colours]\nhost=red\n", "[colours] host: there is no such key" },
+        { "[host]\nconnections=7\n", "[host] connections: \"7\"" },
+        { "[host]\nconnections=65\n", "[host] connections: \"65\"" },
+        { "[host]\nconnections=ten\n", "[host] connections: \"ten\"" },
+        { "[host]\nconnections=\n", "[host] connections: \"\"" },
+        { "[quota]\nmemory=512\n", "[quota] memory: \"512\" is not a size" },
+        { "[quota]\nmemory=-1G\n", "[quota] memory: \"-1G\"" },
+        { "[quota]\nmemory=0G\n", "[quota] memory: \"0G\"" },
+        { "[quota]\nmemory=1GB\n", "[quota] memory: \"1GB\"" },
+        { "[quota]\nmemory=99999999999T\n", "[quota] memory: " },
+        { "instances=1\n", "" },
+        { "[quota\n", "" },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autoptr(Config) config = config_new(false);
+        g_autoptr(GError) error = NULL;
+
+        g_test_message("%s", rows[i].text);
+        g_assert_false(read_text(config, rows[i].text, &error));
+        g_assert_nonnull(strstr(error->message, rows[i].said));
+    }
+}
+
+static void
+test_a_missing_file_is_named(void)
+{
+    g_autoptr(Config) config = config_new(false);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(config_read(config, "/nowhere/vmd.conf", &error));
+    g_assert_nonnull(strstr(error->message, "/nowhere/vmd.conf"));
+}
+
+/* What the manual page is made from: four columns, and every default is one that is
+ * taken. */
+static void
+test_the_description_is_whole(void)
+{
+    g_autofree char *text = config_describe();
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
+
+    for (gsize i = 0; lines[i] != NULL; i++) {
+        g_auto(GStrv) parts = g_strsplit(lines[i], "\t", -1);
+        g_autoptr(Config) config = config_new(false);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_cmpuint(g_strv_length(parts), ==, 4);
+        g_assert_cmpuint(strlen(parts[3]), >=, 10);
+        g_autofree char *file =
+            g_strdup_printf("[%s]\n%s=%s\n", parts[0], parts[1], parts[2]);
+
+        read_text(config, file, &error);
+        g_assert_no_error(error);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/an-empty-file-is-good", test_an_empty_file_is_good);
+    g_test_add_func("/config/values-are-read", test_values_are_read);
+    g_test_add_func("/config/a-users-own-lies-in-its-folders",
+                    test_a_users_own_lies_in_its_folders);
+    g_test_add_func("/config/faults-are-named", test_faults_are_named);
+    g_test_add_func("/config/a-missing-file-is-named", test_a_missing_file_is_named);
+    g_test_add_func("/config/the-description-is-whole", test_the_description_is_whole);
+    return g_test_run();
+}
