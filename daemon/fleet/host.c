@@ -151,7 +151,8 @@ on_reply(const void *out, bool continues, const GError *error, gpointer data)
         call_fail(call);
         return;
     }
-    /* Its place stays taken meanwhile: what the reply brings about waits behind others. */
+    /* Its place stays taken meanwhile: what the reply brings about waits behind others.
+     */
     call->reply(out, false, error, call->data);
     host->carried[index] = NULL;
     call_free(call);
