@@ -20,27 +20,36 @@ add_event(StoreTx *tx, const ProtoLedgerRow *row, EventKind kind)
     return store_add_event(tx, &event);
 }
 
+/* An instant by both clocks: what ends and what begins at a cut has the same. */
+typedef struct {
+    gint64 at_ms;
+    gint64 boot_ms;
+} Moment;
+
 static void
-stamp(ProtoLedgerRow *row, gint64 at_ms, const char *cause)
+stamp(ProtoLedgerRow *row, const Moment *now, const char *cause)
 {
     g_free(row->cause);
     row->cause = g_strdup(cause);
     g_free(row->at);
-    row->at = clock_format_time(at_ms);
-    row->boot_ms = clock_boot_ms();
+    row->at = clock_format_time(now->at_ms);
+    row->boot_ms = now->boot_ms;
     g_free(row->boot_id);
     row->boot_id = g_strdup(clock_boot_id());
 }
 
 static void
-close_segment(StoreTx *tx, ProtoInstanceRecord *record, gint64 at_ms, const char *cause)
+close_segment(StoreTx *tx,
+              ProtoInstanceRecord *record,
+              const Moment *now,
+              const char *cause)
 {
     ProtoLedgerRow *row = record->open;
 
-    stamp(row, at_ms, cause);
+    stamp(row, now, cause);
     row->kind = LEDGER_KIND_CLOSED;
     row->seq = add_event(tx, row, EVENT_KIND_USAGE_CLOSED);
-    store_add_ledger(tx, row, at_ms);
+    store_add_ledger(tx, row, now->at_ms);
     proto_ledger_row_clear(row);
     g_clear_pointer(&record->open, g_free);
 }
@@ -49,7 +58,7 @@ static void
 open_segment(StoreTx *tx,
              ProtoInstanceRecord *record,
              BillingState state,
-             gint64 at_ms,
+             const Moment *now,
              const char *cause)
 {
     const ProtoInstance *view = &record->view;
@@ -67,10 +76,10 @@ open_segment(StoreTx *tx,
         .disk_bytes = view->disk_bytes,
         .generation = view->generation,
     };
-    stamp(row, at_ms, cause);
+    stamp(row, now, cause);
     row->seq = add_event(tx, row, EVENT_KIND_USAGE_OPENED);
     row->segment = row->seq;
-    store_add_ledger(tx, row, at_ms);
+    store_add_ledger(tx, row, now->at_ms);
     record->open = row;
 }
 
@@ -119,14 +128,14 @@ ledger_cut(Store *store,
            LifecycleBilling billing,
            const char *cause)
 {
-    gint64 now_ms = store_now_ms(store);
+    const Moment now = { store_now_ms(store), clock_boot_ms() };
     BillingState state = BILLING_STATE_STOPPED;
     bool charged = get_billing(record, billing, &state);
 
     if (record->open != NULL && charged && is_same(record->open, &record->view, state))
         return;
     if (record->open != NULL)
-        close_segment(tx, record, now_ms, cause);
+        close_segment(tx, record, &now, cause);
     if (charged)
-        open_segment(tx, record, state, now_ms, cause);
+        open_segment(tx, record, state, &now, cause);
 }
