@@ -16,7 +16,7 @@ from lib.tap import wait_until
 from lib.varlink import Connection
 
 POOL = Path("/var/lib/libvirt/vmd-pool")
-REPORT = "#!/bin/sh\nwhile :; do echo seen $(nproc) $(sed -n 's/MemTotal: *//p' /proc/meminfo | tr -d ' kB'); usleep 500000; done &\n"
+REPORT = "#!/bin/sh\nwhile :; do echo seen $(nproc) $(sed -n 's/MemTotal: *//p' /proc/meminfo | tr -d ' kB') $(cat /sys/block/vda/size); usleep 500000; done &\n"
 
 shared = Vmd(fake=False, meter=True, import_dir=os.environ.get("VMCTL_IMAGES", ""))
 
@@ -77,6 +77,20 @@ def test_the_guest_sees_three_cpus_and_more_memory_after_a_live_resize() -> None
     )
 
 
+def test_the_guest_sees_the_larger_disk() -> None:
+    wait_until(lambda: f" {2 * GIB // 512}\n" in console("web").replace("\r", ""), "the guest to see 2 GiB of disk")
+
+
+def test_a_resize_that_a_running_guest_cannot_follow_waits_for_its_next_start() -> None:
+    told = shared.do("Instance.Resize", instance="web", vcpus=2, memory_bytes=384 * MIB)["resize"]
+    assert (told["vcpus"], told["memory"]) == ("next_start", "next_start"), told
+    assert "CPU(s):         3" in virsh("dominfo", shared.get("web")["id"])
+    shared.do("Instance.Restart", instance="web")
+    seen = json.loads(virsh("qemu-agent-command", ready("web")["id"], '{"execute": "guest-get-vcpus"}'))["return"]
+    assert len(seen) == 2, seen
+    shared.do("Instance.Resize", instance="web", vcpus=3, memory_bytes=512 * MIB)
+
+
 def test_what_runs_is_what_is_shown() -> None:
     instance = shared.get("web")
     assert (instance["vcpus"], instance["memory_bytes"], instance["disk_bytes"]) == (3, 512 * MIB, 2 * GIB)
@@ -135,13 +149,18 @@ def test_the_command_line_from_create_to_destroy() -> None:
     listed = json.loads(vmctl("list", "-o", "json"))["instances"]
     assert [row["name"] for row in listed] == ["cli"] and listed[0]["memory_bytes"] == GIB
     assert "running" in vmctl("list") and "cli" in vmctl("show", "cli")
+    assert "cli: running" in vmctl("wait", "cli", "--for", "running")
     vmctl("resize", "cli", "--cpus", "3", "--mem", "1152M")
     assert shared.get("cli")["vcpus"] == 3
     assert "tiny: ready cli" in vmctl("log", "cli")
     assert "cli" in vmctl("usage")
     vmctl("destroy", "cli", status=2)
     vmctl("destroy", "cli", "--yes")
+    assert "cli: destroyed" in vmctl("wait", "cli", "--for", "destroyed")
     vmctl("show", "cli", status=3)
+    pages = [json.loads(line)["events"] for line in vmctl("events", "-o", "json").splitlines()]
+    told = [row for row in sum(pages, []) if row["kind"] == "instance_state" and row["name"] == "cli"]
+    assert [row["state"] for row in told] == ["starting", "running", "destroying", "destroyed"], told
 
 
 def test_a_kill_of_vmd_during_create_ends_with_it_running_or_gone() -> None:
