@@ -2,12 +2,19 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Usage from the ledger, by vmd-meter."""
 
+import os
+import signal
+import time
+from datetime import datetime, timezone
 from decimal import Decimal
 
 from lib import oracle, tap
 from lib.daemon import GIB, MIB, Vmd
 from lib.tap import expect, wait_until
 from lib.varlink import Connection
+
+# The grid that usage is billed on.
+TICK_MS = 36
 
 shared = Vmd(meter=True)
 
@@ -24,9 +31,17 @@ def caught_up() -> bool:
         return False
 
 
+def wait_for_a_tick() -> None:
+    """Until the segment that was opened last has a length that is billed: less than a tick has no line."""
+    opened = tick(shared.ledger()[-1]["at"])
+    wait_until(lambda: int(time.time() * 1000) // TICK_MS > opened + 1, "a tick to pass")
+
+
 def test_a_resize_in_the_middle_splits_the_line() -> None:
     shared.create(name="split", vcpus=1, memory_bytes=256 * MIB)
+    wait_for_a_tick()
     shared.do("Instance.Resize", instance="split", vcpus=2, memory_bytes=512 * MIB)
+    wait_for_a_tick()
     shared.do("Instance.Destroy", instance="split")
     wait_until(caught_up, "the meter to catch up")
     lines = [line for line in usage()["lines"] if line["name"] == "split"]
@@ -36,6 +51,7 @@ def test_a_resize_in_the_middle_splits_the_line() -> None:
 
 def test_the_quantities_are_those_of_the_ledger() -> None:
     instance = shared.create(name="exact", vcpus=4, memory_bytes=2 * GIB, disk_bytes=4 * GIB)
+    wait_for_a_tick()
     shared.do("Instance.Stop", instance="exact")
     shared.do("Instance.Destroy", instance="exact")
     wait_until(caught_up, "the meter to catch up")
@@ -53,17 +69,13 @@ def test_the_quantities_are_those_of_the_ledger() -> None:
 
 def tick(at: str) -> int:
     """The billing grid of 36 ms that an instant falls into."""
-    from datetime import datetime, timezone
-
     moment = datetime.strptime(at, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
-    return round(moment.timestamp() * 1000) // 36
+    return round(moment.timestamp() * 1000) // TICK_MS
 
 
 def test_nothing_is_counted_twice_over_kills_of_both() -> None:
-    import os
-    import signal
-
     shared.create(name="killed")
+    wait_for_a_tick()
     os.kill(shared.children("vmd-meter")[0], signal.SIGKILL)
     shared.do("Instance.Destroy", instance="killed")
     wait_until(caught_up, "another meter to catch up", 30)
