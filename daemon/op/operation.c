@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 
 /*
  * How it works
@@ -247,6 +248,19 @@ set_failure(Operation *operation, const GError *error)
     view->failure = g_new0(ProtoFailure, 1);
     view->failure->error = g_strdup(wire_error_get_name(error));
     view->failure->message = g_strdup(error->message);
+}
+
+/* The error that a step is to fail with, or NULL. */
+static GError *
+pass_failpoint(const Operation *operation, const char *step, const char *side)
+{
+    const char *kind = operation_kind_to_string(operation->record.view.kind);
+    GError *error = NULL;
+
+    if (failpoint_pass(kind, step, side))
+        proto_error_set_host_failed(&error, "failpoint", "Failpoint %s.%s.%s", kind, step,
+                                    side);
+    return error;
 }
 
 /* Start */
@@ -501,14 +515,17 @@ run_step(Operation *operation,
          void (*func)(Operation *operation))
 {
     ProtoOperation *view = &operation->record.view;
+    GError *error = NULL;
 
     g_free(view->step);
     view->step = g_strdup(step->name);
     if (operation->retries == 0)
         operation->step_started_ms = clock_boot_ms();
     operation->is_in_step = true;
-    if (func == NULL) {
-        operation_step_done(operation, NULL);
+    error =
+        pass_failpoint(operation, step->name, view->undoing ? "undo-before" : "before");
+    if (func == NULL || error != NULL) {
+        operation_step_done(operation, error);
     } else {
         func(operation);
     }
@@ -614,6 +631,9 @@ operation_step_done(Operation *operation, GError *error)
     operation->is_in_step = false;
     if (operation->engine->is_stopped)
         return;
+    if (owned == NULL)
+        owned =
+            pass_failpoint(operation, view->step, view->undoing ? "undo-after" : "after");
     if (owned != NULL) {
         step_failed(operation, owned);
         return;

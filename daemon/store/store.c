@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "store/database.h"
 #include "store/migrations.h"
 #include "store/write.h"
@@ -105,6 +106,16 @@ check(bool good, const GError *error)
 }
 
 static void
+commit(Store *store)
+{
+    g_autoptr(GError) error = NULL;
+
+    failpoint_pass("store", "commit", "before");
+    check(database_run(store->database, "COMMIT", &error), error);
+    failpoint_pass("store", "commit", "after");
+}
+
+static void
 run_batch(Store *store, GPtrArray *jobs)
 {
     g_autoptr(GError) error = NULL;
@@ -123,7 +134,7 @@ run_batch(Store *store, GPtrArray *jobs)
         }
     }
     if (writes)
-        check(database_run(store->database, "COMMIT", &error), error);
+        commit(store);
     for (guint i = 0; i < jobs->len; i++) {
         Read *read = ((Job *) jobs->pdata[i])->read;
 

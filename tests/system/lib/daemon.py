@@ -83,10 +83,13 @@ class Vmd:
     def meter_socket(self) -> str:
         return str(self.dir / "run" / "meter.sock")
 
-    def start(self, wait_for_host: bool = True) -> Vmd:
+    def start(self, wait_for_host: bool = True, environment: dict[str, str] | None = None) -> Vmd:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [program("VMD"), "--config", str(self.dir / "vmd.conf")], stderr=log, stdin=subprocess.DEVNULL
+                [program("VMD"), "--config", str(self.dir / "vmd.conf")],
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **(environment or {})},
             )
         wait_until(self.answers, "vmd to answer")
         if wait_for_host:

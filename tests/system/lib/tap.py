@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import Any, Callable
 
-TIMEOUT_SECONDS = 120
+ROOT = Path(__file__).parent.parent.parent.parent
+TIMEOUT_SECONDS = int(os.environ.get("TIMEOUT_SECONDS", "120"))
 
 
 class Skipped(Exception):
