@@ -71,6 +71,10 @@ static const Option operation_wait_options[] = {
     { "timeout", NULL, 0, OPTION_DURATION, "timeout_ms", "TIME", "How long at most (5m)" },
 };
 
+static const Option gc_options[] = {
+    { "dry-run", NULL, 0, OPTION_FLAG, "dry_run", NULL, "Only say what would be removed" },
+};
+
 static const Option whoami_options[] = {
     { "uid", NULL, 0, OPTION_INTEGER, "uid", "UID", "Ask for somebody else; for admins" },
 };
@@ -305,6 +309,19 @@ const Command commands[] = {
       .wait = "none|done",
       .run = run_change,
       .summary = "Take an operation back" },
+    { .words = "audit",
+      .method = &proto_audit_run,
+      .view = &view_findings,
+      .run = run_audit,
+      .summary = "Compare what is kept, what is recorded and what is on the hosts",
+      .details = "Exits with 1 when something differs. For admins." },
+    { .words = "gc",
+      .method = &proto_audit_collect,
+      .view = &view_collected,
+      OPTIONS(gc_options),
+      .run = run_query,
+      .summary = "Remove from the hosts what was ours and nothing owns",
+      .details = "What no event of this installation tells of is left. For admins." },
     { .words = "whoami",
       .method = &proto_vmctl_who_am_i,
       .view = &view_whoami,

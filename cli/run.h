@@ -28,6 +28,7 @@ bool run_events(Session *session, const Arguments *arguments, GError **error);
 bool run_usage(Session *session, const Arguments *arguments, GError **error);
 bool run_version(Session *session, const Arguments *arguments, GError **error);
 bool run_operation_wait(Session *session, const Arguments *arguments, GError **error);
+bool run_audit(Session *session, const Arguments *arguments, GError **error);
 bool run_doctor(Session *session, const Arguments *arguments, GError **error);
 bool run_help(Session *session, const Arguments *arguments, GError **error);
 bool run_completion(Session *session, const Arguments *arguments, GError **error);

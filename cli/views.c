@@ -168,6 +168,21 @@ static const Column total_columns[] = {
     { "DISK-GIB-HOURS", "disk_gib_hours", CELL_TEXT, COLUMN_NARROW },
 };
 
+static const Column finding_columns[] = {
+    { "FINDING", "kind", CELL_TEXT, COLUMN_NARROW },
+    { "OBJECT", "object", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_NARROW },
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "DETAIL", "detail", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column collected_columns[] = {
+    { "OBJECT", "kind", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_NARROW },
+    { "REMOVED", "removed", CELL_YES, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+};
+
 static const Column whoami_columns[] = {
     { "UID", "uid", CELL_TEXT, COLUMN_NARROW },
     { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
@@ -206,6 +221,8 @@ const View view_changes = VIEW(operation_columns, true, "operations", "target_na
 const View view_events = VIEW(event_columns, true, "events", "name", "seq");
 const View view_usage = VIEW(usage_columns, true, "lines", "name", "instance");
 const View view_usage_totals = VIEW(total_columns, true, "totals", "tenant", "tenant");
+const View view_findings = VIEW(finding_columns, true, "findings", "id", "id");
+const View view_collected = VIEW(collected_columns, true, "collected", "id", "id");
 const View view_whoami = VIEW(whoami_columns, false, NULL, "tenant", "uid");
 const View view_version = VIEW(version_columns, true, "programs", "program", "version");
 const View view_checks = VIEW(check_columns, true, "checks", "name", "name");

@@ -23,6 +23,8 @@ extern const View view_changes;
 extern const View view_events;
 extern const View view_usage;
 extern const View view_usage_totals;
+extern const View view_findings;
+extern const View view_collected;
 extern const View view_whoami;
 extern const View view_version;
 extern const View view_checks;

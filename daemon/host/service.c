@@ -7,6 +7,7 @@
 #include "host/domain.h"
 #include "host/guests.h"
 #include "host/import.h"
+#include "host/inventory.h"
 #include "host/jobs.h"
 #include "host/probe.h"
 #include "host/resize.h"
@@ -332,6 +333,37 @@ list_domains(WireCall *call, const ProtoWorkerListDomainsCall *in)
 }
 
 static bool
+work_inventory(Task *task, virConnectPtr libvirt, GError **error)
+{
+    task->rows = inventory_read(libvirt, options_of(task), error);
+    return task->rows != NULL;
+}
+
+static void
+finish_inventory(Task *task)
+{
+    ProtoHeld *rows = (ProtoHeld *) (gpointer) task->rows->data;
+
+    for (guint i = 0; i < task->rows->len; i += BATCH) {
+        ProtoWorkerInventoryReply part = {
+            .objects = rows + i,
+            .n_objects = MIN(BATCH, task->rows->len - i),
+        };
+
+        wire_call_continue(task->call, &part);
+    }
+}
+
+static void
+inventory(WireCall *call, const ProtoWorkerInventoryCall *in)
+{
+    Task *task = task_new(call, in, work_inventory);
+
+    task->finish = finish_inventory;
+    submit(task, JOB_QUERY, "inventory");
+}
+
+static bool
 work_stats(Task *task, virConnectPtr libvirt, GError **error)
 {
     task->rows = stats_read(libvirt, error);
@@ -611,6 +643,7 @@ static const ProtoWorkerHandlers handlers = {
     .read_log = read_log,
     .import_template = import,
     .remove_template = remove_template,
+    .inventory = inventory,
     .stats = stats,
     .watch = watch,
 };

@@ -108,6 +108,7 @@ rpc_server_new(Rpc *rpc)
     wire_server_add(server, &proto_operation_interface, &rpc_operation_handlers);
     wire_server_add(server, &proto_event_interface, &rpc_event_handlers);
     wire_server_add(server, &proto_ledger_interface, &rpc_ledger_handlers);
+    wire_server_add(server, &proto_audit_interface, &rpc_audit_handlers);
     return server;
 }
 

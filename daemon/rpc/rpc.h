@@ -30,6 +30,8 @@ typedef struct Rpc {
     gid_t admin_group;
     /** Readers of events and of the ledger that wait for more. */
     GPtrArray *followers;
+    /** An audit is under way. */
+    bool is_auditing;
 } Rpc;
 
 extern const ProtoVmctlHandlers rpc_vmctl_handlers;
@@ -39,6 +41,7 @@ extern const ProtoHostHandlers rpc_host_handlers;
 extern const ProtoOperationHandlers rpc_operation_handlers;
 extern const ProtoEventHandlers rpc_event_handlers;
 extern const ProtoLedgerHandlers rpc_ledger_handlers;
+extern const ProtoAuditHandlers rpc_audit_handlers;
 
 /** Makes the server of rpc's interfaces. */
 WireServer *rpc_server_new(Rpc *rpc);

@@ -48,8 +48,9 @@ typedef struct {
     guint limit;
     StoreEvents events;
     StoreLedger ledger;
+    StoreChecked checked;
     gpointer data;
-    /** ProtoEvent or ProtoLedgerRow, as read. */
+    /** ProtoEvent, ProtoLedgerRow or char *, as read. */
     GArray *rows;
 } Read;
 
@@ -115,6 +116,16 @@ commit(Store *store)
     failpoint_pass("store", "commit", "after");
 }
 
+static GArray *
+run_read(Store *store, const Read *read, GError **error)
+{
+    if (read->events != NULL)
+        return write_read_events(store->statements, read->after, read->limit, error);
+    if (read->ledger != NULL)
+        return write_read_ledger(store->statements, read->after, read->limit, error);
+    return write_check(store->statements, error);
+}
+
 static void
 run_batch(Store *store, GPtrArray *jobs)
 {
@@ -140,10 +151,7 @@ run_batch(Store *store, GPtrArray *jobs)
 
         if (read == NULL)
             continue;
-        read->rows =
-            read->events != NULL
-                ? write_read_events(store->statements, read->after, read->limit, &error)
-                : write_read_ledger(store->statements, read->after, read->limit, &error);
+        read->rows = run_read(store, read, &error);
         check(read->rows != NULL, error);
     }
 }
@@ -197,6 +205,9 @@ tell_read(Read *read)
     if (read->events != NULL) {
         read->events((const ProtoEvent *) (gpointer) read->rows->data, read->rows->len,
                      read->data);
+    } else if (read->checked != NULL) {
+        read->checked((const char *const *) (gpointer) read->rows->data, read->rows->len,
+                      read->data);
     } else {
         read->ledger((const ProtoLedgerRow *) (gpointer) read->rows->data,
                      read->rows->len, read->data);
@@ -425,17 +436,11 @@ store_on_event(Store *store,
 }
 
 static void
-push_read(Store *store,
-          gint64 after,
-          guint limit,
-          StoreEvents events,
-          StoreLedger ledger,
-          gpointer data)
+push_read(Store *store, const Read *read)
 {
     Job *job = g_new0(Job, 1);
 
-    job->read = g_new0(Read, 1);
-    *job->read = (Read){ after, limit, events, ledger, data, NULL };
+    job->read = g_memdup2(read, sizeof *read);
     g_async_queue_push(store->waiting, job);
 }
 
@@ -443,12 +448,18 @@ void
 store_read_events(
     Store *store, gint64 after, guint limit, StoreEvents func, gpointer data)
 {
-    push_read(store, after, limit, func, NULL, data);
+    push_read(store, &(Read){ after, limit, .events = func, .data = data });
 }
 
 void
 store_read_ledger(
     Store *store, gint64 after, guint limit, StoreLedger func, gpointer data)
 {
-    push_read(store, after, limit, NULL, func, data);
+    push_read(store, &(Read){ after, limit, .ledger = func, .data = data });
+}
+
+void
+store_check(Store *store, StoreChecked func, gpointer data)
+{
+    push_read(store, &(Read){ .checked = func, .data = data });
 }

@@ -94,6 +94,13 @@ void store_on_event(Store *store,
 typedef void (*StoreEvents)(const ProtoEvent *events, gsize n_events, gpointer data);
 typedef void (*StoreLedger)(const ProtoLedgerRow *rows, gsize n_rows, gpointer data);
 
+/** What is wrong with the database's file, a text each; n_faults is 0 if nothing. */
+typedef void (*StoreChecked)(const char *const *faults, gsize n_faults, gpointer data);
+
+/** Looks through the whole file and tells later on the main loop.  Transactions wait
+ * meanwhile: about a second for a gigabyte. */
+void store_check(Store *store, StoreChecked func, gpointer data);
+
 /** Reads at most limit events or ledger rows after that seq, and tells of them later on
  * the main loop. */
 void store_read_events(

@@ -23,6 +23,7 @@ typedef enum {
     SQL_READ_NEWEST,
     SQL_PUT_SERVICE_ID,
     SQL_READ_SERVICE_ID,
+    SQL_CHECK,
     SQL_N,
 } Sql;
 
@@ -62,6 +63,8 @@ static const char *const texts[] = {
     [SQL_PUT_SERVICE_ID] =
         "INSERT OR IGNORE INTO setting (key, value) VALUES ('service_id', ?1)",
     [SQL_READ_SERVICE_ID] = "SELECT value FROM setting WHERE key = 'service_id'",
+    [SQL_CHECK] = "SELECT integrity_check FROM pragma_integrity_check(20)"
+                  " WHERE integrity_check <> 'ok'",
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(texts) == SQL_N);
@@ -294,6 +297,30 @@ write_read_ledger(WriteSet *set, gint64 after, guint limit, GError **error)
     }
     statement_reset(statement);
     return good ? g_steal_pointer(&rows) : NULL;
+}
+
+static void
+free_text(gpointer data)
+{
+    g_free(*(char **) data);
+}
+
+GArray *
+write_check(WriteSet *set, GError **error)
+{
+    Statement *statement = set->statements[SQL_CHECK];
+    g_autoptr(GArray) faults = g_array_new(FALSE, TRUE, sizeof(char *));
+    bool row = true;
+    bool good = true;
+
+    g_array_set_clear_func(faults, free_text);
+    while ((good = statement_step(statement, &row, error)) && row) {
+        char *fault = g_strdup(statement_get_text(statement, 0));
+
+        g_array_append_val(faults, fault);
+    }
+    statement_reset(statement);
+    return good ? g_steal_pointer(&faults) : NULL;
 }
 
 static bool

@@ -34,6 +34,9 @@ bool write_run(WriteSet *set, const Write *write, GError **error);
 GArray *write_read_events(WriteSet *set, gint64 after, guint limit, GError **error);
 GArray *write_read_ledger(WriteSet *set, gint64 after, guint limit, GError **error);
 
+/** What is wrong with the file: an array of texts that it owns. */
+GArray *write_check(WriteSet *set, GError **error);
+
 /** Reads the JSON of a row into ret_value, type->size bytes. */
 bool write_parse_body(const WireStruct *type,
                       const char *body,

@@ -162,6 +162,11 @@ finish_import(Operation *operation, StoreTx *tx)
 {
     Template *template = get_target(operation);
 
+    if (operation->undo_failed) {
+        template->record.view.state = TEMPLATE_STATE_BROKEN;
+        put(template, tx);
+        return;
+    }
     if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
         forget(template, tx);
         return;
@@ -232,7 +237,8 @@ finish_removal(Operation *operation, StoreTx *tx)
     Template *template = get_target(operation);
 
     if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
-        template->record.view.state = TEMPLATE_STATE_READY;
+        /* Some of its files may be gone. */
+        template->record.view.state = TEMPLATE_STATE_BROKEN;
         put(template, tx);
         return;
     }

@@ -191,6 +191,9 @@ class Bench:
         for row in self.vmd.list_all():
             if row["state"] == "error":
                 self.vmd.do("Instance.Destroy", instance=row["id"])
+        for row in self.vmd.call("Template.List")["templates"]:
+            if row["state"] == "broken":
+                self.vmd.do("Template.Remove", template=row["id"])
         oracle.check_at_rest(self.vmd)
         self.stop()
         return operation["state"]

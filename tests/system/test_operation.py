@@ -122,6 +122,29 @@ def test_a_worker_that_hangs_is_killed_and_the_instance_comes_to_rest() -> None:
         assert vmd.create(name="after")["state"] == "running"
 
 
+def test_a_template_whose_removal_failed_is_broken_and_can_be_removed_again() -> None:
+    with Vmd(script={"rules": [{"method": "RemoveTemplate", "error": "HostFailed", "times": 1}]}) as vmd:
+        vmd.import_template()
+        assert vmd.wait(vmd.call("Template.Remove", template="tiny")["operation"])["state"] == "failed"
+        (broken,) = vmd.call("Template.List")["templates"]
+        assert broken["state"] == "broken"
+        expect("io.vmctl.NotFound", vmd.call, "Instance.Create", template="tiny:1")
+        oracle.check_audit(vmd)
+        vmd.do("Template.Remove", template="tiny:1")
+        assert vmd.call("Template.List")["templates"] == []
+
+
+def test_an_import_that_cannot_be_taken_back_leaves_a_broken_template() -> None:
+    rules = [{"method": name, "error": "HostFailed", "times": 1} for name in ("ImportTemplate", "RemoveTemplate")]
+    with Vmd(script={"rules": rules}) as vmd:
+        assert vmd.wait(vmd.call("Template.Import", source="tiny")["operation"])["state"] == "failed"
+        (broken,) = vmd.call("Template.List")["templates"]
+        assert broken["state"] == "broken"
+        vmd.do("Template.Remove", template=broken["id"])
+        vmd.import_template()
+        oracle.check_audit(vmd)
+
+
 def test_operations_are_listed_newest_first_and_kept_in_bounds() -> None:
     with Vmd(daemon={"operations_kept": 10}) as vmd:
         vmd.import_template()

@@ -234,6 +234,33 @@ def test_a_strangers_domain_is_counted_and_never_touched() -> None:
     virsh("undefine", "stranger")
 
 
+def test_the_audit_sees_what_happened_to_the_pool_and_gc_mends_only_what_was_ours() -> None:
+    oracle.check_audit(shared)
+    kept, gone = shared.create(name="kept"), shared.create(name="gone")
+    shared.do("Instance.Destroy", instance="gone")
+    shared.do("Instance.Stop", instance="kept", force=True)
+    oracle.check_audit(shared)
+    seed = POOL / f"s-{kept['id']}.iso"
+    aside = seed.rename(POOL.parent / "aside.iso")
+    came_back = POOL / f"d-{gone['id']}.qcow2"
+    strangers = POOL / "d-11111111-2222-4333-8444-555555555555.qcow2"
+    for path in (came_back, strangers):
+        path.write_bytes(b"")
+    found = {(row["kind"], row["object"], row["id"]) for row in shared.call("Audit.Run")["findings"]}
+    assert found == {
+        ("missing", "seed", kept["id"]),
+        ("unowned", "disk", gone["id"]),
+        ("unowned", "disk", strangers.name[2:38]),
+    }, found
+    assert gone["id"] in vmctl("gc", "--dry-run") and came_back.exists()
+    vmctl("gc")
+    assert not came_back.exists() and strangers.exists()
+    strangers.unlink()
+    aside.rename(seed)
+    oracle.check_audit(shared)
+    shared.do("Instance.Destroy", instance="kept")
+
+
 def test_a_template_in_use_is_not_removed_and_an_unused_one_leaves_nothing() -> None:
     shared.create(name="user")
     tap.expect("io.vmctl.Conflict", shared.call, "Template.Remove", template="tiny")
@@ -253,6 +280,7 @@ def test_usage_tells_what_ran() -> None:
     assert web[:2] == [(1, 256), (3, 512)], web
     oracle.check_ledger(shared.ledger())
     oracle.check_events(shared.events())
+    oracle.check_audit(shared)
 
 
 with shared:

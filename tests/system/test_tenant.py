@@ -190,6 +190,8 @@ FOR_ADMINS = {
     "Template.Import": {"source": "tiny"},
     "Template.Remove": {"template": "tiny"},
     "Ledger.Read": {"after": 0},
+    "Audit.Run": {},
+    "Audit.Collect": {},
 }
 FOR_ALL = {
     "GetInfo": {},

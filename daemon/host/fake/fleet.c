@@ -102,6 +102,16 @@ fake_fleet_note(FakeFleet *fleet, const ProtoDomain *domain)
 }
 
 void
+fake_fleet_note_template(FakeFleet *fleet, const char *id)
+{
+    ProtoDomain *entry = fake_fleet_ensure(fleet, id);
+
+    g_free(entry->tenant);
+    entry->tenant = g_strdup(FAKE_FLEET_TEMPLATE);
+    fake_fleet_note(fleet, entry);
+}
+
+void
 fake_fleet_remove(FakeFleet *fleet, const char *id)
 {
     const ProtoDomain gone = {

@@ -18,6 +18,11 @@ ProtoDomain *fake_fleet_find(FakeFleet *fleet, const char *id);
 /** The entry of an id, made if it is not there. */
 ProtoDomain *fake_fleet_ensure(FakeFleet *fleet, const char *id);
 
+/** The tenant of an entry that is a template. */
+#define FAKE_FLEET_TEMPLATE ".template"
+
+void fake_fleet_note_template(FakeFleet *fleet, const char *id);
+
 /** Writes down how an entry is now. */
 void fake_fleet_note(FakeFleet *fleet, const ProtoDomain *domain);
 void fake_fleet_remove(FakeFleet *fleet, const char *id);

@@ -381,7 +381,40 @@ do_import_template(Fake *fake, WireCall *call, const void *in)
                                    "00000000000",
     };
 
+    fake_fleet_note_template(fake->fleet, ask->id);
     wire_call_reply(call, &reply);
+}
+
+static void
+do_remove_template(Fake *fake, WireCall *call, const void *in)
+{
+    fake_fleet_remove(fake->fleet, ((const ProtoWorkerRemoveTemplateCall *) in)->id);
+    wire_call_reply(call, NULL);
+}
+
+/* A disk alone is an entry without a domain; a seed comes with the domain. */
+static void
+do_inventory(Fake *fake, WireCall *call, const void *in)
+{
+    static const HeldKind kinds[] = { HELD_KIND_DISK, HELD_KIND_SEED, HELD_KIND_DOMAIN };
+    static const HeldKind template_kind = HELD_KIND_TEMPLATE;
+    g_autoptr(GPtrArray) all = fake_fleet_list(fake->fleet);
+
+    for (guint i = 0; i < all->len; i++) {
+        const ProtoDomain *entry = all->pdata[i];
+        bool is_template = strcmp(entry->tenant, FAKE_FLEET_TEMPLATE) == 0;
+        const HeldKind *held = is_template ? &template_kind : kinds;
+        gsize n_held =
+            is_template || entry->state == DOMAIN_STATE_ABSENT ? 1 : G_N_ELEMENTS(kinds);
+        ProtoHeld objects[G_N_ELEMENTS(kinds)];
+        ProtoWorkerInventoryReply part = { objects, n_held };
+
+        for (gsize j = 0; j < n_held; j++) {
+            objects[j] = (ProtoHeld){ held[j], entry->id };
+        }
+        wire_call_continue(call, &part);
+    }
+    wire_call_reply(call, &(ProtoWorkerInventoryReply){ 0 });
 }
 
 static void
@@ -428,7 +461,8 @@ HANDLER(resize, Resize, do_resize)
 HANDLER(remove, Remove, do_remove)
 HANDLER(read_log, ReadLog, do_read_log)
 HANDLER(import_template, ImportTemplate, do_import_template)
-HANDLER(remove_template, RemoveTemplate, do_nothing)
+HANDLER(remove_template, RemoveTemplate, do_remove_template)
+HANDLER(inventory, Inventory, do_inventory)
 HANDLER(stats, Stats, do_stats)
 HANDLER(watch, Watch, do_watch)
 
@@ -450,6 +484,7 @@ static const ProtoWorkerHandlers handlers = {
     .read_log = call_read_log,
     .import_template = call_import_template,
     .remove_template = call_remove_template,
+    .inventory = call_inventory,
     .stats = call_stats,
     .watch = call_watch,
 };

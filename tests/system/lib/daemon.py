@@ -202,6 +202,6 @@ class Vmd:
             for line in self.journal.read_text().splitlines():
                 entry = json.loads(line)
                 held[entry["id"]] = entry["state"]
-                if entry["tenant"] == "removed":
+                if entry["tenant"] in ("removed", ".template"):
                     del held[entry["id"]]
         return held

@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .daemon import Vmd
+from .tap import wait_until
 
 
 def check_ledger(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -33,8 +34,15 @@ def check_events(events: list[dict[str, Any]]) -> None:
     assert numbers == list(range(1, len(numbers) + 1)), "there is a hole in the events"
 
 
+def check_audit(vmd: Vmd) -> None:
+    """vmd's own audit, which also knows the host's files and the database's, finds nothing."""
+    wait_until(lambda: vmd.host()["state"] == "connected", "the host to be connected")
+    findings = vmd.call("Audit.Run")["findings"]
+    assert findings == [], findings
+
+
 def check_at_rest(vmd: Vmd) -> None:
-    """Nothing is under way: instances, domains and ledger tell the same."""
+    """Nothing is under way: instances, domains and ledger tell the same, by our own account and by vmd's."""
     states = {"running": "running", "paused": "paused", "stopped": "stopped"}
     instances = {row["id"]: row for row in vmd.list_all()}
     for row in instances.values():
@@ -47,3 +55,4 @@ def check_at_rest(vmd: Vmd) -> None:
         for size in ("vcpus", "memory_bytes", "disk_bytes"):
             assert row[size] == instances[key][size], (row, instances[key])
     check_events(vmd.events())
+    check_audit(vmd)

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "audit/audit.h"
+
+#include "audit/compare.h"
+#include "audit/findings.h"
+
+/*
+ * How it works
+ *
+ * First the record is read, from the first event and row to the newest, and the
+ * database's file checked.  Then the host is asked for its inventory and everything is
+ * compared, in one turn of the main loop; if that found something, once more.
+ */
+
+enum {
+    PAGE_ROWS = 2000,
+    INVENTORY_TIMEOUT_MS = 60000
+};
+
+typedef struct {
+    AuditSources sources;
+    AuditDone done;
+    gpointer data;
+    AuditReport report;
+    /** What is wrong with the record, and with the objects in the first look. */
+    GPtrArray *of_record;
+    GPtrArray *first_look;
+    /** ProtoHeld. */
+    GArray *objects;
+    gint64 seq;
+} Audit;
+
+static void ask_host(Audit *audit);
+
+static void
+audit_end(Audit *audit)
+{
+    audit->done(&audit->report, audit->data);
+    g_ptr_array_unref(audit->of_record);
+    g_clear_pointer(&audit->first_look, g_ptr_array_unref);
+    g_clear_pointer(&audit->report.findings, g_ptr_array_unref);
+    history_free(audit->report.history);
+    g_array_unref(audit->objects);
+    g_free(audit);
+}
+
+/* Objects */
+
+static void
+count(Audit *audit)
+{
+    const AuditSources *sources = &audit->sources;
+    g_autoptr(GPtrArray) templates = template_list(sources->templates, NULL, G_MAXUINT);
+
+    audit->report.audited = (ProtoAudited){
+        .instances = g_hash_table_size(sources->instances->by_id),
+        .templates = templates->len,
+        .objects = audit->objects->len,
+        .foreign = host_get_view(sources->host)->foreign,
+        .events = history_count_events(audit->report.history),
+        .ledger_rows = history_count_ledger(audit->report.history),
+    };
+}
+
+static GPtrArray *
+compare(Audit *audit, const GArray *objects)
+{
+    const AuditSources *sources = &audit->sources;
+    GPtrArray *findings = findings_new();
+
+    compare_instances(sources->instances, objects, findings);
+    compare_templates(sources->templates, sources->instances->engine, objects, findings);
+    if (objects != NULL)
+        compare_objects(sources->instances, sources->templates, objects, findings);
+    compare_ledger(sources->instances, audit->report.history, findings);
+    return findings;
+}
+
+static void
+finish(Audit *audit, GPtrArray *look)
+{
+    count(audit);
+    g_ptr_array_extend_and_steal(audit->of_record, g_ptr_array_ref(look));
+    audit->report.findings = g_ptr_array_ref(audit->of_record);
+    audit_end(audit);
+}
+
+static void
+look(Audit *audit, const GError *error)
+{
+    GPtrArray *findings = compare(audit, error == NULL ? audit->objects : NULL);
+
+    if (audit->first_look == NULL && findings->len > 0) {
+        audit->first_look = findings;
+        ask_host(audit);
+        return;
+    }
+    if (audit->first_look != NULL)
+        findings_keep_common(findings, audit->first_look);
+    if (error != NULL)
+        findings_add(findings, FINDING_KIND_UNCHECKED, NULL, NULL,
+                     "the objects of host %s: %s", host_get_name(audit->sources.host),
+                     error->message);
+    finish(audit, findings);
+}
+
+static void
+on_inventory(const void *out, bool continues, const GError *error, gpointer data)
+{
+    const ProtoWorkerInventoryReply *reply = out;
+    Audit *audit = data;
+
+    for (gsize i = 0; reply != NULL && i < reply->n_objects; i++) {
+        ProtoHeld copy = { 0 };
+
+        proto_held_copy(&reply->objects[i], &copy);
+        g_array_append_val(audit->objects, copy);
+    }
+    if (!continues)
+        look(audit, error);
+}
+
+static void
+ask_host(Audit *audit)
+{
+    g_array_set_size(audit->objects, 0);
+    host_call(audit->sources.host, HOST_LANE_QUERY, &proto_worker_inventory, NULL,
+              INVENTORY_TIMEOUT_MS, on_inventory, audit);
+}
+
+/* The record */
+
+static void
+on_checked(const char *const *faults, gsize n_faults, gpointer data)
+{
+    Audit *audit = data;
+
+    for (gsize i = 0; i < n_faults; i++) {
+        findings_add(audit->of_record, FINDING_KIND_DATABASE, NULL, NULL, "%s",
+                     faults[i]);
+    }
+    ask_host(audit);
+}
+
+static void
+on_ledger(const ProtoLedgerRow *rows, gsize n_rows, gpointer data)
+{
+    Audit *audit = data;
+
+    history_take_ledger(audit->report.history, rows, n_rows);
+    if (n_rows == PAGE_ROWS) {
+        store_read_ledger(audit->sources.store,
+                          history_get_ledger_seq(audit->report.history), PAGE_ROWS,
+                          on_ledger, audit);
+    } else {
+        store_check(audit->sources.store, on_checked, audit);
+    }
+}
+
+static void
+on_events(const ProtoEvent *events, gsize n_events, gpointer data)
+{
+    Audit *audit = data;
+    gint64 seq = 0;
+
+    history_take_events(audit->report.history, events, n_events);
+    seq = history_get_event_seq(audit->report.history);
+    if (n_events == PAGE_ROWS) {
+        store_read_events(audit->sources.store, seq, PAGE_ROWS, on_events, audit);
+        return;
+    }
+    if (seq < audit->seq)
+        findings_add(audit->of_record, FINDING_KIND_EVENTS, NULL, NULL,
+                     "the newest event is %" G_GINT64_FORMAT ", it was %" G_GINT64_FORMAT,
+                     seq, audit->seq);
+    store_read_ledger(audit->sources.store, 0, PAGE_ROWS, on_ledger, audit);
+}
+
+void
+audit_start(const AuditSources *sources, AuditDone done, gpointer data)
+{
+    Audit *audit = g_new0(Audit, 1);
+
+    audit->sources = *sources;
+    audit->done = done;
+    audit->data = data;
+    audit->of_record = findings_new();
+    audit->report.history = history_new(audit->of_record);
+    audit->objects = g_array_new(FALSE, TRUE, sizeof(ProtoHeld));
+    g_array_set_clear_func(audit->objects, (GDestroyNotify) proto_held_clear);
+    audit->seq = store_get_seq(sources->store);
+    store_read_events(sources->store, 0, PAGE_ROWS, on_events, audit);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "audit/compare.h"
+
+#include <string.h>
+
+#include "audit/findings.h"
+
+/* The kinds of objects that an id has on the host, as bits. */
+static GHashTable *
+index_objects(const GArray *objects)
+{
+    GHashTable *held = g_hash_table_new(g_str_hash, g_str_equal);
+
+    for (guint i = 0; i < objects->len; i++) {
+        const ProtoHeld *object = &g_array_index(objects, ProtoHeld, i);
+        guint bits = GPOINTER_TO_UINT(g_hash_table_lookup(held, object->id));
+
+        g_hash_table_insert(held, object->id,
+                            GUINT_TO_POINTER(bits | 1U << object->kind));
+    }
+    return held;
+}
+
+static void
+check_held(GHashTable *held,
+           const char *id,
+           const char *name,
+           const HeldKind *kinds,
+           gsize n_kinds,
+           GPtrArray *findings)
+{
+    guint bits = GPOINTER_TO_UINT(g_hash_table_lookup(held, id));
+
+    for (gsize i = 0; i < n_kinds; i++) {
+        if ((bits & 1U << kinds[i]) == 0)
+            findings_add_object(findings, FINDING_KIND_MISSING, kinds[i], id, name,
+                                "it is not on the host");
+    }
+}
+
+static bool
+is_at_rest(InstanceState state)
+{
+    return state == INSTANCE_STATE_RUNNING || state == INSTANCE_STATE_PAUSED ||
+           state == INSTANCE_STATE_STOPPED;
+}
+
+static void
+check_instance(const Instance *instance, GHashTable *held, GPtrArray *findings)
+{
+    static const HeldKind kinds[] = { HELD_KIND_DOMAIN, HELD_KIND_DISK, HELD_KIND_SEED };
+    const ProtoInstance *view = &instance->record.view;
+
+    if (view->operation != NULL)
+        findings_add(findings, FINDING_KIND_STUCK, view->id, view->name,
+                     "it waits for operation %s, which is not there", view->operation);
+    if (!is_at_rest(view->state)) {
+        if (view->state != INSTANCE_STATE_ERROR)
+            findings_add(findings, FINDING_KIND_STUCK, view->id, view->name,
+                         "it is %s, and no operation works on it",
+                         instance_state_to_string(view->state));
+        return;
+    }
+    if (held != NULL)
+        check_held(held, view->id, view->name, kinds, G_N_ELEMENTS(kinds), findings);
+}
+
+void
+compare_instances(InstanceBook *book, const GArray *objects, GPtrArray *findings)
+{
+    g_autoptr(GHashTable) held = objects != NULL ? index_objects(objects) : NULL;
+    GHashTableIter iter;
+    gpointer instance = NULL;
+
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &instance)) {
+        if (operation_find_active(book->engine,
+                                  ((Instance *) instance)->record.view.id) == NULL)
+            check_instance(instance, held, findings);
+    }
+}
+
+void
+compare_templates(TemplateBook *book,
+                  OperationEngine *engine,
+                  const GArray *objects,
+                  GPtrArray *findings)
+{
+    static const HeldKind kinds[] = { HELD_KIND_TEMPLATE };
+    g_autoptr(GPtrArray) all = template_list(book, NULL, G_MAXUINT);
+    g_autoptr(GHashTable) held = objects != NULL ? index_objects(objects) : NULL;
+
+    for (guint i = 0; i < all->len; i++) {
+        const ProtoTemplate *view = &((Template *) all->pdata[i])->record.view;
+
+        if (operation_find_active(engine, view->id) != NULL)
+            continue;
+        if (view->state == TEMPLATE_STATE_BROKEN)
+            continue;
+        if (view->state != TEMPLATE_STATE_READY)
+            findings_add(findings, FINDING_KIND_STUCK, view->id, view->name,
+                         "it is %s, and no operation works on it",
+                         template_state_to_string(view->state));
+        else if (held != NULL)
+            check_held(held, view->id, view->name, kinds, G_N_ELEMENTS(kinds), findings);
+    }
+}
+
+void
+compare_objects(InstanceBook *instances,
+                TemplateBook *templates,
+                const GArray *objects,
+                GPtrArray *findings)
+{
+    for (guint i = 0; i < objects->len; i++) {
+        const ProtoHeld *object = &g_array_index(objects, ProtoHeld, i);
+        bool owned = object->kind == HELD_KIND_TEMPLATE
+                         ? template_get(templates, object->id) != NULL
+                         : instance_get(instances, object->id) != NULL;
+
+        if (!owned && operation_find_active(instances->engine, object->id) == NULL)
+            findings_add_object(findings, FINDING_KIND_UNOWNED, object->kind, object->id,
+                                NULL,
+                                object->kind == HELD_KIND_OTHER
+                                    ? "it is in our pool, and not of our making"
+                                    : "nothing that is kept owns it");
+    }
+}
+
+/* The open segment of the row, of the ledger and of the instance's state are one. */
+static void
+check_segment(const Instance *instance, const History *history, GPtrArray *findings)
+{
+    const ProtoInstance *view = &instance->record.view;
+    const ProtoLedgerRow *open = instance->record.open;
+    gint64 segment = history_get_open(history, view->id);
+
+    if (open != NULL && open->seq > history_get_ledger_seq(history))
+        return;
+    if (segment != (open != NULL ? open->segment : 0)) {
+        findings_add(findings, FINDING_KIND_LEDGER, view->id, view->name,
+                     "the ledger has segment %" G_GINT64_FORMAT
+                     " open, the instance segment %" G_GINT64_FORMAT,
+                     segment, open != NULL ? open->segment : 0);
+    } else if (is_at_rest(view->state) && open == NULL) {
+        findings_add(findings, FINDING_KIND_LEDGER, view->id, view->name,
+                     "it is %s, and no segment is open",
+                     instance_state_to_string(view->state));
+    } else if (is_at_rest(view->state) &&
+               (open->vcpus != view->vcpus || open->memory_bytes != view->memory_bytes ||
+                open->disk_bytes != view->disk_bytes)) {
+        findings_add(findings, FINDING_KIND_LEDGER, view->id, view->name,
+                     "its open segment has another size than it has");
+    }
+}
+
+void
+compare_ledger(InstanceBook *book, const History *history, GPtrArray *findings)
+{
+    GHashTableIter iter;
+    gpointer instance = NULL;
+
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &instance)) {
+        if (operation_find_active(book->engine,
+                                  ((Instance *) instance)->record.view.id) == NULL)
+            check_segment(instance, history, findings);
+    }
+}

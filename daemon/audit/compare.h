@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "audit/history.h"
+#include "instance/book.h"
+#include "template/template.h"
+
+/**
+ * Compares the books with what the host holds, and with what the ledger leaves open.
+ * What an operation is at work on is passed over: it is between two states.
+ */
+
+/** objects: ProtoHeld; NULL if the host did not tell. */
+void compare_instances(InstanceBook *book, const GArray *objects, GPtrArray *findings);
+void compare_templates(TemplateBook *book,
+                       OperationEngine *engine,
+                       const GArray *objects,
+                       GPtrArray *findings);
+void compare_objects(InstanceBook *instances,
+                     TemplateBook *templates,
+                     const GArray *objects,
+                     GPtrArray *findings);
+void compare_ledger(InstanceBook *book, const History *history, GPtrArray *findings);
