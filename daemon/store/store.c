@@ -96,13 +96,14 @@ job_free(Job *job)
     g_free(job);
 }
 
-/* What SQLite could not take must not be acknowledged: see store.h. */
+/* What SQLite could not take must not be acknowledged: see store.h.  error is read only
+ * when good is false: the call that sets it may be evaluated after the pointer is. */
 static void
-check(bool good, const GError *error)
+check(bool good, GError *const *error)
 {
     if (good)
         return;
-    g_critical("The store failed, ending: %s", error->message);
+    g_critical("The store failed, ending: %s", (*error)->message);
     _exit(EXIT_STORE);
 }
 
@@ -112,7 +113,7 @@ commit(Store *store)
     g_autoptr(GError) error = NULL;
 
     failpoint_pass("store", "commit", "before");
-    check(database_run(store->database, "COMMIT", &error), error);
+    check(database_run(store->database, "COMMIT", &error), &error);
     failpoint_pass("store", "commit", "after");
 }
 
@@ -136,12 +137,12 @@ run_batch(Store *store, GPtrArray *jobs)
         writes |= ((Job *) jobs->pdata[i])->tx != NULL;
     }
     if (writes)
-        check(database_run(store->database, "BEGIN IMMEDIATE", &error), error);
+        check(database_run(store->database, "BEGIN IMMEDIATE", &error), &error);
     for (guint i = 0; i < jobs->len; i++) {
         StoreTx *tx = ((Job *) jobs->pdata[i])->tx;
 
         for (guint j = 0; tx != NULL && j < tx->writes->len; j++) {
-            check(write_run(store->statements, tx->writes->pdata[j], &error), error);
+            check(write_run(store->statements, tx->writes->pdata[j], &error), &error);
         }
     }
     if (writes)
@@ -152,7 +153,7 @@ run_batch(Store *store, GPtrArray *jobs)
         if (read == NULL)
             continue;
         read->rows = run_read(store, read, &error);
-        check(read->rows != NULL, error);
+        check(read->rows != NULL, &error);
     }
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
+import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 from lib import oracle, tap  # noqa: E402, F401
 from lib.daemon import GIB, MIB, Vmd  # noqa: E402
 from lib.tap import wait_until  # noqa: E402
+from lib.varlink import VarlinkError  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,13 @@ SCENARIOS = [
 ]
 
 
+# How vmd may end under a fault: killed; by its own word because it could not start (1), could not read its configuration (78),
+# or because its store failed (74); because there was no memory (GLib aborts), or because it could not be loaded (127).
+ENDS = (-signal.SIGKILL, 1, 74, 78, -signal.SIGABRT, -signal.SIGTRAP, 127)
+# How long a change that a fault holds up for good is waited for.
+LASTING_FAULT_S = 8
+
+
 class Bench:
     """A vmd whose state is put back to the same beginning before each run."""
 
@@ -61,6 +70,7 @@ class Bench:
         self.vmd = Vmd()
         self.kept = self.vmd.dir / "kept"
         self.trace = self.vmd.dir / "trace"
+        self.ends: tuple[int, ...] = ENDS
 
     def __enter__(self) -> Bench:
         with contextlib.ExitStack() as stack:
@@ -94,33 +104,60 @@ class Bench:
         self.vmd.write_script({"rules": scenario.rules})
         self.trace.unlink(missing_ok=True)
 
-    def start(self, rules: str = "") -> bool:
+    def start(self, rules: str = "", under: tuple[str, ...] = ()) -> bool:
         """False if it met its end while it started."""
+        environment = {"VMCTL_FAILPOINTS": rules, "VMCTL_FAILPOINTS_TRACE": str(self.trace)}
         try:
-            self.vmd.start(environment={"VMCTL_FAILPOINTS": rules, "VMCTL_FAILPOINTS_TRACE": str(self.trace)})
+            self.vmd.start(wait_for_host=under == (), environment=environment, under=under)
         except (AssertionError, EOFError, OSError):
-            if rules == "":
+            if rules == "" and under == ():
                 raise
-            self.take_end()
+            return not self.has_ended()
+        return under == () or self.reaches_host()
+
+    def reaches_host(self) -> bool:
+        """Whether vmd comes to its host under a fault; if not, it is ended."""
+        while True:
+            try:
+                self.vmd.wait_for_host(LASTING_FAULT_S)
+                return True
+            except AssertionError:
+                self.vmd.kill()
+                return False
+            except (EOFError, OSError):
+                if self.has_ended():
+                    return False
+
+    def has_ended(self) -> bool:
+        """It did not answer: whether a fault has ended it, or only the connection."""
+        assert self.vmd.process is not None
+        try:
+            status = self.vmd.process.wait(2)
+        except subprocess.TimeoutExpired:
             return False
+        assert status in self.ends, f"vmd ended with {status}"
+        self.vmd.process = None
         return True
 
-    def take_end(self) -> None:
-        """It no longer answers: a failpoint has to have killed it."""
-        assert self.vmd.process is not None
-        status = self.vmd.process.wait(20)
-        assert status == -signal.SIGKILL, f"vmd ended with {status}"
-        self.vmd.process = None
-
-    def ask(self, scenario: Scenario) -> dict[str, Any] | None:
+    def ask(self, scenario: Scenario, patience_ms: int = 90000) -> dict[str, Any] | None:
         """The operation as it ended; None if vmd died meanwhile."""
+        while True:
+            try:
+                reply = self.vmd.call(scenario.method, request_id="the-one", **scenario.parameters)
+                accepted = reply["instances"][0] if "instances" in reply else reply
+                return self.vmd.wait(accepted["operation"], patience_ms)
+            except (EOFError, OSError):
+                if self.has_ended():
+                    return None
+
+    def try_to_ask(self, scenario: Scenario) -> bool:
+        """Asks under a fault, which may let it wait for good: then it is killed.  Whether it ended."""
         try:
-            reply = self.vmd.call(scenario.method, request_id="the-one", **scenario.parameters)
-            accepted = reply["instances"][0] if "instances" in reply else reply
-            return self.vmd.wait(accepted["operation"])
-        except (EOFError, OSError):
-            self.take_end()
-            return None
+            return self.ask(scenario, LASTING_FAULT_S * 1000) is None
+        except VarlinkError as error:
+            assert error.name == "io.vmctl.Deadline", error
+            self.vmd.kill()
+            return True
 
     def finish(self, scenario: Scenario) -> dict[str, Any]:
         """Asks until there is an end, over as many deaths as there are rules, and checks what it came to."""
@@ -141,7 +178,9 @@ class Bench:
 
     def stop_armed(self) -> bool:
         """Whether it met its end after it had answered, at the latest while it ended."""
-        return self.vmd.kill(signal.SIGTERM) == -signal.SIGKILL
+        status = self.vmd.kill(signal.SIGTERM)
+        assert status in (0, *self.ends), f"vmd ended with {status}"
+        return status != 0
 
     # Runs
 
@@ -172,6 +211,17 @@ class Bench:
         self.stop()
         return kills
 
+    def run_under(self, scenario: Scenario, *under: str) -> tuple[bool, str]:
+        """Runs it under a program that makes system calls kill or fail; whether it ended, and the operation's state."""
+        self.restore(scenario)
+        ended = not self.start(under=under) or self.try_to_ask(scenario) or self.stop_armed()
+        operation = self.finish(scenario)
+        self.clean_up()
+        oracle.check_at_rest(self.vmd)
+        self.check_once(scenario, operation)
+        self.stop()
+        return ended, operation["state"]
+
     def check_once(self, scenario: Scenario, operation: dict[str, Any]) -> None:
         """What was asked for under one request id happened once."""
         same = [row for row in self.vmd.call("Operation.List")["operations"] if row.get("request_id") == "the-one"]
@@ -187,6 +237,13 @@ class Bench:
         self.restore(scenario)
         assert self.start(point % "error")
         operation = self.finish(scenario)
+        self.clean_up()
+        oracle.check_at_rest(self.vmd)
+        self.stop()
+        return operation["state"]
+
+    def clean_up(self) -> None:
+        """Destroys what the fault broke."""
         wait_until(self.is_true, "what is shown to be what is")
         for row in self.vmd.list_all():
             if row["state"] == "error":
@@ -194,9 +251,6 @@ class Bench:
         for row in self.vmd.call("Template.List")["templates"]:
             if row["state"] == "broken":
                 self.vmd.do("Template.Remove", template=row["id"])
-        oracle.check_at_rest(self.vmd)
-        self.stop()
-        return operation["state"]
 
     def is_true(self) -> bool:
         held = self.vmd.domains()

@@ -15,7 +15,7 @@ from lib.tap import expect
 from lib.varlink import VarlinkError
 
 INTERFACES = ["org.varlink.service", "io.vmctl"] + [
-    f"io.vmctl.{name}" for name in ("Instance", "Template", "Host", "Operation", "Event", "Ledger")
+    f"io.vmctl.{name}" for name in ("Instance", "Template", "Host", "Operation", "Event", "Ledger", "Audit")
 ]
 
 class Shared(Vmd):

@@ -83,18 +83,24 @@ class Vmd:
     def meter_socket(self) -> str:
         return str(self.dir / "run" / "meter.sock")
 
-    def start(self, wait_for_host: bool = True, environment: dict[str, str] | None = None) -> Vmd:
+    def start(
+        self, wait_for_host: bool = True, environment: dict[str, str] | None = None, under: tuple[str, ...] = ()
+    ) -> Vmd:
+        """Starts vmd, with more in its environment, or under another program that becomes it."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [program("VMD"), "--config", str(self.dir / "vmd.conf")],
+                [*under, program("VMD"), "--config", str(self.dir / "vmd.conf")],
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **(environment or {})},
             )
         wait_until(self.answers, "vmd to answer")
         if wait_for_host:
-            wait_until(lambda: self.host()["state"] == "connected", "the host to be connected", 60)
+            self.wait_for_host()
         return self
+
+    def wait_for_host(self, seconds: float = 60) -> None:
+        wait_until(lambda: self.host()["state"] == "connected", "the host to be connected", seconds)
 
     def answers(self) -> bool:
         assert self.process is not None
