@@ -21,6 +21,7 @@
 #include "rpc/rpc.h"
 
 enum {
+    EXIT_DATA = 65,
     EXIT_CONFIG = 78,
     DRAIN_MS = 5000,
     DRAIN_LOOK_MS = 20,
@@ -124,6 +125,9 @@ load(Vmd *vmd, GError **error)
     malloc_trim(0);
     store_on_event(rpc->store, on_event, vmd);
     store_start(rpc->store);
+    if (vmd->config->backups_kept > 0)
+        store_keep_backups(rpc->store, (guint) vmd->config->backups_kept,
+                           (guint) vmd->config->backup_seconds);
     return true;
 }
 
@@ -246,7 +250,13 @@ run(Vmd *vmd)
     g_autoptr(GError) error = NULL;
     guint signals[2];
 
-    if (!load(vmd, &error) || !start_server(vmd, &error)) {
+    if (!load(vmd, &error)) {
+        g_critical("%s. Nothing was changed. \"If the database is damaged\" in vmd(8) "
+                   "says what to do",
+                   error->message);
+        return EXIT_DATA;
+    }
+    if (!start_server(vmd, &error)) {
         g_critical("%s", error->message);
         return EXIT_FAILURE;
     }

@@ -15,6 +15,8 @@ typedef struct {
     char *admin_group;
     char *meter;
     gint64 operations_kept;
+    gint64 backup_seconds;
+    gint64 backups_kept;
 
     char *host_name;
     char *host_uri;

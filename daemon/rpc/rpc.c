@@ -78,12 +78,18 @@ rpc_get_principal(WireCall *call)
 static bool
 authorize(WireCall *call, const WireMethod *method, GError **error)
 {
-    if ((int) rpc_get_principal(call).role >= method->role)
-        return true;
-    proto_error_set_permission_denied(error, (Role) method->role, "%s needs the role %s",
-                                      method->full_name,
-                                      role_to_string((Role) method->role));
-    return false;
+    if ((int) rpc_get_principal(call).role < method->role) {
+        proto_error_set_permission_denied(error, (Role) method->role,
+                                          "%s needs the role %s", method->full_name,
+                                          role_to_string((Role) method->role));
+        return false;
+    }
+    if (method->effect == WIRE_EFFECT_CHANGE && store_is_short(rpc_of(call)->store)) {
+        proto_error_set_disk_full(error, "state_dir",
+                                  "The disk with the service's database is full");
+        return false;
+    }
+    return true;
 }
 
 WireServer *

@@ -53,6 +53,14 @@ const char *store_get_service_id(Store *store);
 /** Starts the thread.  From here on only transactions and reads. */
 void store_start(Store *store);
 
+/** Copies the database into directory/backups every so many seconds, while it is in use,
+ * and keeps the newest of the copies.  Call after store_start(). */
+void store_keep_backups(Store *store, guint keep, guint seconds);
+
+/** Whether the disk is full: nothing that takes room may be admitted.  It looks for room
+ * by itself from time to time. */
+bool store_is_short(Store *store);
+
 StoreTx *store_begin(Store *store);
 
 /** Writes a record whole.  a and b are what the table is found by (tenant and name, name

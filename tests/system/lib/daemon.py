@@ -104,7 +104,7 @@ class Vmd:
 
     def answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"vmd ended: {self.log.read_text()}"
+        assert self.process.poll() is None, f"vmd ended: {self.log.read_text(errors='replace')}"
         try:
             with self.connect() as connection:
                 connection.call("io.vmctl.Ping")
