@@ -17,6 +17,7 @@
 #include "base/service.h"
 #include "build-config.h"
 #include "fleet/worker.h"
+#include "instance/rebuild.h"
 #include "instance/reconcile.h"
 #include "rpc/rpc.h"
 
@@ -25,6 +26,7 @@ enum {
     EXIT_CONFIG = 78,
     DRAIN_MS = 5000,
     DRAIN_LOOK_MS = 20,
+    REBUILD_SECONDS = 120,
 };
 
 /** Everything that main() puts together, in the order in which it is made. */
@@ -35,16 +37,37 @@ typedef struct {
     Worker *meter;
     GMainLoop *loop;
     gint64 drain_until_ms;
-    bool is_resumed;
+    /** Only to make lost rows again, and whether that has begun. */
+    bool rebuilds;
+    bool has_begun;
+    int status;
 } Vmd;
 
 /* What the host tells */
+
+static void
+on_rebuilt(guint made, GPtrArray *left, gpointer data)
+{
+    Vmd *vmd = data;
+
+    for (guint i = 0; i < left->len; i++) {
+        g_print("left: %s\n", (const char *) left->pdata[i]);
+    }
+    g_print("%u instances were taken up, %u were left\n", made, left->len);
+    vmd->status = left->len == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    g_main_loop_quit(vmd->loop);
+}
 
 static void
 on_listed(Host *host, const ProtoDomain *domains, gsize n_domains, gpointer data)
 {
     Vmd *vmd = data;
 
+    if (vmd->rebuilds && !vmd->has_begun) {
+        vmd->has_begun = true;
+        rebuild_start(vmd->rpc.instances, domains, n_domains, on_rebuilt, vmd);
+        return;
+    }
     reconcile_host(vmd->rpc.instances, domains, n_domains);
 }
 
@@ -112,7 +135,7 @@ load(Vmd *vmd, GError **error)
 {
     Rpc *rpc = &vmd->rpc;
 
-    rpc->store = store_open(vmd->config->state_dir, error);
+    rpc->store = store_open(vmd->config->state_dir, vmd->rebuilds, error);
     if (rpc->store == NULL)
         return false;
     make_books(vmd);
@@ -208,7 +231,8 @@ try_to_end(gpointer data)
 {
     Vmd *vmd = data;
 
-    if (wire_server_drain(vmd->server) && clock_boot_ms() < vmd->drain_until_ms)
+    if (vmd->server != NULL && wire_server_drain(vmd->server) &&
+        clock_boot_ms() < vmd->drain_until_ms)
         return G_SOURCE_CONTINUE;
     g_main_loop_quit(vmd->loop);
     return G_SOURCE_REMOVE;
@@ -244,6 +268,39 @@ put_away(Vmd *vmd)
     config_free(vmd->config);
 }
 
+static void
+serve(Vmd *vmd)
+{
+    host_start(vmd->rpc.host);
+    start_meter(vmd);
+    operation_engine_resume(vmd->rpc.engine);
+    service_notify("READY=1");
+    g_message("Ready: version %s, %u instances, %u operations under way", VMCTL_VERSION,
+              g_hash_table_size(vmd->rpc.instances->by_id),
+              operation_engine_count_active(vmd->rpc.engine));
+}
+
+static gboolean
+on_no_host(gpointer data)
+{
+    Vmd *vmd = data;
+
+    g_printerr("vmd: the host did not tell of its domains: %s\n",
+               host_get_view(vmd->rpc.host)->reason);
+    vmd->status = EXIT_FAILURE;
+    g_main_loop_quit(vmd->loop);
+    return G_SOURCE_REMOVE;
+}
+
+/* Operations that were under way stay so: the service goes on with them. */
+static void
+rebuild(Vmd *vmd)
+{
+    operation_engine_stop(vmd->rpc.engine);
+    g_timeout_add_seconds(REBUILD_SECONDS, on_no_host, vmd);
+    host_start(vmd->rpc.host);
+}
+
 static int
 run(Vmd *vmd)
 {
@@ -256,25 +313,23 @@ run(Vmd *vmd)
                    error->message);
         return EXIT_DATA;
     }
-    if (!start_server(vmd, &error)) {
+    if (!vmd->rebuilds && !start_server(vmd, &error)) {
         g_critical("%s", error->message);
         return EXIT_FAILURE;
     }
     vmd->loop = g_main_loop_new(NULL, FALSE);
     signals[0] = g_unix_signal_add(SIGTERM, on_signal, vmd);
     signals[1] = g_unix_signal_add(SIGINT, on_signal, vmd);
-    host_start(vmd->rpc.host);
-    start_meter(vmd);
-    operation_engine_resume(vmd->rpc.engine);
-    service_notify("READY=1");
-    g_message("Ready: version %s, %u instances, %u operations under way", VMCTL_VERSION,
-              g_hash_table_size(vmd->rpc.instances->by_id),
-              operation_engine_count_active(vmd->rpc.engine));
+    if (vmd->rebuilds) {
+        rebuild(vmd);
+    } else {
+        serve(vmd);
+    }
     g_main_loop_run(vmd->loop);
     g_source_remove(signals[0]);
     g_source_remove(signals[1]);
     g_main_loop_unref(vmd->loop);
-    return EXIT_SUCCESS;
+    return vmd->status;
 }
 
 /* The command line */
@@ -284,6 +339,7 @@ typedef struct {
     gboolean session;
     gboolean version;
     gboolean describe;
+    gboolean rebuild;
 } Options;
 
 static bool
@@ -294,6 +350,9 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
           "Read this instead of " VMCTL_SYSCONFDIR "/vmd/vmd.conf", "FILE" },
         { "session", 0, 0, G_OPTION_ARG_NONE, &options->session,
           "A user's own service, on qemu:///session", NULL },
+        { "rebuild", 0, 0, G_OPTION_ARG_NONE, &options->rebuild,
+          "Take up the instances that the host has and the database has not, and end",
+          NULL },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
           NULL },
         { "print-config-keys", 0, 0, G_OPTION_ARG_NONE, &options->describe,
@@ -349,6 +408,7 @@ main(int argc, char **argv)
         g_printerr("vmd: %s\n", error->message);
         return EXIT_CONFIG;
     }
+    vmd.rebuilds = options.rebuild;
     status = run(&vmd);
     put_away(&vmd);
     return status;

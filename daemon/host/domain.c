@@ -335,6 +335,23 @@ domain_define(virConnectPtr libvirt,
     return domain != NULL;
 }
 
+char *
+domain_recall(virConnectPtr libvirt, const char *id, GError **error)
+{
+    g_autoptr(virDomain) domain = find_present(libvirt, id, error);
+    g_autofree char *metadata = NULL;
+
+    if (domain == NULL)
+        return NULL;
+    metadata = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT,
+                                    DOMAIN_XML_NAMESPACE, 0);
+    if (metadata == NULL) {
+        connection_set_error(error, "Reading the domain's metadata");
+        return NULL;
+    }
+    return domain_xml_read_keepsake(metadata);
+}
+
 /* Power */
 
 static bool

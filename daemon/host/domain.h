@@ -24,6 +24,9 @@ bool domain_define(virConnectPtr libvirt,
                    bool kvm,
                    const ProtoDomainSpec *spec,
                    GError **error);
+
+/** What domain_define() was given to keep; NULL without an error if it was nothing. */
+char *domain_recall(virConnectPtr libvirt, const char *id, GError **error);
 bool domain_start(virConnectPtr libvirt,
                   const char *id,
                   ProtoDomain *ret_domain,

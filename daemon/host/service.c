@@ -436,6 +436,33 @@ inspect(WireCall *call, const ProtoWorkerInspectCall *in)
 }
 
 static bool
+work_recall(Task *task, virConnectPtr libvirt, GError **error)
+{
+    const ProtoWorkerRecallCall *in = task->in;
+    ProtoWorkerRecallReply *out = task->out;
+    g_autoptr(virStoragePool) pool = volumes_open_pool(libvirt, options_of(task), error);
+    g_autofree char *disk = volumes_name("d", in->id, "qcow2");
+    GError *failure = NULL;
+
+    if (pool == NULL)
+        return false;
+    out->keepsake = domain_recall(libvirt, in->id, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
+        return false;
+    }
+    out->disk_bytes = volumes_get_capacity(pool, disk);
+    out->has_disk_bytes = out->disk_bytes >= 0;
+    return true;
+}
+
+static void
+recall(WireCall *call, const ProtoWorkerRecallCall *in)
+{
+    submit(task_new(call, in, work_recall), JOB_QUERY, NULL);
+}
+
+static bool
 work_create_disk(Task *task, virConnectPtr libvirt, GError **error)
 {
     const ProtoWorkerCreateDiskCall *in = task->in;
@@ -630,6 +657,7 @@ static const ProtoWorkerHandlers handlers = {
     .ping = ping,
     .list_domains = list_domains,
     .inspect = inspect,
+    .recall = recall,
     .create_disk = create_disk,
     .create_seed = create_seed,
     .define = define,

@@ -355,7 +355,7 @@ refuse_lost(const char *directory, const char *path, GError **error)
 }
 
 Store *
-store_open(const char *directory, GError **error)
+store_open(const char *directory, bool anew, GError **error)
 {
     g_autofree char *path = g_build_filename(directory, "vmd.db", NULL);
     g_autoptr(Store) store = NULL;
@@ -365,7 +365,7 @@ store_open(const char *directory, GError **error)
                                  directory, g_strerror(errno));
         return NULL;
     }
-    if (!refuse_lost(directory, path, error))
+    if (!anew && !refuse_lost(directory, path, error))
         return NULL;
     store = g_new0(Store, 1);
     store->directory = g_strdup(directory);

@@ -29,8 +29,12 @@ typedef enum {
     STORE_TABLES,
 } StoreTable;
 
-/** Opens directory/vmd.db, making both if they are missing (0700, 0600). */
-Store *store_open(const char *directory, GError **error);
+/**
+ * Opens directory/vmd.db, making both if they are missing (0700, 0600).  Fails with
+ * PROTO_ERROR_INTERNAL on a database that is damaged or newer, and on one that was lost
+ * from beside its copies, unless it may begin anew; nothing is changed then.
+ */
+Store *store_open(const char *directory, bool anew, GError **error);
 
 /** Commits what was handed over, and closes. */
 void store_close(Store *store);

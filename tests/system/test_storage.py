@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -290,6 +291,85 @@ def test_a_damaged_database_is_refused_or_read_right_and_destroys_nothing() -> N
         vmd.start()
     print(f"# {DAMAGES} damages, {refused} refused, seed {SEED}")
     assert 0 < refused
+
+
+def rebuild(vmd: Vmd) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [program("VMD"), "--config", str(vmd.dir / "vmd.conf"), "--rebuild"], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def describe(vmd: Vmd) -> list[dict]:
+    """The instances, without what is of a moment."""
+    passing = ("seen_at", "changed_at", "started_at", "reason")
+    return [{key: value for key, value in row.items() if key not in passing} for row in vmd.list_all()]
+
+
+def test_a_lost_database_is_rebuilt_from_what_the_domains_carry() -> None:
+    with Vmd() as vmd:
+        vmd.import_template()
+        vmd.create(name="runs", labels={"tier": "web"})
+        vmd.create(name="stopped", vcpus=2)
+        vmd.do("Instance.Stop", instance="stopped", force=True)
+        vmd.do("Instance.Resize", instance="runs", vcpus=3)
+        wait_until(lambda: vmd.get("runs")["ready"], "the guest")
+        before, domains = describe(vmd), vmd.domains()
+        vmd.kill()
+        shutil.rmtree(vmd.dir / "state")
+        said = rebuild(vmd)
+        assert said.returncode == 0 and said.stdout == "2 instances were taken up, 0 were left\n", said
+        vmd.start()
+        wait_until(lambda: vmd.get("runs")["ready"], "the guest")
+        assert describe(vmd) == before
+        assert vmd.domains() == domains
+        oracle.check_at_rest(vmd)
+        vmd.do("Instance.Start", instance="stopped")
+        for name in ("runs", "stopped"):
+            vmd.do("Instance.Destroy", instance=name)
+        vmd.do("Template.Remove", template="tiny")
+        assert vmd.domains() == {}
+        oracle.check_at_rest(vmd)
+
+
+def test_a_rebuild_of_a_whole_database_changes_nothing() -> None:
+    with Vmd() as vmd:
+        vmd.import_template()
+        vmd.create(name="one")
+        vmd.kill(signal.SIGTERM)
+        said = rebuild(vmd)
+        assert said.returncode == 0 and said.stdout == "0 instances were taken up, 0 were left\n", said
+        vmd.start()
+        oracle.check_at_rest(vmd)
+
+
+def test_a_domain_with_a_damaged_keepsake_is_left_as_it_is() -> None:
+    with Vmd() as vmd:
+        vmd.import_template()
+        good, bad = vmd.create(name="good"), vmd.create(name="bad")
+        vmd.kill()
+        for keepsake in ("", "AAAA", "e30=", "W1tbW1tb", read_keepsake(vmd, good["id"])):
+            shutil.rmtree(vmd.dir / "state")
+            with vmd.journal.open("a") as journal:
+                line = {"id": bad["id"], "tenant": ".keepsake", "name": keepsake}
+                journal.write(json.dumps({**last_entry(vmd, bad["id"]), **line}) + "\n")
+            said = rebuild(vmd)
+            assert said.returncode == 1 and "1 instances were taken up, 1 were left" in said.stdout, said
+            assert f"left: {bad['id']} (bad of default): " in said.stdout, said
+        vmd.start()
+        assert [row["name"] for row in vmd.list_all()] == ["good"]
+        assert vmd.domains()[bad["id"]] == "running"
+
+
+def entries(vmd: Vmd) -> list[dict]:
+    return [json.loads(line) for line in vmd.journal.read_text().splitlines()]
+
+
+def last_entry(vmd: Vmd, instance: str) -> dict:
+    return [entry for entry in entries(vmd) if entry["id"] == instance][-1]
+
+
+def read_keepsake(vmd: Vmd, instance: str) -> str:
+    return [entry["name"] for entry in entries(vmd) if entry["id"] == instance and entry["tenant"] == ".keepsake"][-1]
 
 
 def test_a_second_vmd_is_kept_out() -> None:

@@ -234,6 +234,16 @@ do_inspect(Fake *fake, WireCall *call, const void *in)
 }
 
 static void
+do_recall(Fake *fake, WireCall *call, const void *in)
+{
+    const ProtoWorkerRecallCall *ask = in;
+    const char *keepsake = fake_fleet_recall(fake->fleet, ask->id);
+    ProtoWorkerRecallReply reply = { .keepsake = (char *) (gsize) keepsake };
+
+    wire_call_reply(call, &reply);
+}
+
+static void
 do_create_disk(Fake *fake, WireCall *call, const void *in)
 {
     const ProtoWorkerCreateDiskCall *ask = in;
@@ -264,6 +274,7 @@ do_define(Fake *fake, WireCall *call, const void *in)
         domain->state = DOMAIN_STATE_STOPPED;
     }
     fake_fleet_note(fake->fleet, domain);
+    fake_fleet_keep(fake->fleet, spec->id, spec->keepsake);
     wire_call_reply(call, NULL);
 }
 
@@ -449,6 +460,7 @@ HANDLER(probe, Probe, do_probe)
 HANDLER(ping, Ping, do_nothing)
 HANDLER(list_domains, ListDomains, do_list_domains)
 HANDLER(inspect, Inspect, do_inspect)
+HANDLER(recall, Recall, do_recall)
 HANDLER(create_disk, CreateDisk, do_create_disk)
 HANDLER(create_seed, CreateSeed, do_nothing)
 HANDLER(define, Define, do_define)
@@ -471,6 +483,7 @@ static const ProtoWorkerHandlers handlers = {
     .ping = call_ping,
     .list_domains = call_list_domains,
     .inspect = call_inspect,
+    .recall = call_recall,
     .create_disk = call_create_disk,
     .create_seed = call_create_seed,
     .define = call_define,

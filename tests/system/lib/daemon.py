@@ -207,6 +207,8 @@ class Vmd:
         if self.journal.exists():
             for line in self.journal.read_text().splitlines():
                 entry = json.loads(line)
+                if entry["tenant"] == ".keepsake":
+                    continue
                 held[entry["id"]] = entry["state"]
                 if entry["tenant"] in ("removed", ".template"):
                     del held[entry["id"]]
