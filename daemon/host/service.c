@@ -259,7 +259,11 @@ options_of(Task *task)
 static bool
 work_probe(Task *task, virConnectPtr libvirt, GError **error)
 {
-    return probe_host(libvirt, options_of(task), task->out, error);
+    if (probe_host(libvirt, options_of(task), task->out, error))
+        return true;
+    /* What is wrong may be with the connection, as one that may only look. */
+    connection_drop(task->service->connection, libvirt);
+    return false;
 }
 
 static void

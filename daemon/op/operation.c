@@ -59,6 +59,7 @@ operation_free(Operation *operation)
 {
     g_clear_handle_id(&operation->retry_source, g_source_remove);
     g_slist_free_full(operation->waiters, g_free);
+    g_clear_error(&operation->held_up);
     proto_operation_record_clear(&operation->record);
     g_free(operation);
 }
@@ -560,6 +561,10 @@ advance(Operation *operation)
         turn_back(operation, error);
         return;
     }
+    if (operation_get_time_left_ms(operation) == 0 && operation->held_up != NULL) {
+        turn_back(operation, operation->held_up);
+        return;
+    }
     if (operation_get_time_left_ms(operation) == 0) {
         proto_error_set_deadline(&error, steps[view->steps_done].name,
                                  "It was not done in time, at step %s",
@@ -606,6 +611,8 @@ step_failed(Operation *operation, const GError *error)
 
     if (g_error_matches(error, PROTO_ERROR, PROTO_ERROR_HOST_UNREACHABLE) &&
         (view->undoing || operation_get_time_left_ms(operation) > 0)) {
+        g_clear_error(&operation->held_up);
+        operation->held_up = g_error_copy(error);
         retry_later(operation);
         return;
     }
@@ -639,6 +646,7 @@ operation_step_done(Operation *operation, GError *error)
         return;
     }
     operation->retries = 0;
+    g_clear_error(&operation->held_up);
     if (view->undoing) {
         view->steps_done--;
     } else {
