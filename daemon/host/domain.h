@@ -19,6 +19,10 @@ bool domain_inspect(virConnectPtr libvirt,
  */
 GArray *domain_list(virConnectPtr libvirt, gint64 *ret_foreign, GError **error);
 
+/** The first so many domains that are not ours, as ProtoForeign whose members the caller
+ * clears. */
+GArray *domain_list_foreign(virConnectPtr libvirt, guint limit, GError **error);
+
 bool domain_define(virConnectPtr libvirt,
                    const HostOptions *options,
                    bool kvm,

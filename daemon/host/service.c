@@ -25,7 +25,8 @@
  */
 
 enum {
-    BATCH = 200
+    BATCH = 200,
+    FOREIGN_ROWS = 500
 };
 
 typedef struct {
@@ -334,6 +335,25 @@ list_domains(WireCall *call, const ProtoWorkerListDomainsCall *in)
 
     task->finish = finish_list;
     submit(task, JOB_QUERY, NULL);
+}
+
+static bool
+work_list_foreign(Task *task, virConnectPtr libvirt, GError **error)
+{
+    ProtoWorkerListForeignReply *out = task->out;
+    GArray *rows = domain_list_foreign(libvirt, FOREIGN_ROWS, error);
+
+    if (rows == NULL)
+        return false;
+    out->n_domains = rows->len;
+    out->domains = (ProtoForeign *) (gpointer) g_array_free(rows, FALSE);
+    return true;
+}
+
+static void
+list_foreign(WireCall *call, const ProtoWorkerListForeignCall *in)
+{
+    submit(task_new(call, in, work_list_foreign), JOB_QUERY, NULL);
 }
 
 static bool
@@ -660,6 +680,7 @@ static const ProtoWorkerHandlers handlers = {
     .probe = probe,
     .ping = ping,
     .list_domains = list_domains,
+    .list_foreign = list_foreign,
     .inspect = inspect,
     .recall = recall,
     .create_disk = create_disk,

@@ -222,6 +222,22 @@ do_list_domains(Fake *fake, WireCall *call, const void *in)
 }
 
 static void
+do_list_foreign(Fake *fake, WireCall *call, const void *in)
+{
+    g_autofree ProtoForeign *rows = g_new0(ProtoForeign, (gsize) fake->script->foreign);
+    ProtoWorkerListForeignReply reply = { rows, (gsize) fake->script->foreign };
+
+    for (gsize i = 0; i < reply.n_domains; i++) {
+        rows[i] = (ProtoForeign){
+            .id = (char *) (gsize) "00000000-0000-4000-8000-000000000000",
+            .name = (char *) (gsize) "stranger",
+            .state = (char *) (gsize) "running",
+        };
+    }
+    wire_call_reply(call, &reply);
+}
+
+static void
 do_inspect(Fake *fake, WireCall *call, const void *in)
 {
     const ProtoWorkerInspectCall *ask = in;
@@ -459,6 +475,7 @@ do_watch(Fake *fake, WireCall *call, const void *in)
 HANDLER(probe, Probe, do_probe)
 HANDLER(ping, Ping, do_nothing)
 HANDLER(list_domains, ListDomains, do_list_domains)
+HANDLER(list_foreign, ListForeign, do_list_foreign)
 HANDLER(inspect, Inspect, do_inspect)
 HANDLER(recall, Recall, do_recall)
 HANDLER(create_disk, CreateDisk, do_create_disk)
@@ -482,6 +499,7 @@ static const ProtoWorkerHandlers handlers = {
     .probe = call_probe,
     .ping = call_ping,
     .list_domains = call_list_domains,
+    .list_foreign = call_list_foreign,
     .inspect = call_inspect,
     .recall = call_recall,
     .create_disk = call_create_disk,
