@@ -44,6 +44,28 @@ def test_a_request_id_is_remembered_over_a_kill() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_a_stop_by_force_of_what_is_being_created_finds_it_gone() -> None:
+    rules = [{"method": "CreateDisk", "delay_ms": 500}]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        create = vmd.call("Instance.Create", name="brief")["instances"][0]["operation"]
+        stop = vmd.wait(vmd.call("Instance.Stop", instance="brief", force=True)["operation"])
+        assert vmd.wait(create)["state"] == "cancelled"
+        assert stop["state"] == "failed" and stop["failure"]["error"] == "io.vmctl.NotFound"
+        oracle.check_at_rest(vmd)
+
+
+def test_a_destroy_is_not_followed_by_a_stop() -> None:
+    rules = [{"method": "Remove", "delay_ms": 500}]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        vmd.create(name="leaving")
+        destroy = vmd.call("Instance.Destroy", instance="leaving")["operation"]
+        error = expect("io.vmctl.Conflict", vmd.call, "Instance.Stop", instance="leaving", force=True)
+        assert error["operation"] == destroy
+        assert vmd.wait(destroy)["state"] == "succeeded"
+
+
 def test_a_create_that_fails_is_taken_back() -> None:
     rules = [{"method": "Start", "error": "HostFailed", "message": "no more QEMU", "times": 1}]
     with run_with({"rules": rules}) as vmd:
