@@ -9,13 +9,14 @@
 
 enum {
     FIRST_UID = 100001,
-    NAMES = 12,
+    NAMES = 5,
     CLIENTS = 7,
+    TENANTS = 2,
 };
 
 static const gint64 mebibyte = 1048576;
 
-/** A connection; two of each tenant's, and an admin's. */
+/** A connection; three of each tenant's, and an admin's. */
 typedef struct {
     guint uid;
     WireLink *link;
@@ -315,6 +316,12 @@ ask_again(Client *client)
     send_request(request);
 }
 
+static bool
+has_template(void)
+{
+    return template_find_ready(process_get()->rpc.templates, "tiny", NULL) != NULL;
+}
+
 void
 client_act(void)
 {
@@ -329,6 +336,11 @@ client_act(void)
 
     guint number = world_random(100);
     Client *client = &all.clients[1 + world_random(CLIENTS - 1)];
+
+    if (!has_template() && world_chance(500)) {
+        ask_import(client);
+        return;
+    }
 
     for (gsize i = 0; i < G_N_ELEMENTS(acts); i++) {
         if (number < acts[i].weight) {
@@ -427,7 +439,7 @@ client_begin(void)
     all.requests = g_ptr_array_new_with_free_func(request_free);
     all.n_ids = all.n_accepted = 0;
     for (guint i = 0; i < CLIENTS; i++) {
-        all.clients[i] = (Client){ .uid = i == 0 ? 0 : FIRST_UID + (i - 1) / 2 };
+        all.clients[i] = (Client){ .uid = i == 0 ? 0 : FIRST_UID + (i - 1) % TENANTS };
     }
 }
 

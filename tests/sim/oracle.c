@@ -282,11 +282,11 @@ add_line(GPtrArray *lines, const WireStruct *type, const void *record)
     g_ptr_array_add(lines, g_string_free(line, FALSE));
 }
 
-char *
+GPtrArray *
 oracle_dump(void)
 {
     const Rpc *rpc = &process_get()->rpc;
-    g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);
+    GPtrArray *lines = g_ptr_array_new_with_free_func(g_free);
     g_autoptr(GPtrArray) templates = template_list(rpc->templates, NULL, G_MAXUINT);
     const GQueue *operations = operation_engine_get_all(rpc->engine);
     GHashTableIter iter;
@@ -301,10 +301,23 @@ oracle_dump(void)
                  &((Template *) templates->pdata[i])->record);
     }
     for (const GList *item = operations->head; item != NULL; item = item->next) {
-        add_line(lines, &proto_operation_record_type,
-                 &((Operation *) item->data)->record);
+        add_line(lines, &proto_operation_type, &((Operation *) item->data)->record.view);
     }
     g_ptr_array_sort(lines, compare_lines);
-    g_ptr_array_add(lines, NULL);
-    return g_strjoinv("\n", (char **) lines->pdata);
+    return lines;
+}
+
+void
+oracle_compare(const GPtrArray *before, const GPtrArray *after)
+{
+    guint i = 0;
+
+    while (i < before->len && i < after->len &&
+           strcmp(before->pdata[i], after->pdata[i]) == 0) {
+        i++;
+    }
+    if (i < before->len || i < after->len)
+        world_blame("vmd held other than it kept:\n%s\n--\n%s",
+                    i < before->len ? (char *) before->pdata[i] : "",
+                    i < after->len ? (char *) after->pdata[i] : "");
 }

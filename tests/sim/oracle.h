@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <glib.h>
+
 /** What must hold, whatever happened.  Each blames what does not. */
 
 /** At any moment: nobody holds more than its quota. */
@@ -10,6 +12,8 @@ void oracle_look(void);
  * machine holds agree. Runs the main loop. */
 void oracle_check(void);
 
-/** All that vmd holds, as text, in order: to compare one process with the next. Free with
- * g_free(). */
-char *oracle_dump(void);
+/** All that vmd holds, a text each, in order. */
+GPtrArray *oracle_dump(void);
+
+/** Blames the first difference between one process and the next. */
+void oracle_compare(const GPtrArray *before, const GPtrArray *after);
