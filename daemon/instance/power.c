@@ -91,8 +91,7 @@ on_stop_seen(const void *out, bool continues, const GError *error, gpointer data
     Instance *instance = instance_of_operation(operation);
     GError *failure = NULL;
 
-    if (instance->stopping != operation)
-        return;
+    instance->is_looking = false;
     if (reply != NULL && reply->domain.state != DOMAIN_STATE_RUNNING &&
         reply->domain.state != DOMAIN_STATE_PAUSED) {
         end_stop_wait(instance, NULL);
@@ -134,8 +133,9 @@ instance_stop_look(Instance *instance)
     Operation *operation = instance->stopping;
     ProtoWorkerInspectCall in = { .id = instance->record.view.id };
 
-    if (operation == NULL)
+    if (operation == NULL || instance->is_looking)
         return;
+    instance->is_looking = true;
     operation->retries++;
     if (operation->retries % (ASK_EVERY_MS / LOOK_EVERY_MS) == 0)
         ask_guest(operation, on_asked_again);

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Operations: repeats, cancels, deadlines, failures that are taken back."""
 
+import os
+import signal
+
 from lib import oracle, tap
 from lib.daemon import Vmd
 from lib.tap import expect, wait_until
@@ -52,6 +55,24 @@ def test_a_stop_by_force_of_what_is_being_created_finds_it_gone() -> None:
         stop = vmd.wait(vmd.call("Instance.Stop", instance="brief", force=True)["operation"])
         assert vmd.wait(create)["state"] == "cancelled"
         assert stop["state"] == "failed" and stop["failure"]["error"] == "io.vmctl.NotFound"
+        oracle.check_at_rest(vmd)
+
+
+def test_a_look_that_comes_back_late_finds_its_stop_ended() -> None:
+    slow = [
+        {"method": "Event", "delay_ms": 50},
+        {"method": "Inspect", "delay_ms": 300, "times": 1},
+        {"method": "CreateDisk", "delay_ms": 500},
+    ]
+    with run_with({}) as vmd:
+        vmd.import_template()
+        vmd.create(name="late")
+        vmd.write_script({"rules": slow})
+        (worker,) = vmd.children("vmd-fakehost")
+        os.kill(worker, signal.SIGHUP)
+        vmd.do("Instance.Stop", instance="late")
+        vmd.do("Instance.Destroy", instance="late")
+        vmd.create(name="next")
         oracle.check_at_rest(vmd)
 
 
