@@ -76,6 +76,20 @@ def test_a_look_that_comes_back_late_finds_its_stop_ended() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_a_destroy_may_come_before_its_create_is_on_disk() -> None:
+    with run_with({}) as vmd, vmd.connect() as one, vmd.connect() as other:
+        vmd.import_template()
+        for number in range(20):
+            name = f"hasty-{number}"
+            one.send("io.vmctl.Instance.Create", {"name": name})
+            other.send("io.vmctl.Instance.Destroy", {"instance": name})
+            create = one.receive()[0]["instances"][0]["operation"]
+            destroy = other.receive()[0]["operation"]
+            assert vmd.wait(create)["state"] == "cancelled"
+            assert vmd.wait(destroy)["state"] == "succeeded"
+        oracle.check_at_rest(vmd)
+
+
 def test_a_destroy_is_not_followed_by_a_stop() -> None:
     rules = [{"method": "Remove", "delay_ms": 500}]
     with run_with({"rules": rules}) as vmd:
