@@ -91,8 +91,7 @@ on_stop_seen(const void *out, bool continues, const GError *error, gpointer data
     Instance *instance = instance_of_operation(operation);
     GError *failure = NULL;
 
-    if (instance->stopping != operation)
-        return;
+    instance->is_looking = false;
     if (reply != NULL && reply->domain.state != DOMAIN_STATE_RUNNING &&
         reply->domain.state != DOMAIN_STATE_PAUSED) {
         end_stop_wait(instance, NULL);
@@ -134,8 +133,9 @@ instance_stop_look(Instance *instance)
     Operation *operation = instance->stopping;
     ProtoWorkerInspectCall in = { .id = instance->record.view.id };
 
-    if (operation == NULL)
+    if (operation == NULL || instance->is_looking)
         return;
+    instance->is_looking = true;
     operation->retries++;
     if (operation->retries % (ASK_EVERY_MS / LOOK_EVERY_MS) == 0)
         ask_guest(operation, on_asked_again);
@@ -157,10 +157,24 @@ on_asked(const void *out, bool continues, const GError *error, gpointer data)
     instance_stop_look(instance);
 }
 
+/* A stop by force takes back a creation that is under way, and then finds nothing. */
+static GError *
+make_gone(const Operation *operation)
+{
+    const ProtoOperation *view = &operation->record.view;
+    GError *error = NULL;
+
+    proto_error_set_not_found(&error, "instance", view->target_name,
+                              "Instance \"%s\" is gone", view->target_name);
+    return error;
+}
+
 void
 instance_apply_shutdown(Operation *operation)
 {
-    if (operation->record.force) {
+    if (instance_of_operation(operation) == NULL) {
+        operation_step_done(operation, make_gone(operation));
+    } else if (operation->record.force) {
         operation_step_done(operation, NULL);
     } else {
         ask_guest(operation, on_asked);
@@ -181,6 +195,8 @@ begin_stop(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
+    if (instance == NULL)
+        return;
     instance_set_operation(instance, operation->record.view.id);
     instance_transition(instance, tx, LIFECYCLE_STOP, NULL, "stop");
 }
@@ -203,6 +219,8 @@ finish_stop(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
+    if (instance == NULL)
+        return;
     instance_set_operation(instance, NULL);
     if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
         fail_stop(operation, instance, tx);

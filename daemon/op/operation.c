@@ -280,7 +280,8 @@ begin(Operation *operation)
     advance(operation);
 }
 
-/* Begins the first operation of a target, if it may. */
+/* Begins the first operation of a target, if it may.  One that was cancelled before its
+ * turn stays the first until it is on disk that it ended. */
 static void
 start_next(OperationEngine *engine, const char *target)
 {
@@ -288,7 +289,7 @@ start_next(OperationEngine *engine, const char *target)
     Operation *operation = queue != NULL ? g_queue_peek_head(queue) : NULL;
 
     if (operation == NULL || !operation->is_durable || operation->has_begun ||
-        engine->is_stopped)
+        is_final(operation->record.view.state) || engine->is_stopped)
         return;
     begin(operation);
 }

@@ -2,10 +2,7 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <glib-unix.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,22 +12,20 @@
 #include "store/ballast.h"
 #include "store/database.h"
 #include "store/migrations.h"
+#include "store/thread.h"
 #include "store/work.h"
 #include "store/write.h"
 
 /*
  * How it works
  *
- * The main loop pushes jobs (transactions and reads) on one queue.  The thread takes all
- * that wait, runs the transactions of that batch in one SQL transaction, then the reads,
- * pushes the jobs on the queue of what is done and wakes the main loop through an
- * eventfd.  The main loop runs the callbacks in the order of the jobs.  The two queues
- * are all that both sides touch; the database belongs to the thread from store_start()
- * on.
+ * The main loop pushes jobs (transactions and reads) to the thread.  It takes all that
+ * wait, runs the transactions of that batch in one SQL transaction, then the reads.  The
+ * main loop runs the callbacks in the order of the jobs.  The database belongs to the
+ * thread from store_start() on.
  */
 
 enum {
-    BATCH_JOBS = 1024,
     EXIT_STORE = 74,
     ROOM_SECONDS = 5
 };
@@ -64,7 +59,7 @@ typedef struct {
     gpointer data;
 } Work;
 
-/** One of these; none of them ends the thread. */
+/** One of these. */
 typedef struct {
     StoreTx *tx;
     Read *read;
@@ -76,11 +71,7 @@ struct Store {
     Database *database;
     WriteSet *statements;
     char *service_id;
-    GThread *thread;
-    GAsyncQueue *waiting;
-    GAsyncQueue *done;
-    int wake;
-    guint wake_source;
+    StoreThread *thread;
     Backup *backup;
     /** The ballast is gone.  Set by the thread. */
     gint is_short;
@@ -103,8 +94,10 @@ tx_free(StoreTx *tx)
 }
 
 static void
-job_free(Job *job)
+job_free(gpointer data)
 {
+    Job *job = data;
+
     g_clear_pointer(&job->tx, tx_free);
     if (job->read != NULL)
         g_clear_pointer(&job->read->rows, g_array_unref);
@@ -202,8 +195,9 @@ look_for_room(Store *store)
 }
 
 static void
-run_batch(Store *store, GPtrArray *jobs)
+run_batch(GPtrArray *jobs, gpointer data)
 {
+    Store *store = data;
     g_autoptr(GError) error = NULL;
     bool writes = false;
 
@@ -222,32 +216,6 @@ run_batch(Store *store, GPtrArray *jobs)
         job->read->rows = run_read(store, job->read, &error);
         check(job->read->rows != NULL, &error);
     }
-}
-
-static gpointer
-run_thread(gpointer data)
-{
-    Store *store = data;
-    bool stop = false;
-
-    while (!stop) {
-        g_autoptr(GPtrArray) jobs = g_ptr_array_new();
-        uint64_t one = 1;
-
-        for (Job *job = g_async_queue_pop(store->waiting); job != NULL;
-             job = jobs->len < BATCH_JOBS ? g_async_queue_try_pop(store->waiting)
-                                          : NULL) {
-            stop |= job->tx == NULL && job->read == NULL && job->work == NULL;
-            g_ptr_array_add(jobs, job);
-        }
-        run_batch(store, jobs);
-        for (guint i = 0; i < jobs->len; i++) {
-            g_async_queue_push(store->done, jobs->pdata[i]);
-        }
-        if (write(store->wake, &one, sizeof one) < 0)
-            g_critical("Waking the main loop: %s", g_strerror(errno));
-    }
-    return NULL;
 }
 
 static void
@@ -305,26 +273,19 @@ watch_room(Store *store)
         store->room_source = g_timeout_add_seconds(ROOM_SECONDS, ask_for_room, store);
 }
 
-static gboolean
-take_done(int fd, GIOCondition condition, gpointer data)
+static void
+tell_done(gpointer done, gpointer data)
 {
-    Store *store = data;
-    uint64_t count = 0;
+    Job *job = done;
 
-    if (read(fd, &count, sizeof count) < 0 && errno != EAGAIN)
-        g_critical("Hearing from the store: %s", g_strerror(errno));
-    for (Job *job = g_async_queue_try_pop(store->done); job != NULL;
-         job = g_async_queue_try_pop(store->done)) {
-        if (job->tx != NULL)
-            tell_committed(store, job->tx);
-        if (job->read != NULL)
-            tell_read(job->read);
-        if (job->work != NULL && job->work->done != NULL)
-            job->work->done(job->work->data);
-        job_free(job);
-    }
-    watch_room(store);
-    return G_SOURCE_CONTINUE;
+    if (job->tx != NULL)
+        tell_committed(data, job->tx);
+    if (job->read != NULL)
+        tell_read(job->read);
+    if (job->work != NULL && job->work->done != NULL)
+        job->work->done(job->work->data);
+    job_free(job);
+    watch_room(data);
 }
 
 static bool
@@ -369,7 +330,6 @@ store_open(const char *directory, bool anew, GError **error)
         return NULL;
     store = g_new0(Store, 1);
     store->directory = g_strdup(directory);
-    store->wake = -1;
     store->database = database_open(path, error);
     if (store->database == NULL || !migrations_run(store->database, error) ||
         !load_state(store, error))
@@ -384,14 +344,7 @@ store_close(Store *store)
 {
     if (store == NULL)
         return;
-    if (store->thread != NULL) {
-        g_async_queue_push(store->waiting, g_new0(Job, 1));
-        g_thread_join(store->thread);
-        g_source_remove(store->wake_source);
-        g_async_queue_unref(store->waiting);
-        g_async_queue_unref(store->done);
-        close(store->wake);
-    }
+    store_thread_free(store->thread);
     g_clear_handle_id(&store->room_source, g_source_remove);
     backup_free(store->backup);
     write_set_free(store->statements);
@@ -441,11 +394,9 @@ store_get_service_id(Store *store)
 void
 store_start(Store *store)
 {
-    store->waiting = g_async_queue_new_full((GDestroyNotify) job_free);
-    store->done = g_async_queue_new_full((GDestroyNotify) job_free);
-    store->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    store->wake_source = g_unix_fd_add(store->wake, G_IO_IN, take_done, store);
-    store->thread = g_thread_new("store", run_thread, store);
+    const StoreThreadWork work = { run_batch, tell_done, job_free, store };
+
+    store->thread = store_thread_new(&work);
     watch_room(store);
 }
 
@@ -539,7 +490,7 @@ store_commit(StoreTx *tx)
     Store *store = tx->store;
 
     job->tx = tx;
-    g_async_queue_push(store->waiting, job);
+    store_thread_push(store->thread, job);
 }
 
 gint64
@@ -563,7 +514,7 @@ push_read(Store *store, const Read *read)
     Job *job = g_new0(Job, 1);
 
     job->read = g_memdup2(read, sizeof *read);
-    g_async_queue_push(store->waiting, job);
+    store_thread_push(store->thread, job);
 }
 
 void
@@ -593,5 +544,5 @@ store_work(Store *store, StoreWork run, void (*done)(gpointer data), gpointer da
     const Work work = { run, done, data };
 
     job->work = g_memdup2(&work, sizeof work);
-    g_async_queue_push(store->waiting, job);
+    store_thread_push(store->thread, job);
 }

@@ -77,6 +77,17 @@ fake_fleet_open(const char *journal, GError **error)
     return fleet->journal != NULL ? fleet : NULL;
 }
 
+void
+fake_fleet_free(FakeFleet *fleet)
+{
+    if (fleet == NULL)
+        return;
+    g_hash_table_unref(fleet->by_id);
+    g_hash_table_unref(fleet->keepsakes);
+    g_clear_pointer(&fleet->journal, fclose);
+    g_free(fleet);
+}
+
 ProtoDomain *
 fake_fleet_find(FakeFleet *fleet, const char *id)
 {
@@ -110,6 +121,30 @@ fake_fleet_note(FakeFleet *fleet, const ProtoDomain *domain)
     g_string_append_c(line, '\n');
     fwrite(line->str, 1, line->len, fleet->journal);
     fflush(fleet->journal);
+}
+
+void
+fake_fleet_set_state(FakeFleet *fleet, ProtoDomain *domain, DomainState state)
+{
+    domain->state = state;
+    if (state != DOMAIN_STATE_RUNNING && state != DOMAIN_STATE_PAUSED) {
+        domain->agent = false;
+        g_clear_pointer(&domain->addresses, g_strfreev);
+    }
+    fake_fleet_note(fleet, domain);
+}
+
+void
+fake_fleet_hear_agent(FakeFleet *fleet, ProtoDomain *domain)
+{
+    guint number = g_str_hash(domain->id);
+
+    domain->agent = true;
+    g_strfreev(domain->addresses);
+    domain->addresses = g_new0(char *, 2);
+    domain->addresses[0] = g_strdup_printf("10.%u.%u.%u", number >> 16 & 0xff,
+                                           number >> 8 & 0xff, number & 0xff);
+    fake_fleet_note(fleet, domain);
 }
 
 void
