@@ -33,7 +33,7 @@ finish_start(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
         instance_has_started(instance, tx, "started");
         return;
@@ -198,17 +198,39 @@ begin_stop(Operation *operation, StoreTx *tx)
     if (instance == NULL)
         return;
     instance_set_operation(instance, operation->record.view.id);
-    instance_transition(instance, tx, LIFECYCLE_STOP, NULL, "stop");
+    if (instance->record.view.state == INSTANCE_STATE_STOPPED) {
+        instance_put(instance, tx);
+    } else {
+        instance_transition(instance, tx, LIFECYCLE_STOP, NULL, "stop");
+    }
 }
 
-/* The guest goes on; the look that follows says in which state. */
+/* The edge back: a guest that was to stop goes on as it was billed, one whose power was
+ * cut already is off. */
+static bool
+get_edge_back(const Instance *instance, LifecycleEvent *ret_event)
+{
+    const ProtoLedgerRow *open = instance->record.open;
+
+    if (instance->record.view.state == INSTANCE_STATE_STARTING) {
+        *ret_event = LIFECYCLE_STOPS;
+        return true;
+    }
+    *ret_event = open != NULL && open->state == BILLING_STATE_PAUSED ? LIFECYCLE_PAUSES
+                                                                     : LIFECYCLE_RUNS;
+    return instance->record.view.state == INSTANCE_STATE_STOPPING;
+}
+
+/* The look that follows says in which state it is. */
 static void
 fail_stop(Operation *operation, Instance *instance, StoreTx *tx)
 {
+    LifecycleEvent event = LIFECYCLE_FAIL;
+
     instance->needs_look = true;
-    if (operation->has_begun) {
-        instance_transition(instance, tx, LIFECYCLE_RUNS,
-                            operation->record.view.failure->message, "failed");
+    if (operation->has_begun && get_edge_back(instance, &event)) {
+        instance_transition(instance, tx, event, operation->record.view.failure->message,
+                            "failed");
     } else {
         instance_put(instance, tx);
     }
@@ -221,7 +243,7 @@ finish_stop(Operation *operation, StoreTx *tx)
 
     if (instance == NULL)
         return;
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
         fail_stop(operation, instance, tx);
         return;
@@ -253,7 +275,7 @@ finish_restart(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
         instance_has_started(instance, tx, "restarted");
     } else {
@@ -313,7 +335,7 @@ finish_in_place(Operation *operation,
 {
     Instance *instance = instance_of_operation(operation);
 
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
         instance->record.view.desired = wish;
         instance_transition(instance, tx, event, NULL, cause);

@@ -120,3 +120,12 @@ instance_set_operation(Instance *instance, const char *operation)
     g_free(instance->record.view.operation);
     instance->record.view.operation = copy;
 }
+
+void
+instance_end_operation(Instance *instance, const Operation *operation)
+{
+    ProtoInstance *view = &instance->record.view;
+
+    if (g_strcmp0(view->operation, operation->record.view.id) == 0)
+        g_clear_pointer(&view->operation, g_free);
+}

@@ -226,7 +226,7 @@ happen_to_guest(void)
             vanish(domain);
         break;
     case 5:
-        domain->vcpus = 1 + world_random(4);
+        domain->vcpus = 1 + world_random((guint) domain->vcpus);
         tell(HOST_EVENT_KIND_DOMAIN, domain);
         break;
     default:

@@ -30,6 +30,7 @@ enum {
 static const gint64 epoch_ms = 1767225600000; /* 2026-01-01 */
 
 typedef struct {
+    guint32 seed;
     bool verbose;
     GRand *chance;
     gint64 now_ms;
@@ -40,7 +41,7 @@ typedef struct {
     guint turns;
     bool is_over;
     guint64 hash;
-    GPtrArray *faults;
+    guint n_faults;
 } World;
 
 static World *world;
@@ -185,20 +186,21 @@ world_trace(const char *format, ...)
 void
 world_blame(const char *format, ...)
 {
-    char *line = NULL;
+    g_autofree char *line = NULL;
     va_list arguments;
 
     va_start(arguments, format);
     line = g_strdup_vprintf(format, arguments);
     va_end(arguments);
     add_line(line);
-    g_ptr_array_add(world->faults, line);
+    printf("# seed %u: %s\n", world->seed, line);
+    world->n_faults++;
 }
 
-const GPtrArray *
-world_get_faults(void)
+guint
+world_count_faults(void)
 {
-    return world->faults;
+    return world->n_faults;
 }
 
 guint64
@@ -207,8 +209,8 @@ world_hash(void)
     return world->hash;
 }
 
-/* What the controller logs is part of what happened; a critical message is its own word
- * that something must not be. */
+/* What the controller logs is part of what happened; a critical message, or one of an
+ * edge that the lifecycle does not have, is its own word that something must not be. */
 static GLogWriterOutput
 take_message(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
 {
@@ -220,8 +222,9 @@ take_message(GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpoi
     }
     if (world == NULL || (level & G_LOG_FLAG_FATAL) != 0)
         return g_log_writer_standard_streams(level, fields, n_fields, data);
-    if ((level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR)) != 0) {
-        world_blame("critical: %s", text);
+    if ((level & (G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_ERROR)) != 0 ||
+        strstr(text, "leads nowhere") != NULL) {
+        world_blame("log: %s", text);
     } else if ((level & G_LOG_LEVEL_DEBUG) == 0) {
         world_trace("log: %s", text);
     }
@@ -240,11 +243,11 @@ world_begin(guint32 seed, bool verbose)
         g_log_set_writer_func(take_message, NULL, NULL);
     is_logging = true;
     world = g_new0(World, 1);
+    world->seed = seed;
     world->verbose = verbose;
     world->chance = g_rand_new_with_seed(seed);
     world->hash = 14695981039346656037u;
     world->now_ms = 1000;
-    world->faults = g_ptr_array_new_with_free_func(g_free);
     g_random_set_seed(seed + 1);
     clock_set_source(&source);
     g_main_context_set_poll_func(NULL, pass_time);
@@ -257,7 +260,6 @@ world_end(void)
     g_main_context_set_poll_func(NULL, NULL);
     clock_set_source(NULL);
     g_rand_free(world->chance);
-    g_ptr_array_unref(world->faults);
     g_free(world);
     world = NULL;
 }

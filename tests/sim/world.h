@@ -42,11 +42,11 @@ bool world_run(bool (*is_over)(gpointer data), gpointer data, gint64 limit_ms);
 /** Adds a line to the trace. */
 void world_trace(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
-/** What must not be was seen. */
+/** What must not be was seen: prints it with the seed. */
 void world_blame(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
-/** What was blamed, a text each; borrowed. */
-const GPtrArray *world_get_faults(void);
+/** How often something was blamed. */
+guint world_count_faults(void);
 
 /** Over the whole trace: two runs with one hash did the same. */
 guint64 world_hash(void);

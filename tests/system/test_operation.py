@@ -90,6 +90,45 @@ def test_a_destroy_may_come_before_its_create_is_on_disk() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_a_queued_change_that_is_cancelled_leaves_the_one_under_way() -> None:
+    with run_with({"rules": [{"method": "Start", "delay_ms": 500}]}) as vmd:
+        vmd.import_template()
+        vmd.create(name="busy")
+        vmd.do("Instance.Stop", instance="busy")
+        start = vmd.call("Instance.Start", instance="busy")["operation"]
+        for parameters in ({"method": "Instance.Stop", "force": True}, {"method": "Instance.Destroy"}):
+            queued = vmd.call(instance="busy", **parameters)["operation"]
+            vmd.call("Operation.Cancel", operation=queued)
+            assert vmd.wait(queued)["state"] == "cancelled"
+            instance = vmd.get("busy")
+            assert (instance["state"], instance["operation"]) == ("starting", start)
+        assert vmd.wait(start)["state"] == "succeeded"
+        oracle.check_at_rest(vmd)
+
+
+def test_a_stop_by_force_after_a_start_that_failed_stops_nothing() -> None:
+    failing = {"rules": [{"method": "Start", "after": 1, "delay_ms": 500, "error": "HostFailed"}]}
+    with run_with(failing) as vmd:
+        vmd.import_template()
+        vmd.create(name="off")
+        vmd.do("Instance.Stop", instance="off")
+        rows = len(vmd.ledger())
+        start = vmd.call("Instance.Start", instance="off")["operation"]
+        vmd.do("Instance.Stop", instance="off", force=True)
+        assert vmd.wait(start)["state"] == "failed"
+        assert len(vmd.ledger()) == rows
+        assert "leads nowhere" not in vmd.log.read_text()
+
+
+def test_a_restart_that_fails_is_not_billed_as_running() -> None:
+    failing = {"rules": [{"method": "Start", "after": 1, "error": "HostFailed"}]}
+    with run_with(failing) as vmd:
+        vmd.import_template()
+        vmd.create(name="down")
+        assert vmd.wait(vmd.call("Instance.Restart", instance="down", force=True)["operation"])["state"] == "failed"
+        assert [row["state"] for row in vmd.ledger() if row["kind"] == "opened"] == ["running", "stopped"]
+
+
 def test_a_destroy_is_not_followed_by_a_stop() -> None:
     rules = [{"method": "Remove", "delay_ms": 500}]
     with run_with({"rules": rules}) as vmd:

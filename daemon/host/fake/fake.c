@@ -453,8 +453,8 @@ static void
 do_resize(FakeHost *fake, WireCall *call, const void *in)
 {
     const ProtoWorkerResizeCall *ask = in;
-    ProtoDomain *domain = find(fake, call, ask->id);
     ProtoWorkerResizeReply reply = { .disk_bytes = ask->disk_bytes };
+    ProtoDomain *domain = find(fake, call, ask->id);
 
     if (domain == NULL)
         return;
@@ -561,6 +561,11 @@ on_watcher_gone(WireCall *call, gpointer data)
 static void
 do_watch(FakeHost *fake, WireCall *call, const void *in)
 {
+    /* It is at its end: there is nobody to tell. */
+    if (fake->server == NULL) {
+        wire_call_reply(call, NULL);
+        return;
+    }
     g_ptr_array_add(fake->watchers, call);
     wire_call_park(call, on_watcher_gone, fake);
 }
