@@ -40,7 +40,8 @@ finish_start(Operation *operation, StoreTx *tx)
     }
     instance->needs_look = true;
     if (operation->has_begun) {
-        instance_transition(instance, tx, LIFECYCLE_STOPS,
+        instance_transition(instance, tx,
+                            operation->undo_failed ? LIFECYCLE_FAIL : LIFECYCLE_STOPS,
                             operation->record.view.failure->message, "failed");
     } else {
         instance_put(instance, tx);
@@ -191,7 +192,8 @@ fail_stop(Operation *operation, Instance *instance, StoreTx *tx)
 {
     instance->needs_look = true;
     if (operation->has_begun) {
-        instance_transition(instance, tx, LIFECYCLE_RUNS,
+        instance_transition(instance, tx,
+                            operation->undo_failed ? LIFECYCLE_FAIL : LIFECYCLE_RUNS,
                             operation->record.view.failure->message, "failed");
     } else {
         instance_put(instance, tx);
