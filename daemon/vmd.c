@@ -19,6 +19,7 @@
 #include "fleet/worker.h"
 #include "instance/reconcile.h"
 #include "rpc/rpc.h"
+#include "store/watchdog.h"
 
 enum {
     EXIT_CONFIG = 78,
@@ -32,6 +33,7 @@ typedef struct {
     Rpc rpc;
     WireServer *server;
     Worker *meter;
+    Watchdog *watchdog;
     GMainLoop *loop;
     gint64 drain_until_ms;
     bool is_resumed;
@@ -232,6 +234,7 @@ put_away(Vmd *vmd)
     wire_server_free(vmd->server);
     host_free(vmd->rpc.host);
     store_close(vmd->rpc.store);
+    watchdog_free(vmd->watchdog);
     instance_book_free(vmd->rpc.instances);
     operation_engine_free(vmd->rpc.engine);
     template_book_free(vmd->rpc.templates);
@@ -256,6 +259,7 @@ run(Vmd *vmd)
     host_start(vmd->rpc.host);
     start_meter(vmd);
     operation_engine_resume(vmd->rpc.engine);
+    vmd->watchdog = watchdog_new(vmd->rpc.store);
     service_notify("READY=1");
     g_message("Ready: version %s, %u instances, %u operations under way", VMCTL_VERSION,
               g_hash_table_size(vmd->rpc.instances->by_id),
