@@ -300,20 +300,6 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
     return g_option_context_parse(context, argc, argv, error);
 }
 
-static Config *
-read_config(const Options *options, GError **error)
-{
-    static const char standard[] = VMCTL_SYSCONFDIR "/vmd/vmd.conf";
-    g_autoptr(Config) config = config_new(options->session);
-    const char *path = options->config;
-
-    if (path == NULL && !options->session && g_file_test(standard, G_FILE_TEST_EXISTS))
-        path = standard;
-    if (path != NULL && !config_read(config, path, error))
-        return NULL;
-    return g_steal_pointer(&config);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -337,7 +323,7 @@ main(int argc, char **argv)
         g_free(options.config);
         return EXIT_SUCCESS;
     }
-    vmd.config = read_config(&options, &error);
+    vmd.config = config_load(options.config, options.session, &error);
     g_free(options.config);
     if (vmd.config == NULL) {
         g_printerr("vmd: %s\n", error->message);

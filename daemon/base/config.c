@@ -52,7 +52,7 @@ static const ConfigKey keys[] = {
 
     TEXT("host", "name", host_name, "local", NULL, "The host's name."),
     TEXT("host", "uri", host_uri, "qemu:///system", "qemu:///session", "The libvirt to use."),
-    TEXT("host", "worker", host_worker, VMCTL_LIBEXECDIR "/vmd-host", NULL, "The program that talks to it."),
+    TEXT("host", "worker", host_worker, VMCTL_LIBEXECDIR "/vmd-host", NULL, "The program that talks to it; unix:PATH: the socket at which the service manager starts one."),
     TEXT("host", "worker_arguments", host_worker_arguments, "", NULL, "More arguments for that program, split as a shell does."),
     TEXT("host", "accel", host_accel, "auto", NULL, "auto, kvm or tcg. auto is KVM where libvirt and the processor both have it."),
     TEXT("host", "pool", host_pool, "vmd", NULL, "The libvirt storage pool; a directory pool is made if it is missing."),
@@ -218,6 +218,19 @@ config_read(Config *config, const char *path, GError **error)
         }
     }
     return true;
+}
+
+Config *
+config_load(const char *path, bool session, GError **error)
+{
+    static const char standard[] = VMCTL_SYSCONFDIR "/vmd/vmd.conf";
+    g_autoptr(Config) config = config_new(session);
+
+    if (path == NULL && !session && g_file_test(standard, G_FILE_TEST_EXISTS))
+        path = standard;
+    if (path != NULL && !config_read(config, path, error))
+        return NULL;
+    return g_steal_pointer(&config);
 }
 
 void

@@ -51,6 +51,10 @@ Config *config_new(bool session);
  */
 bool config_read(Config *config, const char *path, GError **error);
 
+/** The defaults with path read over them; NULL: the standard vmd.conf, if there is one
+ * and this is not a session. */
+Config *config_load(const char *path, bool session, GError **error);
+
 void config_free(Config *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/handover.h"
 #include "base/log.h"
 #include "build-config.h"
 #include "host/fake/fleet.h"
@@ -18,8 +19,6 @@
  */
 
 enum {
-    FIRST_FD = 3,
-    FDS_MAX = 64,
     BATCH = 200,
     EXIT_SCRIPTED = 99
 };
@@ -501,6 +500,15 @@ on_closed(gpointer data)
 }
 
 static gboolean
+on_lost(int fd, GIOCondition condition, gpointer data)
+{
+    Fake *fake = data;
+
+    g_main_loop_quit(fake->loop);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
 on_hangup(gpointer data)
 {
     Fake *fake = data;
@@ -517,7 +525,7 @@ on_hangup(gpointer data)
 }
 
 static void
-serve(Fake *fake, guint n_fds)
+serve(Fake *fake, const int *fds, guint n_fds)
 {
     const WireServerOptions options = {
         .vendor = "vmctl",
@@ -532,7 +540,7 @@ serve(Fake *fake, guint n_fds)
     fake->server = wire_server_new(&options);
     wire_server_add(fake->server, &proto_worker_interface, &handlers);
     for (guint i = 0; i < n_fds; i++) {
-        wire_server_attach(fake->server, FIRST_FD + (int) i, on_closed, fake);
+        wire_server_attach(fake->server, fds[i], on_closed, fake);
     }
 }
 
@@ -541,6 +549,9 @@ main(int argc, char **argv)
 {
     Fake fake = { 0 };
     gint fds = 0;
+    int sockets[HANDOVER_FDS_MAX];
+    guint n_sockets = 0;
+    int connection = -1;
     g_autofree char *journal = NULL;
     const GOptionEntry entries[] = {
         { "fds", 0, 0, G_OPTION_ARG_INT, &fds, "Connected sockets, from 3 on", "N" },
@@ -561,10 +572,9 @@ main(int argc, char **argv)
     /* Takes the options of vmd-host too, and does without them. */
     g_option_context_set_ignore_unknown_options(context, TRUE);
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) || fds < 1 ||
-        fds > FDS_MAX) {
-        g_printerr("vmd-fakehost: %s\n",
-                   error != NULL ? error->message : "--fds is missing");
+    if (!g_option_context_parse(context, &argc, &argv, &error) ||
+        !handover_take((guint) MAX(fds, 0), sockets, &n_sockets, &connection, &error)) {
+        g_printerr("vmd-fakehost: %s\n", error->message);
         return EXIT_FAILURE;
     }
     fake.fleet = fake_fleet_open(journal, &error);
@@ -576,7 +586,9 @@ main(int argc, char **argv)
     fake.watchers = g_ptr_array_new();
     fake.loop = g_main_loop_new(NULL, FALSE);
     g_unix_signal_add(SIGHUP, on_hangup, &fake);
-    serve(&fake, (guint) fds);
+    if (connection >= 0)
+        g_unix_fd_add(connection, G_IO_IN | G_IO_HUP, on_lost, &fake);
+    serve(&fake, sockets, n_sockets);
     g_main_loop_run(fake.loop);
     _Exit(EXIT_SUCCESS);
 }
