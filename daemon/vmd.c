@@ -175,6 +175,7 @@ start_server(Vmd *vmd, GError **error)
     int first = service_take_sockets(&count);
 
     vmd->rpc.admin_group = find_group(vmd->config->admin_group);
+    vmd->rpc.reader_group = find_group(vmd->config->reader_group);
     vmd->server = rpc_server_new(&vmd->rpc);
     for (guint i = 0; i < count; i++) {
         wire_server_listen_fd(vmd->server, first + (int) i);
@@ -275,6 +276,7 @@ run(Vmd *vmd)
 
 typedef struct {
     char *config;
+    char **settings;
     gboolean session;
     gboolean version;
     gboolean describe;
@@ -286,6 +288,8 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
     const GOptionEntry entries[] = {
         { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
           "Read this instead of " VMCTL_SYSCONFDIR "/vmd/vmd.conf", "FILE" },
+        { "option", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &options->settings,
+          "Set a key over what the file says; may be given again", "GROUP.KEY=VALUE" },
         { "session", 0, 0, G_OPTION_ARG_NONE, &options->session,
           "A user's own service, on qemu:///session", NULL },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
@@ -300,11 +304,34 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
     return g_option_context_parse(context, argc, argv, error);
 }
 
+static Config *
+read_config(const Options *options, GError **error)
+{
+    g_autoptr(Config) config = config_load(options->config, options->session, error);
+
+    for (gsize i = 0;
+         config != NULL && options->settings != NULL && options->settings[i] != NULL;
+         i++) {
+        if (!config_set(config, options->settings[i], error))
+            return NULL;
+    }
+    return g_steal_pointer(&config);
+}
+
+static void
+options_clear(Options *options)
+{
+    g_free(options->config);
+    g_strfreev(options->settings);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
 int
 main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
-    Options options = { 0 };
+    g_auto(Options) options = { 0 };
     Vmd vmd = { 0 };
     int status = EXIT_SUCCESS;
 
@@ -320,11 +347,9 @@ main(int argc, char **argv)
             options.describe ? config_describe() : g_strdup("vmd " VMCTL_VERSION "\n");
 
         g_print("%s", text);
-        g_free(options.config);
         return EXIT_SUCCESS;
     }
-    vmd.config = config_load(options.config, options.session, &error);
-    g_free(options.config);
+    vmd.config = read_config(&options, &error);
     if (vmd.config == NULL) {
         g_printerr("vmd: %s\n", error->message);
         return EXIT_CONFIG;

@@ -47,6 +47,7 @@ static const ConfigKey keys[] = {
     TEXT("daemon", "run_dir", run_dir, "/run/vmd", "$XDG_RUNTIME_DIR/vmd", "Where the sockets vmd.sock and meter.sock lie."),
     TEXT("daemon", "socket_group", socket_group, "", NULL, "The group that may connect, besides root; empty: everybody may, each as its own tenant."),
     TEXT("daemon", "admin_group", admin_group, "vmd-admin", NULL, "Members of this group are admins, as root is."),
+    TEXT("daemon", "reader_group", reader_group, "vmd-reader", NULL, "Members of this group see what admins see, and change nothing: vmd-meter, where it is not started by vmd."),
     TEXT("daemon", "meter", meter, VMCTL_LIBEXECDIR "/vmd-meter", NULL, "The metering program that vmd starts; empty: none."),
     COUNT("daemon", "operations_kept", operations_kept, "2000", 10, 1000000, "How many ended operations are kept."),
 
@@ -218,6 +219,22 @@ config_read(Config *config, const char *path, GError **error)
         }
     }
     return true;
+}
+
+bool
+config_set(Config *config, const char *text, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "=", 2);
+    g_auto(GStrv) names = g_strsplit(parts[0] != NULL ? parts[0] : "", ".", 2);
+    const ConfigKey *key =
+        g_strv_length(names) == 2 ? find_key(names[0], names[1]) : NULL;
+
+    if (key == NULL || g_strv_length(parts) != 2) {
+        g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_KEY_NOT_FOUND,
+                    "\"%s\": there is no such key; GROUP.KEY=VALUE is wanted", text);
+        return false;
+    }
+    return set_value(config, key, parts[1], error);
 }
 
 Config *

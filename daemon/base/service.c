@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 enum {
-    FIRST_FD = 3
+    FIRST_FD = 3,
+    /* Of the time after which silence counts as death. */
+    WORDS = 3
 };
 
 void
@@ -53,6 +55,22 @@ service_take_watchdog_ms(void)
     g_unsetenv("WATCHDOG_USEC");
     g_unsetenv("WATCHDOG_PID");
     return (guint) (interval_us / 1000);
+}
+
+static gboolean
+say_alive(gpointer data)
+{
+    service_notify("WATCHDOG=1");
+    return G_SOURCE_CONTINUE;
+}
+
+void
+service_keep_alive(void)
+{
+    guint interval_ms = service_take_watchdog_ms();
+
+    if (interval_ms > 0)
+        g_timeout_add(MAX(interval_ms / WORDS, 1), say_alive, NULL);
 }
 
 int

@@ -122,15 +122,17 @@ static bool
 spawn(Worker *worker, const int *theirs)
 {
     g_autoptr(GError) error = NULL;
+    /* The service manager hears us alone. */
+    g_auto(GStrv) environment = g_environ_unsetenv(g_get_environ(), "NOTIFY_SOCKET");
     int targets[HANDOVER_FDS_MAX];
 
     for (int i = 0; i < HANDOVER_FDS_MAX; i++) {
         targets[i] = FIRST_FD + i;
     }
     if (!g_spawn_async_with_pipes_and_fds(
-            NULL, (const char *const *) worker->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
-            die_with_parent, NULL, -1, -1, -1, theirs, targets, worker->n_fds,
-            &worker->pid, NULL, NULL, NULL, &error)) {
+            NULL, (const char *const *) worker->argv, (const char *const *) environment,
+            G_SPAWN_DO_NOT_REAP_CHILD, die_with_parent, NULL, -1, -1, -1, theirs, targets,
+            worker->n_fds, &worker->pid, NULL, NULL, NULL, &error)) {
         g_warning("Starting %s: %s", worker->argv[0], error->message);
         return false;
     }

@@ -10,6 +10,7 @@
 #include "base/config.h"
 #include "base/handover.h"
 #include "base/log.h"
+#include "base/service.h"
 #include "build-config.h"
 #include "host/service.h"
 
@@ -146,6 +147,8 @@ main(int argc, char **argv)
     if (connection >= 0)
         g_unix_fd_add(connection, G_IO_IN | G_IO_HUP, on_lost, loop);
     service_start(&options.host, fds, n_fds, loop);
+    service_notify("READY=1");
+    service_keep_alive();
     g_main_loop_run(loop);
     /* A thread may hang in libvirt for ever: it is not waited for. */
     _Exit(EXIT_SUCCESS);
