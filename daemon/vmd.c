@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/config.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/service.h"
 #include "build-config.h"
@@ -318,6 +319,15 @@ read_config(const Options *options, GError **error)
     return g_steal_pointer(&config);
 }
 
+/* The pool of a host elsewhere is not ours to look at. */
+static bool
+check_folders(const Config *config, GError **error)
+{
+    return folder_check(config->state_dir, error) &&
+           (strstr(config->host_uri, ":///") == NULL ||
+            folder_check(config->host_pool_path, error));
+}
+
 static void
 options_clear(Options *options)
 {
@@ -352,6 +362,11 @@ main(int argc, char **argv)
     vmd.config = read_config(&options, &error);
     if (vmd.config == NULL) {
         g_printerr("vmd: %s\n", error->message);
+        return EXIT_CONFIG;
+    }
+    if (!check_folders(vmd.config, &error)) {
+        g_critical("%s", error->message);
+        config_free(vmd.config);
         return EXIT_CONFIG;
     }
     status = run(&vmd);

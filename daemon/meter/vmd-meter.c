@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/service.h"
 #include "build-config.h"
@@ -152,6 +153,10 @@ main(int argc, char **argv)
     if (options.version) {
         g_print("vmd-meter %s\n", VMCTL_VERSION);
         return EXIT_SUCCESS;
+    }
+    if (!folder_check(options.state, &error)) {
+        g_critical("%s", error->message);
+        return EXIT_CONFIG;
     }
     return run(&options);
 }
