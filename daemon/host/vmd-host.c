@@ -25,6 +25,22 @@ typedef struct {
     gboolean version;
 } Options;
 
+static void
+options_clear(Options *options)
+{
+    HostOptions *host = &options->host;
+    char **texts[] = { &options->config,       &host->uri,
+                       &host->accel,           &host->pool,
+                       &host->pool_path,       &host->network,
+                       &host->network_address, &host->import_dir };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_clear_pointer(texts[i], g_free);
+    }
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
 static bool
 read_options(Options *options, int *argc, char ***argv, GError **error)
 {
@@ -116,7 +132,7 @@ main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GMainLoop) loop = NULL;
-    Options options = { 0 };
+    g_auto(Options) options = { 0 };
     int fds[HANDOVER_FDS_MAX];
     guint n_fds = 0;
     int connection = -1;

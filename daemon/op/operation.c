@@ -674,8 +674,8 @@ operation_cancel(Operation *operation, GError **error)
     if (operation->record.cancelling || view->undoing)
         return true;
     operation->record.cancelling = true;
+    journal(operation);
     if (operation->is_durable) {
-        journal(operation);
         g_clear_handle_id(&operation->retry_source, g_source_remove);
         advance(operation);
     }

@@ -575,6 +575,8 @@ main(int argc, char **argv)
     if (!g_option_context_parse(context, &argc, &argv, &error) ||
         !handover_take((guint) MAX(fds, 0), sockets, &n_sockets, &connection, &error)) {
         g_printerr("vmd-fakehost: %s\n", error->message);
+        g_free(fake.script_path);
+        g_free(fake.import_dir);
         return EXIT_FAILURE;
     }
     fake.fleet = fake_fleet_open(journal, &error);
