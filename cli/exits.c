@@ -47,6 +47,8 @@ static const Row rows[] = {
     { PROTO_ERROR_NO_CAPACITY, EXIT_FAILED,
       "ask for less, or free something: `vmctl host list` shows what is left" },
     { PROTO_ERROR_CANCELLED, EXIT_FAILED, NULL },
+    { PROTO_ERROR_QUARANTINED, EXIT_FAILED,
+      "it is not tried again; the service's log has the cause: journalctl -u vmd" },
     { PROTO_ERROR_INTERNAL, EXIT_FAILED,
       "the service's log has the cause: journalctl -u vmd" },
 };

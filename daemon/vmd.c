@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/service.h"
 #include "build-config.h"
 #include "controller/controller.h"
 #include "fleet/worker.h"
+#include "store/watchdog.h"
 
 enum {
     EXIT_DATA = 65,
@@ -29,6 +31,7 @@ enum {
 typedef struct {
     Controller controller;
     Worker *meter;
+    Watchdog *watchdog;
     GMainLoop *loop;
     gint64 drain_until_ms;
     /** Only to make lost rows again. */
@@ -83,6 +86,7 @@ start_server(Vmd *vmd, GError **error)
     int first = service_take_sockets(&count);
 
     vmd->controller.rpc.admin_group = find_group(vmd->controller.config->admin_group);
+    vmd->controller.rpc.reader_group = find_group(vmd->controller.config->reader_group);
     for (guint i = 0; i < count; i++) {
         wire_server_listen_fd(vmd->controller.server, first + (int) i);
     }
@@ -140,6 +144,7 @@ serve(Vmd *vmd)
 {
     controller_start(&vmd->controller);
     start_meter(vmd);
+    vmd->watchdog = watchdog_new(vmd->controller.rpc.store);
     service_notify("READY=1");
     g_message("Ready: version %s, %u instances, %u operations under way", VMCTL_VERSION,
               g_hash_table_size(vmd->controller.rpc.instances->by_id),
@@ -207,6 +212,7 @@ run(Vmd *vmd, Config *config)
 
 typedef struct {
     char *config;
+    char **settings;
     gboolean session;
     gboolean version;
     gboolean describe;
@@ -219,6 +225,8 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
     const GOptionEntry entries[] = {
         { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
           "Read this instead of " VMCTL_SYSCONFDIR "/vmd/vmd.conf", "FILE" },
+        { "option", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &options->settings,
+          "Set a key over what the file says; may be given again", "GROUP.KEY=VALUE" },
         { "session", 0, 0, G_OPTION_ARG_NONE, &options->session,
           "A user's own service, on qemu:///session", NULL },
         { "rebuild", 0, 0, G_OPTION_ARG_NONE, &options->rebuild,
@@ -239,22 +247,40 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
 static Config *
 read_config(const Options *options, GError **error)
 {
-    static const char standard[] = VMCTL_SYSCONFDIR "/vmd/vmd.conf";
-    g_autoptr(Config) config = config_new(options->session);
-    const char *path = options->config;
+    g_autoptr(Config) config = config_load(options->config, options->session, error);
 
-    if (path == NULL && !options->session && g_file_test(standard, G_FILE_TEST_EXISTS))
-        path = standard;
-    if (path != NULL && !config_read(config, path, error))
-        return NULL;
+    for (gsize i = 0;
+         config != NULL && options->settings != NULL && options->settings[i] != NULL;
+         i++) {
+        if (!config_set(config, options->settings[i], error))
+            return NULL;
+    }
     return g_steal_pointer(&config);
 }
+
+/* The pool of a host elsewhere is not ours to look at. */
+static bool
+check_folders(const Config *config, GError **error)
+{
+    return folder_check(config->state_dir, error) &&
+           (strstr(config->host_uri, ":///") == NULL ||
+            folder_check(config->host_pool_path, error));
+}
+
+static void
+options_clear(Options *options)
+{
+    g_free(options->config);
+    g_strfreev(options->settings);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 int
 main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
-    Options options = { 0 };
+    g_auto(Options) options = { 0 };
     Config *config = NULL;
     Vmd vmd = { 0 };
     int status = EXIT_SUCCESS;
@@ -271,18 +297,22 @@ main(int argc, char **argv)
             options.describe ? config_describe() : g_strdup("vmd " VMCTL_VERSION "\n");
 
         g_print("%s", text);
-        g_free(options.config);
         return EXIT_SUCCESS;
     }
     config = read_config(&options, &error);
-    g_free(options.config);
     if (config == NULL) {
         g_printerr("vmd: %s\n", error->message);
+        return EXIT_CONFIG;
+    }
+    if (!check_folders(config, &error)) {
+        g_critical("%s", error->message);
+        config_free(config);
         return EXIT_CONFIG;
     }
     vmd.rebuilds = options.rebuild;
     status = run(&vmd, config);
     worker_free(vmd.meter);
+    watchdog_free(vmd.watchdog);
     controller_done(&vmd.controller);
     return status;
 }

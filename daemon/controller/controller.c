@@ -98,6 +98,7 @@ controller_load(Controller *controller, Config *config, bool anew, GError **erro
 
     controller->config = config;
     rpc->admin_group = (gid_t) -1;
+    rpc->reader_group = (gid_t) -1;
     rpc->store = store_open(config->state_dir, anew, error);
     if (rpc->store == NULL)
         return false;

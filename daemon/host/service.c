@@ -711,7 +711,7 @@ on_closed(gpointer data)
 }
 
 void
-service_start(const HostOptions *options, int first, guint n_fds, GMainLoop *loop)
+service_start(const HostOptions *options, const int *fds, guint n_fds, GMainLoop *loop)
 {
     Service *service = g_new0(Service, 1);
     const WireServerOptions server = {
@@ -733,6 +733,6 @@ service_start(const HostOptions *options, int first, guint n_fds, GMainLoop *loo
     service->server = wire_server_new(&server);
     wire_server_add(service->server, &proto_worker_interface, &handlers);
     for (guint i = 0; i < n_fds; i++) {
-        wire_server_attach(service->server, first + (int) i, on_closed, service);
+        wire_server_attach(service->server, fds[i], on_closed, service);
     }
 }

@@ -68,12 +68,13 @@ list_copies(const Backup *backup)
     return names;
 }
 
+/* Makes place for one more. */
 static void
 remove_oldest(const Backup *backup)
 {
     g_autoptr(GPtrArray) names = list_copies(backup);
 
-    for (guint i = 0; i + backup->keep < names->len; i++) {
+    for (guint i = 0; i + backup->keep <= names->len; i++) {
         g_autofree char *path = g_build_filename(backup->folder, names->pdata[i], NULL);
 
         unlink(path);
@@ -99,12 +100,12 @@ give_name(const Backup *backup)
     g_autofree char *name = g_strconcat(prefix, time, ".db", NULL);
     g_autofree char *to = g_build_filename(backup->folder, name, NULL);
 
+    remove_oldest(backup);
     if (rename(from, to) != 0 || !sync_folder(backup->folder)) {
         g_warning("Naming the copy %s of the database: %s", to, g_strerror(errno));
         return;
     }
     g_message("The database was copied to %s", to);
-    remove_oldest(backup);
 }
 
 static void

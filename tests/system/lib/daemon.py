@@ -38,6 +38,7 @@ class Vmd:
         meter: bool = False,
         keep_domains: bool = True,
         import_dir: str = "",
+        environment: dict[str, str] | None = None,
         **settings: dict[str, Any],
     ) -> None:
         base = os.environ.get("PRIVATE_LIBVIRT_DIR") if not fake else None
@@ -47,6 +48,7 @@ class Vmd:
         self.script = self.dir / "script.json"
         self.journal = self.dir / "domains.jsonl"
         self.log = self.dir / "vmd.log"
+        self.environment = environment or {}
         self.process: subprocess.Popen[bytes] | None = None
         self.write_script(script or {})
         arguments = f"--script {self.script}" + (f" --domains-file {self.journal}" if keep_domains else "")
@@ -92,7 +94,7 @@ class Vmd:
                 [*under, program("VMD"), "--config", str(self.dir / "vmd.conf")],
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **self.environment, **(environment or {})},
             )
         wait_until(self.answers, "vmd to answer")
         if wait_for_host:
