@@ -25,14 +25,17 @@ template_free(Template *template)
     g_free(template);
 }
 
+/* Two may be imported as the same version, and two may have failed at that: what has not
+ * been ready is told apart by its id. */
 static void
 put(Template *template, StoreTx *tx)
 {
     const ProtoTemplate *view = &template->record.view;
+    bool has_version = view->state != TEMPLATE_STATE_IMPORTING && *view->version != '\0';
 
     store_put(tx, STORE_TEMPLATE, view->id, view->name,
-              view->state == TEMPLATE_STATE_IMPORTING ? view->id : view->version,
-              &proto_template_record_type, &template->record);
+              has_version ? view->version : view->id, &proto_template_record_type,
+              &template->record);
 }
 
 static void
@@ -163,6 +166,7 @@ finish_import(Operation *operation, StoreTx *tx)
     Template *template = get_target(operation);
 
     if (operation->undo_failed) {
+        take_text(&template->record.view.version, "");
         template->record.view.state = TEMPLATE_STATE_BROKEN;
         put(template, tx);
         return;

@@ -7,16 +7,26 @@
 #include "sim/world.h"
 #include "wire/link.h"
 
+/** Who is not a tenant. */
+enum {
+    ADMIN,
+    WAITER,
+    FIRST_TENANT,
+};
+
 enum {
     FIRST_UID = 100001,
     NAMES = 5,
-    CLIENTS = 7,
+    CLIENTS = 8,
     TENANTS = 2,
+    /** Of the newest operations one is chosen. */
+    RECENT = 5,
+    WAIT_MS = 5000,
 };
 
 static const gint64 mebibyte = 1048576;
 
-/** A connection; three of each tenant's, and an admin's. */
+/** A connection; three of each tenant's, and two of an admin, one of which only waits. */
 typedef struct {
     guint uid;
     WireLink *link;
@@ -42,6 +52,11 @@ static struct {
     guint n_accepted;
 } all;
 
+static struct {
+    WireLink *link;
+    gint64 seen;
+} follower;
+
 /* Answers */
 
 static void
@@ -49,10 +64,18 @@ request_free(gpointer data)
 {
     Request *request = data;
 
-    wire_struct_clear(request->method->call, request->in);
+    if (request->in != NULL)
+        wire_struct_clear(request->method->call, request->in);
     g_free(request->in);
     g_ptr_array_unref(request->operations);
     g_free(request);
+}
+
+static bool
+makes_operations(const WireMethod *method)
+{
+    return method != &proto_operation_wait && method != &proto_instance_wait &&
+           method != &proto_audit_run && method != &proto_audit_collect;
 }
 
 static GPtrArray *
@@ -62,6 +85,8 @@ read_operations(const WireMethod *method, const void *out)
     const ProtoInstanceCreateReply *created = out;
     const ProtoInstanceStartReply *changed = out;
 
+    if (!makes_operations(method))
+        return operations;
     if (method != &proto_instance_create) {
         g_ptr_array_add(operations, g_strdup(changed->operation));
         return operations;
@@ -86,7 +111,7 @@ is_same(const GPtrArray *a, const GPtrArray *b)
 static void
 take_answer(Request *request, GPtrArray *operations)
 {
-    if (request->is_answered && request->operations->len > 0 &&
+    if (request->is_answered && request->operations->len > 0 && !process_forgets() &&
         !is_same(request->operations, operations))
         world_blame("request %s was answered in two ways", request->request_id);
     if (!request->is_answered && operations->len > 0)
@@ -114,10 +139,10 @@ on_reply(const void *out, bool continues, const GError *error, gpointer data)
         take_answer(request, read_operations(request->method, out));
     } else if (!is_broken_link(error)) {
         world_trace("client: %s is refused: %s", id, error->message);
-        if (request->is_answered)
+        if (request->is_answered && !process_forgets())
             world_blame("request %s was accepted, and refused when repeated: %s", id,
                         error->message);
-        else
+        if (!request->is_answered)
             take_answer(request, g_ptr_array_new());
     } else if (request->request_id == NULL) {
         request->is_answered = true;
@@ -150,7 +175,7 @@ ask(Client *client, const WireMethod *method, gconstpointer in, const char *requ
     *request = (Request){
         .client = client,
         .method = method,
-        .in = g_memdup2(in, method->call->size),
+        .in = method->call->size > 0 ? g_memdup2(in, method->call->size) : NULL,
         .request_id = request_id,
         .operations = g_ptr_array_new(),
     };
@@ -268,7 +293,7 @@ ask_import(Client *client)
         .request_id = make_id(),
     };
 
-    ask(&all.clients[0], &proto_template_import, &in, in.request_id);
+    ask(&all.clients[ADMIN], &proto_template_import, &in, in.request_id);
 }
 
 static void
@@ -279,24 +304,75 @@ ask_removal(Client *client)
         .request_id = make_id(),
     };
 
-    ask(&all.clients[0], &proto_template_remove, &in, in.request_id);
+    ask(&all.clients[ADMIN], &proto_template_remove, &in, in.request_id);
+}
+
+static char *
+choose_operation(void)
+{
+    const GQueue *operations = operation_engine_get_all(process_get()->rpc.engine);
+    guint back = 0;
+    const Operation *operation = NULL;
+
+    if (operations->length == 0)
+        return NULL;
+    back = world_random(MIN(operations->length, RECENT));
+    operation =
+        g_queue_peek_nth((GQueue *) (gsize) operations, operations->length - 1 - back);
+    return g_strdup(operation->record.view.id);
 }
 
 /* An admin takes back whatever is under way. */
 static void
 ask_cancel(Client *client)
 {
-    const GQueue *operations = operation_engine_get_all(process_get()->rpc.engine);
-    const Operation *operation = NULL;
-    ProtoOperationCancelCall in = { 0 };
+    ProtoOperationCancelCall in = { .operation = choose_operation() };
 
-    if (operations->length == 0)
-        return;
-    operation = g_queue_peek_nth((GQueue *) (gsize) operations,
-                                 operations->length - 1 -
-                                     world_random(MIN(operations->length, 5)));
-    in.operation = g_strdup(operation->record.view.id);
-    ask(&all.clients[0], &proto_operation_cancel, &in, NULL);
+    if (in.operation != NULL)
+        ask(&all.clients[ADMIN], &proto_operation_cancel, &in, NULL);
+}
+
+static void
+ask_wait(Client *client)
+{
+    ProtoOperationWaitCall in = {
+        .operation = choose_operation(),
+        .has_timeout_ms = true,
+        .timeout_ms = world_random(WAIT_MS),
+    };
+
+    if (in.operation != NULL)
+        ask(&all.clients[WAITER], &proto_operation_wait, &in, NULL);
+}
+
+static void
+ask_instance_wait(Client *client)
+{
+    ProtoInstanceWaitCall in = {
+        .instance = choose_name(),
+        .until = (Until) world_random(UNTIL_N),
+        .has_timeout_ms = true,
+        .timeout_ms = world_random(WAIT_MS),
+    };
+
+    ask(client, &proto_instance_wait, &in, NULL);
+}
+
+/* An admin looks whether all is well, or cleans up, in the midst of it. */
+static void
+ask_audit(Client *client)
+{
+    ProtoAuditRunCall in = { 0 };
+
+    ask(&all.clients[WAITER], &proto_audit_run, &in, NULL);
+}
+
+static void
+ask_collect(Client *client)
+{
+    ProtoAuditCollectCall in = { 0 };
+
+    ask(&all.clients[WAITER], &proto_audit_collect, &in, NULL);
 }
 
 /* One that was answered is asked again: by a script that was started twice. */
@@ -329,13 +405,16 @@ client_act(void)
         guint weight;
         void (*ask)(Client *client);
     } acts[] = {
-        { 25, ask_create }, { 12, ask_start },  { 12, ask_stop },   { 8, ask_restart },
-        { 6, ask_pause },   { 6, ask_resume },  { 10, ask_resize }, { 10, ask_destroy },
-        { 2, ask_import },  { 1, ask_removal }, { 4, ask_cancel },  { 4, ask_again },
+        { 25, ask_create }, { 12, ask_start },        { 12, ask_stop },
+        { 8, ask_restart }, { 6, ask_pause },         { 6, ask_resume },
+        { 10, ask_resize }, { 10, ask_destroy },      { 2, ask_import },
+        { 1, ask_removal }, { 4, ask_cancel },        { 4, ask_again },
+        { 2, ask_wait },    { 2, ask_instance_wait }, { 1, ask_audit },
+        { 1, ask_collect },
     };
 
-    guint number = world_random(100);
-    Client *client = &all.clients[1 + world_random(CLIENTS - 1)];
+    guint number = 0;
+    Client *client = &all.clients[FIRST_TENANT + world_random(CLIENTS - FIRST_TENANT)];
 
     if (!has_template() && world_chance(500)) {
         ask_import(client);
@@ -343,12 +422,55 @@ client_act(void)
     }
 
     for (gsize i = 0; i < G_N_ELEMENTS(acts); i++) {
+        number += acts[i].weight;
+    }
+    number = world_random(number);
+    for (gsize i = 0; i < G_N_ELEMENTS(acts); i++) {
         if (number < acts[i].weight) {
             acts[i].ask(client);
             return;
         }
         number -= acts[i].weight;
     }
+}
+
+/* The follower: an admin who reads every event, and reads on where it was when the
+ * connection ends. */
+
+static void
+on_events(const void *out, bool continues, const GError *error, gpointer data)
+{
+    const ProtoEventReadReply *reply = out;
+
+    for (gsize i = 0; reply != NULL && i < reply->n_events; i++) {
+        if (reply->events[i].seq != follower.seen + 1)
+            world_blame("event %" G_GINT64_FORMAT " was read after %" G_GINT64_FORMAT,
+                        reply->events[i].seq, follower.seen);
+        follower.seen = reply->events[i].seq;
+    }
+}
+
+static void
+on_follower_closed(WireLink *link, gpointer data)
+{
+    follower.link = NULL;
+    wire_link_free(link);
+}
+
+static void
+follow(void)
+{
+    ProtoEventReadCall in = {
+        .has_after = true,
+        .after = follower.seen,
+        .has_follow = true,
+        .follow = true,
+    };
+
+    if (follower.link != NULL)
+        return;
+    follower.link = wire_link_new(process_connect(0), on_follower_closed, NULL);
+    wire_link_call(follower.link, &proto_event_read, &in, true, 0, on_events, NULL);
 }
 
 /* Connections */
@@ -371,6 +493,7 @@ client_connect(void)
         if (client->link == NULL)
             client->link = wire_link_new(process_connect(client->uid), on_closed, client);
     }
+    follow();
     for (guint i = 0; i < all.requests->len; i++) {
         Request *request = all.requests->pdata[i];
 
@@ -417,7 +540,11 @@ check_request(OperationEngine *engine, const Request *request)
 void
 client_check(void)
 {
-    for (guint i = 0; i < all.requests->len; i++) {
+    if (follower.seen != store_get_seq(process_get()->rpc.store))
+        world_blame("events were read up to %" G_GINT64_FORMAT
+                    ", there are %" G_GINT64_FORMAT,
+                    follower.seen, store_get_seq(process_get()->rpc.store));
+    for (guint i = 0; i < all.requests->len && !process_forgets(); i++) {
         const Request *request = all.requests->pdata[i];
 
         if (request->request_id != NULL)
@@ -439,7 +566,7 @@ client_begin(void)
     all.requests = g_ptr_array_new_with_free_func(request_free);
     all.n_ids = all.n_accepted = 0;
     for (guint i = 0; i < CLIENTS; i++) {
-        all.clients[i] = (Client){ .uid = i == 0 ? 0 : FIRST_UID + (i - 1) % TENANTS };
+        all.clients[i].uid = i < FIRST_TENANT ? 0 : FIRST_UID + i % TENANTS;
     }
 }
 
@@ -449,5 +576,7 @@ client_end(void)
     for (guint i = 0; i < CLIENTS; i++) {
         g_clear_pointer(&all.clients[i].link, wire_link_free);
     }
+    g_clear_pointer(&follower.link, wire_link_free);
+    follower.seen = 0;
     g_clear_pointer(&all.requests, g_ptr_array_unref);
 }

@@ -118,7 +118,8 @@ fail_call(ScriptRule *rule, const char *method)
         rule->error = (char *) (gsize) "HostUnreachable";
         return "finds no libvirt";
     }
-    if (strikes(FAULT_HANG)) {
+    /* An import may take an hour: so long nobody would give up one that hangs. */
+    if (strcmp(method, "ImportTemplate") != 0 && strikes(FAULT_HANG)) {
         rule->hang = true;
         return "hangs";
     }

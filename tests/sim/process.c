@@ -10,7 +10,25 @@
 
 static const gint64 gibibyte = 1073741824;
 
+enum {
+    KEPT_FEW = 10,
+    KEPT_ALL = 100000
+};
+
 static Controller *running;
+static gint64 kept;
+
+void
+process_begin(void)
+{
+    kept = world_chance(250) ? KEPT_FEW : KEPT_ALL;
+}
+
+bool
+process_forgets(void)
+{
+    return kept == KEPT_FEW;
+}
 
 static Config *
 make_config(void)
@@ -19,7 +37,7 @@ make_config(void)
 
     g_free(config->state_dir);
     config->state_dir = g_strdup(disk_get_folder());
-    config->operations_kept = 100000;
+    config->operations_kept = kept;
     config->backups_kept = 0;
     config->host_connections = 8;
     config->quota_instances = 6;

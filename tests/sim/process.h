@@ -11,6 +11,12 @@
  * this process.
  */
 
+/** Chooses what the administrator would. */
+void process_begin(void);
+
+/** Operations that ended are soon forgotten, and their request ids with them. */
+bool process_forgets(void);
+
 /** Starts it; blames what keeps it from starting. */
 void process_start(void);
 

@@ -134,7 +134,7 @@ run_quiet(Counts *counts)
     client_check();
     oracle_check();
     before = oracle_dump();
-    counts->operations += operation_engine_get_all(process_get()->rpc.engine)->length;
+    counts->operations += client_count_accepted();
     process_kill();
     world_run(NULL, NULL, 1);
     start_again();
@@ -157,6 +157,7 @@ run_seed(guint32 seed, bool verbose, Counts *counts, guint64 *ret_hash)
     world_begin(seed, verbose);
     machine_begin();
     client_begin();
+    process_begin();
     start_again();
     run_load(counts);
     if (process_get() != NULL)
