@@ -7,6 +7,10 @@
 #include "instance/workflows.h"
 #include "ledger/ledger.h"
 
+enum {
+    CLOCK_SECONDS = 10
+};
+
 static void
 instance_free(Instance *instance)
 {
@@ -52,6 +56,7 @@ instance_book_free(InstanceBook *book)
 {
     if (book == NULL)
         return;
+    g_clear_handle_id(&book->clock_source, g_source_remove);
     g_hash_table_unref(book->by_tenant);
     g_tree_unref(book->by_name);
     g_hash_table_unref(book->by_id);
@@ -95,11 +100,47 @@ load_row(gpointer record, gpointer data)
     instance_add(data, instance);
 }
 
+/* The newest fact of this boot tells how the two clocks stood: a step while nobody looked
+ * is seen too. */
+static void
+set_clock(InstanceBook *book)
+{
+    const ProtoLedgerRow *newest = NULL;
+    GHashTableIter iter;
+    gpointer value = NULL;
+    gint64 at_ms = 0;
+
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const ProtoLedgerRow *open = ((Instance *) value)->record.open;
+
+        if (open != NULL && strcmp(open->boot_id, clock_boot_id()) == 0 &&
+            (newest == NULL || open->seq > newest->seq))
+            newest = open;
+    }
+    if (newest != NULL && clock_parse_time(newest->at, &at_ms)) {
+        ledger_clock_set(&book->clock, at_ms, newest->boot_ms);
+    } else {
+        ledger_clock_set(&book->clock, clock_wall_ms(), clock_boot_ms());
+    }
+}
+
+static gboolean
+on_clock(gpointer data)
+{
+    instance_book_follow_clock(data);
+    return G_SOURCE_CONTINUE;
+}
+
 bool
 instance_book_load(InstanceBook *book, GError **error)
 {
-    return store_load(book->store, STORE_INSTANCE, &proto_instance_record_type, load_row,
-                      book, error);
+    if (!store_load(book->store, STORE_INSTANCE, &proto_instance_record_type, load_row,
+                    book, error))
+        return false;
+    set_clock(book);
+    book->clock_source = g_timeout_add_seconds(CLOCK_SECONDS, on_clock, book);
+    return true;
 }
 
 Instance *
@@ -251,10 +292,69 @@ instance_transition(Instance *instance,
             forget_guest(view);
         add_state_event(instance, tx);
     }
-    ledger_cut(instance->book->store, tx, &instance->record, lifecycle_get_billing(next),
-               cause);
+    instance_cut(instance, tx, lifecycle_get_billing(next), cause);
     if (next != INSTANCE_STATE_DESTROYED)
         instance_put(instance, tx);
+}
+
+/* The ledger */
+
+static void
+cut_all(InstanceBook *book, StoreTx *tx, gint64 at_ms)
+{
+    g_autoptr(GPtrArray) cut = g_ptr_array_new();
+    g_autoptr(GArray) states = g_array_new(FALSE, FALSE, sizeof(BillingState));
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Instance *instance = value;
+
+        if (instance->record.open == NULL)
+            continue;
+        g_ptr_array_add(cut, instance);
+        g_array_append_val(states, instance->record.open->state);
+        ledger_end_before_step(tx, &instance->record, at_ms);
+    }
+    for (guint i = 0; i < cut->len; i++) {
+        Instance *instance = cut->pdata[i];
+
+        ledger_begin_after_step(book->store, tx, &instance->record,
+                                g_array_index(states, BillingState, i));
+        instance_put(instance, tx);
+    }
+}
+
+static void
+cut_at_step(InstanceBook *book, StoreTx *tx, gint64 before_ms)
+{
+    g_message("The clock has stepped forward: what it passed over is not billed");
+    cut_all(book, tx, MAX(before_ms, store_get_ledger_ms(book->store)));
+}
+
+void
+instance_book_follow_clock(InstanceBook *book)
+{
+    gint64 before_ms = 0;
+    StoreTx *tx = NULL;
+
+    if (!ledger_clock_has_stepped(&book->clock, &before_ms))
+        return;
+    tx = store_begin(book->store);
+    cut_at_step(book, tx, before_ms);
+    store_commit(tx);
+}
+
+void
+instance_cut(Instance *instance, StoreTx *tx, LifecycleBilling billing, const char *cause)
+{
+    InstanceBook *book = instance->book;
+    gint64 before_ms = 0;
+
+    if (ledger_clock_has_stepped(&book->clock, &before_ms))
+        cut_at_step(book, tx, before_ms);
+    ledger_cut(book->store, tx, &instance->record, billing, cause);
 }
 
 /* Sizes */

@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "fleet/host.h"
+#include "ledger/steps.h"
 #include "model/lifecycle.h"
 #include "model/quota.h"
 #include "op/operation.h"
@@ -47,6 +48,8 @@ struct InstanceBook {
     GTree *by_name;
     /** Tenant to a GHashTable that is the set of its instances. */
     GHashTable *by_tenant;
+    LedgerClock clock;
+    guint clock_source;
 };
 
 /** Makes the book and adds the workflows of instances to the engine.  host may be set
@@ -97,6 +100,17 @@ void instance_transition(Instance *instance,
                          LifecycleEvent event,
                          const char *reason,
                          const char *cause);
+
+/** Brings the ledger in line with the instance, see ledger_cut(); before that, all of it
+ * with the wall clock if that has stepped. */
+void instance_cut(Instance *instance,
+                  StoreTx *tx,
+                  LifecycleBilling billing,
+                  const char *cause);
+
+/** Cuts all open segments if the wall clock has stepped: before the ledger is read.  It
+ * is looked at from time to time without that. */
+void instance_book_follow_clock(InstanceBook *book);
 
 /** What it holds of its tenant's quota and its host's capacity: the largest of what it
  * has and is to have. */

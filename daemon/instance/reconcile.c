@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "instance/workflows.h"
-#include "ledger/ledger.h"
 
 static bool
 is_on(const ProtoInstance *view)
@@ -97,8 +96,7 @@ take_size(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
               view->id);
     view->vcpus = domain->vcpus;
     view->memory_bytes = domain->memory_bytes;
-    ledger_cut(instance->book->store, tx, &instance->record, LIFECYCLE_BILL_AS_BEFORE,
-               "seen-resized");
+    instance_cut(instance, tx, LIFECYCLE_BILL_AS_BEFORE, "seen-resized");
     return true;
 }
 

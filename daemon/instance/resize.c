@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "instance/workflows.h"
-#include "ledger/ledger.h"
 
 /*
  * The operation's record carries the old and the new size; the quota counts the larger of
@@ -214,8 +213,7 @@ finish_resize(Operation *operation, StoreTx *tx)
         return;
     }
     take_size(instance, operation);
-    ledger_cut(instance->book->store, tx, &instance->record, LIFECYCLE_BILL_AS_BEFORE,
-               "resized");
+    instance_cut(instance, tx, LIFECYCLE_BILL_AS_BEFORE, "resized");
     add_event(instance, tx);
     instance_put(instance, tx);
 }

@@ -128,7 +128,7 @@ ledger_cut(Store *store,
            LifecycleBilling billing,
            const char *cause)
 {
-    const Moment now = { store_now_ms(store), clock_boot_ms() };
+    const Moment now = { store_ledger_now_ms(store), clock_boot_ms() };
     BillingState state = BILLING_STATE_STOPPED;
     bool charged = get_billing(record, billing, &state);
 
@@ -138,4 +138,24 @@ ledger_cut(Store *store,
         close_segment(tx, record, &now, cause);
     if (charged)
         open_segment(tx, record, state, &now, cause);
+}
+
+void
+ledger_end_before_step(StoreTx *tx, ProtoInstanceRecord *record, gint64 at_ms)
+{
+    const Moment before = { at_ms, clock_boot_ms() };
+
+    if (record->open != NULL)
+        close_segment(tx, record, &before, "clock-step");
+}
+
+void
+ledger_begin_after_step(Store *store,
+                        StoreTx *tx,
+                        ProtoInstanceRecord *record,
+                        BillingState state)
+{
+    const Moment now = { store_ledger_now_ms(store), clock_boot_ms() };
+
+    open_segment(tx, record, state, &now, "clock-step");
 }

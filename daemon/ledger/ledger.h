@@ -21,3 +21,17 @@ void ledger_cut(Store *store,
                 ProtoInstanceRecord *record,
                 LifecycleBilling billing,
                 const char *cause);
+
+/**
+ * Closes the open segment, if there is one, at at_ms, which is not after now: the wall
+ * clock stepped forward after it.  Of all instances first, then
+ * ledger_begin_after_step() of all: entries come in order of time.
+ */
+void ledger_end_before_step(StoreTx *tx, ProtoInstanceRecord *record, gint64 at_ms);
+
+/** Opens a segment now that goes on with the one that ended before the step, which is
+ * state; what it is of is as the record says. */
+void ledger_begin_after_step(Store *store,
+                             StoreTx *tx,
+                             ProtoInstanceRecord *record,
+                             BillingState state);

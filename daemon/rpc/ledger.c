@@ -17,13 +17,14 @@ on_rows(const ProtoLedgerRow *rows, gsize n_rows, gpointer data)
     if (reader_is_gone(reader))
         return;
     reply.next = n_rows > 0 ? rows[n_rows - 1].seq : reader->cursor;
-    reply.now = now = clock_format_time(store_now_ms(reader->rpc->store));
+    reply.now = now = clock_format_time(store_ledger_now_ms(reader->rpc->store));
     reader_send(reader, &reply, n_rows, n_rows, reply.next);
 }
 
 static void
 read_ledger(Reader *reader)
 {
+    instance_book_follow_clock(reader->rpc->instances);
     store_read_ledger(reader->rpc->store, reader->cursor, reader->limit, on_rows, reader);
 }
 

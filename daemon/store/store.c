@@ -80,6 +80,7 @@ struct Store {
     gint64 seq;
     gint64 committed;
     gint64 last_ms;
+    gint64 ledger_ms;
     void (*on_event)(const ProtoEvent *event, gpointer data);
     gpointer on_event_data;
 };
@@ -335,6 +336,7 @@ store_open(const char *directory, bool anew, GError **error)
         !load_state(store, error))
         return NULL;
     store->committed = store->seq;
+    store->ledger_ms = store->last_ms;
     look_for_room(store);
     return g_steal_pointer(&store);
 }
@@ -448,10 +450,24 @@ store_delete(StoreTx *tx, StoreTable table, const char *key)
 }
 
 gint64
-store_now_ms(Store *store)
+store_ledger_now_ms(Store *store)
+{
+    return MAX(store->ledger_ms, clock_wall_ms());
+}
+
+/* Events have a time of their own: one while the clock was wrong for a moment moves no
+ * bill. */
+static gint64
+next_event_ms(Store *store)
 {
     store->last_ms = MAX(store->last_ms, clock_wall_ms());
     return store->last_ms;
+}
+
+gint64
+store_get_ledger_ms(Store *store)
+{
+    return store->ledger_ms;
 }
 
 gint64
@@ -462,7 +478,7 @@ store_add_event(StoreTx *tx, ProtoEvent *event)
 
     *event = (ProtoEvent){ 0 };
     added.seq = ++tx->store->seq;
-    added.at = clock_format_time(store_now_ms(tx->store));
+    added.at = clock_format_time(next_event_ms(tx->store));
     wire_struct_print(&proto_event_type, &added, body);
     g_ptr_array_add(tx->writes, write_new_event(added.seq, g_string_free(body, FALSE)));
     g_array_append_val(tx->events, added);
@@ -472,6 +488,7 @@ store_add_event(StoreTx *tx, ProtoEvent *event)
 void
 store_add_ledger(StoreTx *tx, const ProtoLedgerRow *row, gint64 at_ms)
 {
+    tx->store->ledger_ms = at_ms;
     g_ptr_array_add(tx->writes, write_new_ledger(row, at_ms));
 }
 

@@ -81,9 +81,12 @@ void store_delete(StoreTx *tx, StoreTable table, const char *key);
 /** Numbers event and adds it; takes its contents.  Returns the number. */
 gint64 store_add_event(StoreTx *tx, ProtoEvent *event);
 
-/** The time of an entry that is made now: the wall clock, but never before the entry
- * before it. */
-gint64 store_now_ms(Store *store);
+/** The time of a row of the ledger that is made now: the wall clock, but never before the
+ * row before it. */
+gint64 store_ledger_now_ms(Store *store);
+
+/** The time of the newest row of the ledger; 0 if there is none. */
+gint64 store_get_ledger_ms(Store *store);
 
 /** Adds a row to the ledger.  Its seq is that of an event of the same transaction. */
 void store_add_ledger(StoreTx *tx, const ProtoLedgerRow *row, gint64 at_ms);

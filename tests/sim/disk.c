@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "sim/world.h"
+#include "store/ballast.h"
 
 static const char *const names[] = { "vmd.db", "vmd.db-wal" };
 static const char log_name[] = "vmd.db-wal";
@@ -65,6 +66,8 @@ remove_files(void)
 
         g_unlink(path);
     }
+    /* Made anew at each start. */
+    ballast_drop(folder);
 }
 
 void

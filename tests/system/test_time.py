@@ -1,0 +1,142 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Jumps of the wall clock, by libfaketime: no timer moves, and nothing is billed that was not used."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from lib import oracle, tap
+from lib.daemon import Vmd
+from lib.tap import wait_until
+from lib.varlink import Connection
+
+LIBRARY = Path("/usr/lib", f"{os.uname().machine}-linux-gnu", "faketime", "libfaketimeMT.so.1")
+# By how much the two clocks may differ before that is a step.
+STEP = 0.1
+JUMPS = ["+3600", "-3600", "+864000", "-864000", "+3600", "@1970-01-01 00:00:01", "+0", "@2040-06-01 12:00:00", "+0"]
+
+
+class FakeClock:
+    """A vmd that has its wall clock from a file."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.vmd = vmd = Vmd(**settings)
+        self.file = vmd.dir / "wall-clock"
+        self.set("+0")
+        self.environment = {
+            "LD_PRELOAD": str(LIBRARY),
+            "FAKETIME_TIMESTAMP_FILE": str(self.file),
+            "FAKETIME_NO_CACHE": "1",
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            "DONT_FAKE_MONOTONIC": "1",
+        }
+
+    def __enter__(self) -> FakeClock:
+        self.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.vmd.__exit__(*error)
+
+    def set(self, jump: str) -> None:
+        """An offset to the true time in seconds, or a time to start from."""
+        self.file.with_suffix(".new").write_text(jump + "\n")
+        self.file.with_suffix(".new").replace(self.file)
+
+    def start(self) -> None:
+        self.vmd.start(environment=self.environment)
+
+
+def moment(text: str) -> datetime:
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+
+
+def billed(rows: list[dict]) -> float:
+    """Seconds in all closed segments, by the time that they are billed by."""
+    opened = {row["seq"]: row for row in rows if row["kind"] == "opened"}
+    closed = [(opened[row["segment"]], row) for row in rows if row["kind"] == "closed"]
+    for begun, ended in closed:
+        length = (ended["boot_ms"] - begun["boot_ms"]) / 1000
+        by_wall = (moment(ended["at"]) - moment(begun["at"])).total_seconds()
+        assert 0 <= by_wall <= length + STEP, (begun, ended)
+    return sum((moment(ended["at"]) - moment(begun["at"])).total_seconds() for begun, ended in closed)
+
+
+def test_no_jump_is_billed_and_no_order_is_lost() -> None:
+    with FakeClock() as clock:
+        vmd = clock.vmd
+        begun = time.monotonic()
+        vmd.import_template()
+        vmd.create(name="runs")
+        for number, jump in enumerate(JUMPS):
+            clock.set(jump)
+            vmd.create(name=f"vm-{number}")
+            vmd.do("Instance.Destroy", instance=f"vm-{number}")
+            oracle.check_at_rest(vmd)
+        clock.set("+0")
+        vmd.do("Instance.Destroy", instance="runs")
+        rows = vmd.ledger()
+        elapsed = time.monotonic() - begun
+        names = len({row["instance"] for row in rows})
+        assert billed(rows) <= (elapsed + STEP) * names
+        assert len([row for row in rows if row["cause"] == "clock-step"]) > 0
+        oracle.check_at_rest(vmd)
+
+
+def test_a_jump_while_nothing_happens_is_seen_by_the_meter() -> None:
+    with FakeClock(meter=True) as clock:
+        vmd = clock.vmd
+        vmd.import_template()
+        begun = time.monotonic()
+        vmd.create(name="runs")
+        clock.set("+864000")
+        wait_until(lambda: any(row["cause"] == "clock-step" for row in vmd.ledger()), "the step to be seen")
+        vmd.do("Instance.Destroy", instance="runs")
+        now = datetime.now(timezone.utc)
+        window = {"from": stamp(now - timedelta(days=1)), "to": stamp(now + timedelta(days=30))}
+        with Connection(vmd.meter_socket) as connection:
+            wait_until(lambda: connection.call("io.vmctl.Billing.Usage", **window)["ledger_seq"] == vmd.ledger()[-1]["seq"], "the meter")
+            totals = connection.call("io.vmctl.Billing.Usage", **window)["totals"]
+        hours = sum(float(total["running_hours"]) for total in totals)
+        assert hours * 3600 <= time.monotonic() - begun + STEP, totals
+
+
+def stamp(time_: datetime) -> str:
+    return time_.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def test_a_jump_while_vmd_is_down_is_not_billed() -> None:
+    with FakeClock() as clock:
+        vmd = clock.vmd
+        vmd.import_template()
+        vmd.create(name="runs")
+        vmd.kill()
+        clock.set("+864000")
+        clock.start()
+        vmd.do("Instance.Destroy", instance="runs")
+        billed(vmd.ledger())
+        oracle.check_at_rest(vmd)
+
+
+def test_no_timer_moves_with_the_wall_clock() -> None:
+    with FakeClock(script={"agent_ms": 600000}) as clock:
+        vmd = clock.vmd
+        vmd.import_template()
+        vmd.create(name="never-ready")
+        wait = {"instance": "never-ready", "until": "ready", "timeout_ms": 700}
+        for jump in ("+864000", "-864000"):
+            begun = time.monotonic()
+            with vmd.connect() as connection:
+                connection.send("io.vmctl.Instance.Wait", wait)
+                clock.set(jump)
+                assert connection.receive_raw()["error"] == "io.vmctl.Deadline"
+            assert time.monotonic() - begun >= 0.7
+        oracle.check_audit(vmd)
+
+
+tap.main(globals())
