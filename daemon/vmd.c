@@ -3,7 +3,6 @@
 #include <glib-unix.h>
 #include <grp.h>
 #include <locale.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,118 +16,29 @@
 #include "base/log.h"
 #include "base/service.h"
 #include "build-config.h"
+#include "controller/controller.h"
 #include "fleet/worker.h"
-#include "instance/reconcile.h"
-#include "rpc/rpc.h"
 #include "store/watchdog.h"
 
 enum {
+    EXIT_DATA = 65,
     EXIT_CONFIG = 78,
     DRAIN_MS = 5000,
     DRAIN_LOOK_MS = 20,
+    REBUILD_SECONDS = 120,
 };
 
 /** Everything that main() puts together, in the order in which it is made. */
 typedef struct {
-    Config *config;
-    Rpc rpc;
-    WireServer *server;
+    Controller controller;
     Worker *meter;
     Watchdog *watchdog;
     GMainLoop *loop;
     gint64 drain_until_ms;
-    bool is_resumed;
+    /** Only to make lost rows again. */
+    bool rebuilds;
+    int status;
 } Vmd;
-
-/* What the host tells */
-
-static void
-on_listed(Host *host, const ProtoDomain *domains, gsize n_domains, gpointer data)
-{
-    Vmd *vmd = data;
-
-    reconcile_host(vmd->rpc.instances, domains, n_domains);
-}
-
-static void
-on_changed(Host *host, HostEventKind kind, const ProtoDomain *domain, gpointer data)
-{
-    Vmd *vmd = data;
-
-    reconcile_domain(vmd->rpc.instances, domain);
-}
-
-static void
-on_host_state(Host *host, gpointer data)
-{
-    Vmd *vmd = data;
-    const ProtoHost *view = host_get_view(host);
-    StoreTx *tx = store_begin(vmd->rpc.store);
-    ProtoEvent event = {
-        .kind = EVENT_KIND_HOST_STATE,
-        .subject = g_strdup(view->name),
-        .state = g_strdup(host_state_to_string(view->state)),
-        .detail = g_strdup(view->reason),
-    };
-
-    store_add_event(tx, &event);
-    store_commit(tx);
-    if (host_is_connected(host))
-        operation_engine_kick(vmd->rpc.engine);
-}
-
-static void
-on_event(const ProtoEvent *event, gpointer data)
-{
-    Vmd *vmd = data;
-
-    reader_wake_all(&vmd->rpc);
-}
-
-/* Putting it together */
-
-static void
-make_books(Vmd *vmd)
-{
-    Rpc *rpc = &vmd->rpc;
-    const HostListener listener = { on_listed, on_changed, on_host_state, vmd };
-    const Quota limit = { { [QUOTA_INSTANCES] = vmd->config->quota_instances,
-                            [QUOTA_VCPUS] = vmd->config->quota_vcpus,
-                            [QUOTA_MEMORY_BYTES] = vmd->config->quota_memory,
-                            [QUOTA_DISK_BYTES] = vmd->config->quota_disk } };
-
-    rpc->config = vmd->config;
-    rpc->followers = g_ptr_array_new();
-    rpc->started_boot_ms = clock_boot_ms();
-    rpc->host = host_new(vmd->config, &listener);
-    rpc->engine = operation_engine_new(rpc->store, (guint) vmd->config->operations_kept);
-    rpc->tenants = tenant_book_new(rpc->store, &limit);
-    rpc->templates = template_book_new(rpc->store, rpc->engine, rpc->host);
-    rpc->instances = instance_book_new(rpc->store, rpc->engine, rpc->tenants,
-                                       rpc->templates, vmd->config);
-    rpc->instances->host = rpc->host;
-}
-
-static bool
-load(Vmd *vmd, GError **error)
-{
-    Rpc *rpc = &vmd->rpc;
-
-    rpc->store = store_open(vmd->config->state_dir, error);
-    if (rpc->store == NULL)
-        return false;
-    make_books(vmd);
-    if (!tenant_book_load(rpc->tenants, error) ||
-        !template_book_load(rpc->templates, error) ||
-        !operation_engine_load(rpc->engine, error) ||
-        !instance_book_load(rpc->instances, error))
-        return false;
-    /* What reading took and does not need any more. */
-    malloc_trim(0);
-    store_on_event(rpc->store, on_event, vmd);
-    store_start(rpc->store);
-    return true;
-}
 
 static gid_t
 find_group(const char *name)
@@ -154,7 +64,7 @@ make_run_dir(const char *path, GError **error)
 static bool
 listen_own(Vmd *vmd, GError **error)
 {
-    const Config *config = vmd->config;
+    const Config *config = vmd->controller.config;
     g_autofree char *path = g_build_filename(config->run_dir, "vmd.sock", NULL);
     bool restricted = *config->socket_group != '\0';
     gid_t group = find_group(config->socket_group);
@@ -166,7 +76,8 @@ listen_own(Vmd *vmd, GError **error)
     }
     if (!make_run_dir(config->run_dir, error))
         return false;
-    return wire_server_listen(vmd->server, path, restricted ? 0660 : 0666, group, error);
+    return wire_server_listen(vmd->controller.server, path, restricted ? 0660 : 0666,
+                              group, error);
 }
 
 static bool
@@ -175,11 +86,10 @@ start_server(Vmd *vmd, GError **error)
     guint count = 0;
     int first = service_take_sockets(&count);
 
-    vmd->rpc.admin_group = find_group(vmd->config->admin_group);
-    vmd->rpc.reader_group = find_group(vmd->config->reader_group);
-    vmd->server = rpc_server_new(&vmd->rpc);
+    vmd->controller.rpc.admin_group = find_group(vmd->controller.config->admin_group);
+    vmd->controller.rpc.reader_group = find_group(vmd->controller.config->reader_group);
     for (guint i = 0; i < count; i++) {
-        wire_server_listen_fd(vmd->server, first + (int) i);
+        wire_server_listen_fd(vmd->controller.server, first + (int) i);
     }
     return count > 0 || listen_own(vmd, error);
 }
@@ -187,7 +97,7 @@ start_server(Vmd *vmd, GError **error)
 static void
 start_meter(Vmd *vmd)
 {
-    const Config *config = vmd->config;
+    const Config *config = vmd->controller.config;
     g_autofree char *controller = g_build_filename(config->run_dir, "vmd.sock", NULL);
     g_autofree char *socket = g_build_filename(config->run_dir, "meter.sock", NULL);
     g_autofree char *state = g_build_filename(config->state_dir, "meter", NULL);
@@ -208,7 +118,8 @@ try_to_end(gpointer data)
 {
     Vmd *vmd = data;
 
-    if (wire_server_drain(vmd->server) && clock_boot_ms() < vmd->drain_until_ms)
+    if (wire_server_drain(vmd->controller.server) &&
+        clock_boot_ms() < vmd->drain_until_ms)
         return G_SOURCE_CONTINUE;
     g_main_loop_quit(vmd->loop);
     return G_SOURCE_REMOVE;
@@ -223,54 +134,79 @@ on_signal(gpointer data)
         return G_SOURCE_CONTINUE;
     g_message("Ending");
     service_notify("STOPPING=1");
-    operation_engine_stop(vmd->rpc.engine);
+    operation_engine_stop(vmd->controller.rpc.engine);
     vmd->drain_until_ms = clock_boot_ms() + DRAIN_MS;
     g_timeout_add(DRAIN_LOOK_MS, try_to_end, vmd);
     return G_SOURCE_CONTINUE;
 }
 
 static void
-put_away(Vmd *vmd)
+serve(Vmd *vmd)
 {
-    worker_free(vmd->meter);
-    wire_server_free(vmd->server);
-    host_free(vmd->rpc.host);
-    store_close(vmd->rpc.store);
-    watchdog_free(vmd->watchdog);
-    instance_book_free(vmd->rpc.instances);
-    operation_engine_free(vmd->rpc.engine);
-    template_book_free(vmd->rpc.templates);
-    tenant_book_free(vmd->rpc.tenants);
-    g_clear_pointer(&vmd->rpc.followers, g_ptr_array_unref);
-    config_free(vmd->config);
+    controller_start(&vmd->controller);
+    start_meter(vmd);
+    vmd->watchdog = watchdog_new(vmd->controller.rpc.store);
+    service_notify("READY=1");
+    g_message("Ready: version %s, %u instances, %u operations under way", VMCTL_VERSION,
+              g_hash_table_size(vmd->controller.rpc.instances->by_id),
+              operation_engine_count_active(vmd->controller.rpc.engine));
+}
+
+static void
+on_rebuilt(guint made, GPtrArray *left, gpointer data)
+{
+    Vmd *vmd = data;
+
+    for (guint i = 0; i < left->len; i++) {
+        g_print("left: %s\n", (const char *) left->pdata[i]);
+    }
+    g_print("%u instances were taken up, %u were left\n", made, left->len);
+    vmd->status = left->len == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    g_main_loop_quit(vmd->loop);
+}
+
+static gboolean
+on_no_host(gpointer data)
+{
+    Vmd *vmd = data;
+
+    g_printerr("vmd: the host did not tell of its domains: %s\n",
+               host_get_view(vmd->controller.rpc.host)->reason);
+    vmd->status = EXIT_FAILURE;
+    g_main_loop_quit(vmd->loop);
+    return G_SOURCE_REMOVE;
 }
 
 static int
-run(Vmd *vmd)
+run(Vmd *vmd, Config *config)
 {
     g_autoptr(GError) error = NULL;
     guint signals[2];
 
-    if (!load(vmd, &error) || !start_server(vmd, &error)) {
+    if (!controller_load(&vmd->controller, config, vmd->rebuilds, &error)) {
+        g_critical("%s. Nothing was changed. \"If the database is damaged\" in vmd(8) "
+                   "says what to do",
+                   error->message);
+        return EXIT_DATA;
+    }
+    if (!vmd->rebuilds && !start_server(vmd, &error)) {
         g_critical("%s", error->message);
         return EXIT_FAILURE;
     }
     vmd->loop = g_main_loop_new(NULL, FALSE);
     signals[0] = g_unix_signal_add(SIGTERM, on_signal, vmd);
     signals[1] = g_unix_signal_add(SIGINT, on_signal, vmd);
-    host_start(vmd->rpc.host);
-    start_meter(vmd);
-    operation_engine_resume(vmd->rpc.engine);
-    vmd->watchdog = watchdog_new(vmd->rpc.store);
-    service_notify("READY=1");
-    g_message("Ready: version %s, %u instances, %u operations under way", VMCTL_VERSION,
-              g_hash_table_size(vmd->rpc.instances->by_id),
-              operation_engine_count_active(vmd->rpc.engine));
+    if (vmd->rebuilds) {
+        controller_rebuild(&vmd->controller, on_rebuilt, vmd);
+        g_timeout_add_seconds(REBUILD_SECONDS, on_no_host, vmd);
+    } else {
+        serve(vmd);
+    }
     g_main_loop_run(vmd->loop);
     g_source_remove(signals[0]);
     g_source_remove(signals[1]);
     g_main_loop_unref(vmd->loop);
-    return EXIT_SUCCESS;
+    return vmd->status;
 }
 
 /* The command line */
@@ -281,6 +217,7 @@ typedef struct {
     gboolean session;
     gboolean version;
     gboolean describe;
+    gboolean rebuild;
 } Options;
 
 static bool
@@ -293,6 +230,9 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
           "Set a key over what the file says; may be given again", "GROUP.KEY=VALUE" },
         { "session", 0, 0, G_OPTION_ARG_NONE, &options->session,
           "A user's own service, on qemu:///session", NULL },
+        { "rebuild", 0, 0, G_OPTION_ARG_NONE, &options->rebuild,
+          "Take up the instances that the host has and the database has not, and end",
+          NULL },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
           NULL },
         { "print-config-keys", 0, 0, G_OPTION_ARG_NONE, &options->describe,
@@ -342,6 +282,7 @@ main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_auto(Options) options = { 0 };
+    Config *config = NULL;
     Vmd vmd = { 0 };
     int status = EXIT_SUCCESS;
 
@@ -359,17 +300,20 @@ main(int argc, char **argv)
         g_print("%s", text);
         return EXIT_SUCCESS;
     }
-    vmd.config = read_config(&options, &error);
-    if (vmd.config == NULL) {
+    config = read_config(&options, &error);
+    if (config == NULL) {
         g_printerr("vmd: %s\n", error->message);
         return EXIT_CONFIG;
     }
-    if (!check_folders(vmd.config, &error)) {
+    if (!check_folders(config, &error)) {
         g_critical("%s", error->message);
-        config_free(vmd.config);
+        config_free(config);
         return EXIT_CONFIG;
     }
-    status = run(&vmd);
-    put_away(&vmd);
+    vmd.rebuilds = options.rebuild;
+    status = run(&vmd, config);
+    worker_free(vmd.meter);
+    watchdog_free(vmd.watchdog);
+    controller_done(&vmd.controller);
     return status;
 }

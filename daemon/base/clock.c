@@ -25,7 +25,23 @@ machine_boot_ms(void)
     return read_clock(CLOCK_BOOTTIME);
 }
 
-static const ClockSource machine = { machine_wall_ms, machine_boot_ms };
+static const char *
+machine_boot_id(void)
+{
+    static char *boot_id = NULL;
+
+    if (g_once_init_enter(&boot_id)) {
+        char *text = NULL;
+
+        if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL)) {
+            text = g_strdup("unknown");
+        }
+        g_once_init_leave(&boot_id, g_strchomp(text));
+    }
+    return boot_id;
+}
+
+static const ClockSource machine = { machine_wall_ms, machine_boot_ms, machine_boot_id };
 static const ClockSource *current = &machine;
 
 void
@@ -49,17 +65,7 @@ clock_boot_ms(void)
 const char *
 clock_boot_id(void)
 {
-    static char *boot_id = NULL;
-
-    if (g_once_init_enter(&boot_id)) {
-        char *text = NULL;
-
-        if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &text, NULL, NULL)) {
-            text = g_strdup("unknown");
-        }
-        g_once_init_leave(&boot_id, g_strchomp(text));
-    }
-    return boot_id;
+    return current->boot_id();
 }
 
 char *

@@ -11,6 +11,7 @@
 typedef struct {
     gint64 (*wall_ms)(void);
     gint64 (*boot_ms)(void);
+    const char *(*boot_id)(void);
 } ClockSource;
 
 /** NULL puts the machine's clocks back. */

@@ -50,6 +50,8 @@ static const ConfigKey keys[] = {
     TEXT("daemon", "reader_group", reader_group, "vmd-reader", NULL, "Members of this group see what admins see, and change nothing: vmd-meter, where it is not started by vmd."),
     TEXT("daemon", "meter", meter, VMCTL_LIBEXECDIR "/vmd-meter", NULL, "The metering program that vmd starts; empty: none."),
     COUNT("daemon", "operations_kept", operations_kept, "2000", 10, 1000000, "How many ended operations are kept."),
+    COUNT("daemon", "backup_seconds", backup_seconds, "3600", 1, 86400, "How often the database is copied into state_dir/backups, while in use."),
+    COUNT("daemon", "backups_kept", backups_kept, "24", 0, 10000, "How many of these copies are kept; 0: none are made."),
 
     TEXT("host", "name", host_name, "local", NULL, "The host's name."),
     TEXT("host", "uri", host_uri, "qemu:///system", "qemu:///session", "The libvirt to use."),

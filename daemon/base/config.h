@@ -16,6 +16,8 @@ typedef struct {
     char *reader_group;
     char *meter;
     gint64 operations_kept;
+    gint64 backup_seconds;
+    gint64 backups_kept;
 
     char *host_name;
     char *host_uri;

@@ -27,9 +27,11 @@ struct Instance {
     GSList *waits;
     /** The host told of a change while an operation was under way. */
     bool needs_look;
-    /** A stop that waits for the guest to power off, and its next look. */
+    /** A stop that waits for the guest to power off, its next look, and whether one is
+     * under way: the stop cannot end before that comes back. */
     Operation *stopping;
     guint stop_source;
+    bool is_looking;
 };
 
 struct InstanceBook {

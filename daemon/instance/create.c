@@ -380,7 +380,7 @@ finish_create(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
         /* The guest has what user-data may hold of secrets; a new seed is not made. */
         g_clear_pointer(&instance->record.user_data, g_free);

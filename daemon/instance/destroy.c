@@ -31,7 +31,7 @@ finish_destroy(Operation *operation, StoreTx *tx)
 
     if (instance == NULL)
         return;
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
         instance_transition(instance, tx, LIFECYCLE_GONE, NULL, "destroyed");
         instance_remove(instance, tx);

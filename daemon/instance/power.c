@@ -33,7 +33,7 @@ finish_start(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
         instance_has_started(instance, tx, "started");
         return;
@@ -92,8 +92,7 @@ on_stop_seen(const void *out, bool continues, const GError *error, gpointer data
     Instance *instance = instance_of_operation(operation);
     GError *failure = NULL;
 
-    if (instance->stopping != operation)
-        return;
+    instance->is_looking = false;
     if (reply != NULL && reply->domain.state != DOMAIN_STATE_RUNNING &&
         reply->domain.state != DOMAIN_STATE_PAUSED) {
         end_stop_wait(instance, NULL);
@@ -135,8 +134,9 @@ instance_stop_look(Instance *instance)
     Operation *operation = instance->stopping;
     ProtoWorkerInspectCall in = { .id = instance->record.view.id };
 
-    if (operation == NULL)
+    if (operation == NULL || instance->is_looking)
         return;
+    instance->is_looking = true;
     operation->retries++;
     if (operation->retries % (ASK_EVERY_MS / LOOK_EVERY_MS) == 0)
         ask_guest(operation, on_asked_again);
@@ -158,10 +158,24 @@ on_asked(const void *out, bool continues, const GError *error, gpointer data)
     instance_stop_look(instance);
 }
 
+/* A stop by force takes back a creation that is under way, and then finds nothing. */
+static GError *
+make_gone(const Operation *operation)
+{
+    const ProtoOperation *view = &operation->record.view;
+    GError *error = NULL;
+
+    proto_error_set_not_found(&error, "instance", view->target_name,
+                              "Instance \"%s\" is gone", view->target_name);
+    return error;
+}
+
 void
 instance_apply_shutdown(Operation *operation)
 {
-    if (operation->record.force) {
+    if (instance_of_operation(operation) == NULL) {
+        operation_step_done(operation, make_gone(operation));
+    } else if (operation->record.force) {
         operation_step_done(operation, NULL);
     } else {
         ask_guest(operation, on_asked);
@@ -182,19 +196,43 @@ begin_stop(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
+    if (instance == NULL)
+        return;
     instance_set_operation(instance, operation->record.view.id);
-    instance_transition(instance, tx, LIFECYCLE_STOP, NULL, "stop");
+    if (instance->record.view.state == INSTANCE_STATE_STOPPED) {
+        instance_put(instance, tx);
+    } else {
+        instance_transition(instance, tx, LIFECYCLE_STOP, NULL, "stop");
+    }
 }
 
-/* The guest goes on; the look that follows says in which state. */
+/* The edge back: a guest that was to stop goes on as it was billed, one whose power was
+ * cut already is off. */
+static bool
+get_edge_back(const Instance *instance, LifecycleEvent *ret_event)
+{
+    const ProtoLedgerRow *open = instance->record.open;
+
+    if (instance->record.view.state == INSTANCE_STATE_STARTING) {
+        *ret_event = LIFECYCLE_STOPS;
+        return true;
+    }
+    *ret_event = open != NULL && open->state == BILLING_STATE_PAUSED ? LIFECYCLE_PAUSES
+                                                                     : LIFECYCLE_RUNS;
+    return instance->record.view.state == INSTANCE_STATE_STOPPING;
+}
+
+/* The look that follows says in which state it is. */
 static void
 fail_stop(Operation *operation, Instance *instance, StoreTx *tx)
 {
+    LifecycleEvent event = LIFECYCLE_FAIL;
+
     instance->needs_look = true;
-    if (operation->has_begun) {
-        instance_transition(instance, tx,
-                            operation->undo_failed ? LIFECYCLE_FAIL : LIFECYCLE_RUNS,
-                            operation->record.view.failure->message, "failed");
+    if (operation->has_begun &&
+        (operation->undo_failed || get_edge_back(instance, &event))) {
+        instance_transition(instance, tx, event, operation->record.view.failure->message,
+                            "failed");
     } else {
         instance_put(instance, tx);
     }
@@ -205,7 +243,9 @@ finish_stop(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
-    instance_set_operation(instance, NULL);
+    if (instance == NULL)
+        return;
+    instance_end_operation(instance, operation);
     if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
         fail_stop(operation, instance, tx);
         return;
@@ -237,7 +277,7 @@ finish_restart(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
         instance_has_started(instance, tx, "restarted");
     } else {
@@ -297,7 +337,7 @@ finish_in_place(Operation *operation,
 {
     Instance *instance = instance_of_operation(operation);
 
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
         instance->record.view.desired = wish;
         instance_transition(instance, tx, event, NULL, cause);

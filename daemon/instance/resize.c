@@ -207,7 +207,7 @@ finish_resize(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
 
-    instance_set_operation(instance, NULL);
+    instance_end_operation(instance, operation);
     if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
         instance->needs_look = true;
         instance_put(instance, tx);

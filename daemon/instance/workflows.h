@@ -54,8 +54,12 @@ void instance_apply_power_off(Operation *operation);
  * to running. */
 void instance_has_started(Instance *instance, StoreTx *tx, const char *cause);
 
-/** Marks the operation on the instance, or that there is none any more. */
+/** Marks the operation on the instance. */
 void instance_set_operation(Instance *instance, const char *operation);
+
+/** Takes the mark off, if it is that of this operation: one that was queued behind
+ * another may end before it. */
+void instance_end_operation(Instance *instance, const Operation *operation);
 
 /** After an operation that failed, or when the host told of something meanwhile: asks the
  * host how it is. */

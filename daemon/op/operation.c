@@ -70,6 +70,7 @@ operation_free(Operation *operation)
 {
     g_clear_handle_id(&operation->retry_source, g_source_remove);
     g_slist_free_full(operation->waiters, g_free);
+    g_clear_error(&operation->held_up);
     proto_operation_record_clear(&operation->record);
     g_free(operation);
 }
@@ -299,7 +300,8 @@ begin(Operation *operation)
     advance(operation);
 }
 
-/* Begins the first operation of a target, if it may. */
+/* Begins the first operation of a target, if it may.  One that was cancelled before its
+ * turn stays the first until it is on disk that it ended. */
 static void
 start_next(OperationEngine *engine, const char *target)
 {
@@ -307,7 +309,7 @@ start_next(OperationEngine *engine, const char *target)
     Operation *operation = queue != NULL ? g_queue_peek_head(queue) : NULL;
 
     if (operation == NULL || !operation->is_durable || operation->has_begun ||
-        engine->is_stopped)
+        is_final(operation->record.view.state) || engine->is_stopped)
         return;
     begin(operation);
 }
@@ -561,6 +563,10 @@ advance(Operation *operation)
         turn_back(operation, error);
         return;
     }
+    if (operation_get_time_left_ms(operation) == 0 && operation->held_up != NULL) {
+        turn_back(operation, operation->held_up);
+        return;
+    }
     if (operation_get_time_left_ms(operation) == 0) {
         proto_error_set_deadline(&error, steps[view->steps_done].name,
                                  "It was not done in time, at step %s",
@@ -607,6 +613,8 @@ step_failed(Operation *operation, const GError *error)
 
     if (g_error_matches(error, PROTO_ERROR, PROTO_ERROR_HOST_UNREACHABLE) &&
         (view->undoing || operation_get_time_left_ms(operation) > 0)) {
+        g_clear_error(&operation->held_up);
+        operation->held_up = g_error_copy(error);
         retry_later(operation);
         return;
     }
@@ -642,6 +650,7 @@ operation_step_done(Operation *operation, GError *error)
     operation->retries = 0;
     set_attempts(operation, 1);
     clear_suspect(operation);
+    g_clear_error(&operation->held_up);
     if (view->undoing) {
         view->steps_done--;
     } else {

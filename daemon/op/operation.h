@@ -67,6 +67,8 @@ struct Operation {
     gint64 step_started_ms;
     guint retry_source;
     guint retries;
+    /** Why the step is tried again: the host that cannot be reached; or NULL. */
+    GError *held_up;
     GSList *waiters;
 };
 

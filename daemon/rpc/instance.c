@@ -267,19 +267,27 @@ typedef struct {
 
 /*
  * A destroy, and a stop by force, do not wait for what is under way to come to its
- * natural end: they ask for it to be taken back and queue behind it.
+ * natural end: they ask for it to be taken back and queue behind it.  Behind a destroy
+ * there is nothing left to stop.
  */
+static bool
+pushes(const Wanted *wanted, const Operation *active)
+{
+    if (wanted->kind == OPERATION_KIND_INSTANCE_DESTROY)
+        return true;
+    return wanted->force && wanted->kind == OPERATION_KIND_INSTANCE_STOP &&
+           active->record.view.kind != OPERATION_KIND_INSTANCE_DESTROY;
+}
+
 static bool
 permit(Instance *instance, const Wanted *wanted, GError **error)
 {
     Operation *active =
         operation_find_active(instance->book->engine, instance->record.view.id);
-    bool pushes = wanted->kind == OPERATION_KIND_INSTANCE_DESTROY ||
-                  (wanted->force && wanted->kind == OPERATION_KIND_INSTANCE_STOP);
     bool is_same = active != NULL && active->record.view.kind == wanted->kind &&
                    active->record.force == wanted->force;
 
-    if (active == NULL || !pushes || is_same)
+    if (active == NULL || is_same || !pushes(wanted, active))
         return instance_permit(instance, wanted->kind, error);
     operation_cancel(active, NULL);
     return true;

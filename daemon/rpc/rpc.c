@@ -91,20 +91,26 @@ authorize(WireCall *call, const WireMethod *method, GError **error)
 {
     const Rpc *rpc = rpc_of(call);
     const WirePeer *peer = wire_call_get_peer(call);
+    bool changes = method->effect != WIRE_EFFECT_READ;
 
-    if (method->changes && is_member(peer, rpc->reader_group) &&
-        !may_change_all(rpc, peer)) {
+    if (changes && is_member(peer, rpc->reader_group) && !may_change_all(rpc, peer)) {
         proto_error_set_permission_denied(error, ROLE_ADMIN,
                                           "%s changes something: a reader may not",
                                           method->full_name);
         return false;
     }
-    if ((int) rpc_get_principal(call).role >= method->role)
-        return true;
-    proto_error_set_permission_denied(error, (Role) method->role, "%s needs the role %s",
-                                      method->full_name,
-                                      role_to_string((Role) method->role));
-    return false;
+    if ((int) rpc_get_principal(call).role < method->role) {
+        proto_error_set_permission_denied(error, (Role) method->role,
+                                          "%s needs the role %s", method->full_name,
+                                          role_to_string((Role) method->role));
+        return false;
+    }
+    if (method->effect == WIRE_EFFECT_CHANGE && store_is_short(rpc_of(call)->store)) {
+        proto_error_set_disk_full(error, "state_dir",
+                                  "The disk with the service's database is full");
+        return false;
+    }
+    return true;
 }
 
 WireServer *

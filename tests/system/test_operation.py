@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Operations: repeats, cancels, deadlines, failures that are taken back."""
 
+import os
+import signal
+
 from lib import oracle, tap
 from lib.daemon import Vmd
 from lib.tap import expect, wait_until
@@ -42,6 +45,99 @@ def test_a_request_id_is_remembered_over_a_kill() -> None:
         assert vmd.call("Instance.Create", name="once", request_id="r1") == first
         assert vmd.wait(first["instances"][0]["operation"])["state"] == "succeeded"
         oracle.check_at_rest(vmd)
+
+
+def test_a_stop_by_force_of_what_is_being_created_finds_it_gone() -> None:
+    rules = [{"method": "CreateDisk", "delay_ms": 500}]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        create = vmd.call("Instance.Create", name="brief")["instances"][0]["operation"]
+        stop = vmd.wait(vmd.call("Instance.Stop", instance="brief", force=True)["operation"])
+        assert vmd.wait(create)["state"] == "cancelled"
+        assert stop["state"] == "failed" and stop["failure"]["error"] == "io.vmctl.NotFound"
+        oracle.check_at_rest(vmd)
+
+
+def test_a_look_that_comes_back_late_finds_its_stop_ended() -> None:
+    slow = [
+        {"method": "Event", "delay_ms": 50},
+        {"method": "Inspect", "delay_ms": 300, "times": 1},
+        {"method": "CreateDisk", "delay_ms": 500},
+    ]
+    with run_with({}) as vmd:
+        vmd.import_template()
+        vmd.create(name="late")
+        vmd.write_script({"rules": slow})
+        (worker,) = vmd.children("vmd-fakehost")
+        os.kill(worker, signal.SIGHUP)
+        vmd.do("Instance.Stop", instance="late")
+        vmd.do("Instance.Destroy", instance="late")
+        vmd.create(name="next")
+        oracle.check_at_rest(vmd)
+
+
+def test_a_destroy_may_come_before_its_create_is_on_disk() -> None:
+    with run_with({}) as vmd, vmd.connect() as one, vmd.connect() as other:
+        vmd.import_template()
+        for number in range(20):
+            name = f"hasty-{number}"
+            one.send("io.vmctl.Instance.Create", {"name": name})
+            other.send("io.vmctl.Instance.Destroy", {"instance": name})
+            create = one.receive()[0]["instances"][0]["operation"]
+            destroy = other.receive()[0]["operation"]
+            assert vmd.wait(create)["state"] == "cancelled"
+            assert vmd.wait(destroy)["state"] == "succeeded"
+        oracle.check_at_rest(vmd)
+
+
+def test_a_queued_change_that_is_cancelled_leaves_the_one_under_way() -> None:
+    with run_with({"rules": [{"method": "Start", "delay_ms": 500}]}) as vmd:
+        vmd.import_template()
+        vmd.create(name="busy")
+        vmd.do("Instance.Stop", instance="busy")
+        start = vmd.call("Instance.Start", instance="busy")["operation"]
+        for parameters in ({"method": "Instance.Stop", "force": True}, {"method": "Instance.Destroy"}):
+            queued = vmd.call(instance="busy", **parameters)["operation"]
+            vmd.call("Operation.Cancel", operation=queued)
+            assert vmd.wait(queued)["state"] == "cancelled"
+            instance = vmd.get("busy")
+            assert (instance["state"], instance["operation"]) == ("starting", start)
+        assert vmd.wait(start)["state"] == "succeeded"
+        oracle.check_at_rest(vmd)
+
+
+def test_a_stop_by_force_after_a_start_that_failed_stops_nothing() -> None:
+    failing = {"rules": [{"method": "Start", "after": 1, "delay_ms": 500, "error": "HostFailed"}]}
+    with run_with(failing) as vmd:
+        vmd.import_template()
+        vmd.create(name="off")
+        vmd.do("Instance.Stop", instance="off")
+        rows = len(vmd.ledger())
+        start = vmd.call("Instance.Start", instance="off")["operation"]
+        vmd.do("Instance.Stop", instance="off", force=True)
+        assert vmd.wait(start)["state"] == "failed"
+        assert len(vmd.ledger()) == rows
+        assert "leads nowhere" not in vmd.log.read_text()
+
+
+def test_a_restart_that_fails_is_not_billed_as_running() -> None:
+    failing = {"rules": [{"method": "Start", "after": 1, "error": "HostFailed"}]}
+    with run_with(failing) as vmd:
+        vmd.import_template()
+        vmd.create(name="down")
+        assert vmd.wait(vmd.call("Instance.Restart", instance="down", force=True)["operation"])["state"] == "failed"
+        assert [row["state"] for row in vmd.ledger() if row["kind"] == "opened"] == ["running", "stopped"]
+
+
+def test_a_destroy_is_not_followed_by_a_stop() -> None:
+    rules = [{"method": "Remove", "delay_ms": 500}]
+    with run_with({"rules": rules}) as vmd:
+        vmd.import_template()
+        vmd.create(name="leaving")
+        destroy = vmd.call("Instance.Destroy", instance="leaving")["operation"]
+        error = expect("io.vmctl.Conflict", vmd.call, "Instance.Stop", instance="leaving", force=True)
+        assert error["operation"] == destroy
+        assert vmd.wait(destroy)["state"] == "succeeded"
 
 
 def test_a_create_that_fails_is_taken_back() -> None:

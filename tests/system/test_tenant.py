@@ -214,6 +214,7 @@ ON_OPERATIONS = {"Operation.Get": {}, "Operation.Cancel": {}, "Operation.Wait": 
 FOR_ADMINS = {
     "Host.List": {},
     "Host.Get": {"host": "local"},
+    "Host.ListForeign": {"host": "local"},
     "Template.Import": {"source": "tiny"},
     "Template.Remove": {"template": "tiny"},
     "Ledger.Read": {"after": 0},

@@ -104,14 +104,21 @@ seven(void)
     return 7;
 }
 
+static const char *
+seventh(void)
+{
+    return "seventh";
+}
+
 static void
 test_a_source_stands_in(void)
 {
-    const ClockSource source = { seven, seven };
+    const ClockSource source = { seven, seven, seventh };
 
     clock_set_source(&source);
     g_assert_cmpint(clock_wall_ms(), ==, 7);
     g_assert_cmpint(clock_boot_ms(), ==, 7);
+    g_assert_cmpstr(clock_boot_id(), ==, "seventh");
     clock_set_source(NULL);
     g_assert_cmpint(clock_wall_ms(), >, 7);
 }

@@ -7,11 +7,15 @@
 
 struct FakeFleet {
     GHashTable *by_id;
+    GHashTable *keepsakes;
     FILE *journal;
 };
 
 /* A line of the journal that takes an entry off. */
 static const char removed[] = "removed";
+
+/* A line that keeps a text, its name, for an entry. */
+static const char keeps[] = ".keepsake";
 
 static void
 domain_free(ProtoDomain *domain)
@@ -39,6 +43,12 @@ take_line(FakeFleet *fleet, const char *line)
         domain_free(domain);
         return;
     }
+    if (strcmp(domain->tenant, keeps) == 0) {
+        g_hash_table_replace(fleet->keepsakes, g_strdup(domain->id),
+                             g_strdup(domain->name));
+        domain_free(domain);
+        return;
+    }
     g_hash_table_replace(fleet->by_id, domain->id, domain);
 }
 
@@ -51,6 +61,7 @@ fake_fleet_open(const char *journal, GError **error)
 
     fleet->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                          (GDestroyNotify) domain_free);
+    fleet->keepsakes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     if (journal == NULL)
         return fleet;
     if (g_file_get_contents(journal, &text, NULL, NULL))
@@ -64,6 +75,17 @@ fake_fleet_open(const char *journal, GError **error)
         g_set_error(error, G_FILE_ERROR, (gint) g_file_error_from_errno(errno),
                     "Opening %s: %s", journal, g_strerror(errno));
     return fleet->journal != NULL ? fleet : NULL;
+}
+
+void
+fake_fleet_free(FakeFleet *fleet)
+{
+    if (fleet == NULL)
+        return;
+    g_hash_table_unref(fleet->by_id);
+    g_hash_table_unref(fleet->keepsakes);
+    g_clear_pointer(&fleet->journal, fclose);
+    g_free(fleet);
 }
 
 ProtoDomain *
@@ -102,6 +124,30 @@ fake_fleet_note(FakeFleet *fleet, const ProtoDomain *domain)
 }
 
 void
+fake_fleet_set_state(FakeFleet *fleet, ProtoDomain *domain, DomainState state)
+{
+    domain->state = state;
+    if (state != DOMAIN_STATE_RUNNING && state != DOMAIN_STATE_PAUSED) {
+        domain->agent = false;
+        g_clear_pointer(&domain->addresses, g_strfreev);
+    }
+    fake_fleet_note(fleet, domain);
+}
+
+void
+fake_fleet_hear_agent(FakeFleet *fleet, ProtoDomain *domain)
+{
+    guint number = g_str_hash(domain->id);
+
+    domain->agent = true;
+    g_strfreev(domain->addresses);
+    domain->addresses = g_new0(char *, 2);
+    domain->addresses[0] = g_strdup_printf("10.%u.%u.%u", number >> 16 & 0xff,
+                                           number >> 8 & 0xff, number & 0xff);
+    fake_fleet_note(fleet, domain);
+}
+
+void
 fake_fleet_note_template(FakeFleet *fleet, const char *id)
 {
     ProtoDomain *entry = fake_fleet_ensure(fleet, id);
@@ -109,6 +155,25 @@ fake_fleet_note_template(FakeFleet *fleet, const char *id)
     g_free(entry->tenant);
     entry->tenant = g_strdup(FAKE_FLEET_TEMPLATE);
     fake_fleet_note(fleet, entry);
+}
+
+void
+fake_fleet_keep(FakeFleet *fleet, const char *id, const char *keepsake)
+{
+    const ProtoDomain line = {
+        .id = (char *) (gsize) id,
+        .tenant = (char *) (gsize) keeps,
+        .name = (char *) (gsize) keepsake,
+    };
+
+    g_hash_table_replace(fleet->keepsakes, g_strdup(id), g_strdup(keepsake));
+    fake_fleet_note(fleet, &line);
+}
+
+const char *
+fake_fleet_recall(FakeFleet *fleet, const char *id)
+{
+    return g_hash_table_lookup(fleet->keepsakes, id);
 }
 
 void
@@ -123,6 +188,7 @@ fake_fleet_remove(FakeFleet *fleet, const char *id)
     if (fake_fleet_find(fleet, id) == NULL)
         return;
     fake_fleet_note(fleet, &gone);
+    g_hash_table_remove(fleet->keepsakes, id);
     g_hash_table_remove(fleet->by_id, id);
 }
 

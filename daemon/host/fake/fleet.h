@@ -21,11 +21,24 @@ ProtoDomain *fake_fleet_ensure(FakeFleet *fleet, const char *id);
 /** The tenant of an entry that is a template. */
 #define FAKE_FLEET_TEMPLATE ".template"
 
+/** Brings a domain to a state; a guest that is off has no agent. */
+void fake_fleet_set_state(FakeFleet *fleet, ProtoDomain *domain, DomainState state);
+
+/** Its guest is up and has an address. */
+void fake_fleet_hear_agent(FakeFleet *fleet, ProtoDomain *domain);
+
 void fake_fleet_note_template(FakeFleet *fleet, const char *id);
+
+/** Keeps a text for an entry, and gives it back; NULL if there is none. */
+void fake_fleet_keep(FakeFleet *fleet, const char *id, const char *keepsake);
+const char *fake_fleet_recall(FakeFleet *fleet, const char *id);
 
 /** Writes down how an entry is now. */
 void fake_fleet_note(FakeFleet *fleet, const ProtoDomain *domain);
 void fake_fleet_remove(FakeFleet *fleet, const char *id);
+
+/** Forgets everything. */
+void fake_fleet_free(FakeFleet *fleet);
 
 /** All entries, borrowed. */
 GPtrArray *fake_fleet_list(FakeFleet *fleet);

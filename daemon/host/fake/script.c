@@ -22,6 +22,12 @@ get_int(JsonObject *object, const char *name, gint64 otherwise)
     return json_object_get_int_member_with_default(object, name, otherwise);
 }
 
+static bool
+get_flag(JsonObject *object, const char *name)
+{
+    return json_object_get_boolean_member_with_default(object, name, FALSE);
+}
+
 static void
 read_rule(JsonArray *array, guint index, JsonNode *node, gpointer data)
 {
@@ -36,8 +42,11 @@ read_rule(JsonArray *array, guint index, JsonNode *node, gpointer data)
         .message = g_strdup(
             json_object_get_string_member_with_default(object, "message", "scripted")),
         .delay_ms = get_int(object, "delay_ms", 0),
-        .hang = json_object_get_boolean_member_with_default(object, "hang", FALSE),
-        .exit = json_object_get_boolean_member_with_default(object, "exit", FALSE),
+        .hang = get_flag(object, "hang"),
+        .exit = get_flag(object, "exit"),
+        .exit_after = get_flag(object, "exit_after"),
+        .deaf = get_flag(object, "deaf"),
+        .twice = get_flag(object, "twice"),
     };
 
     g_array_append_val((GArray *) data, rule);
@@ -57,12 +66,12 @@ script_read(const char *path, GError **error)
         object = json_node_get_object(json_parser_get_root(parser));
     }
     script = g_new0(Script, 1);
-    script->vcpus = get_int(object, "vcpus", 65536);
-    script->memory_bytes = get_int(object, "memory_bytes", 256 * tebibyte);
-    script->disk_bytes = get_int(object, "disk_bytes", 4096 * tebibyte);
-    script->foreign = get_int(object, "foreign", 0);
-    script->agent_ms = get_int(object, "agent_ms", 20);
-    script->live_resize =
+    script->figures.vcpus = get_int(object, "vcpus", 65536);
+    script->figures.memory_bytes = get_int(object, "memory_bytes", 256 * tebibyte);
+    script->figures.disk_bytes = get_int(object, "disk_bytes", 4096 * tebibyte);
+    script->figures.foreign = get_int(object, "foreign", 0);
+    script->figures.agent_ms = get_int(object, "agent_ms", 20);
+    script->figures.live_resize =
         json_object_get_boolean_member_with_default(object, "live_resize", TRUE);
     script->rules = g_array_new(FALSE, TRUE, sizeof(ScriptRule));
     g_array_set_clear_func(script->rules, rule_clear);
@@ -77,8 +86,16 @@ script_free(Script *script)
 {
     if (script == NULL)
         return;
-    g_array_unref(script->rules);
+    g_clear_pointer(&script->rules, g_array_unref);
     g_free(script);
+}
+
+static bool
+is_for(const ScriptRule *rule, const char *method)
+{
+    bool any = strcmp(rule->method, "*") == 0 && strcmp(method, SCRIPT_EVENT) != 0;
+
+    return any || strcmp(rule->method, method) == 0;
 }
 
 const ScriptRule *
@@ -87,8 +104,7 @@ script_match(Script *script, const char *method)
     for (guint i = 0; i < script->rules->len; i++) {
         ScriptRule *rule = &g_array_index(script->rules, ScriptRule, i);
 
-        if ((strcmp(rule->method, "*") != 0 && strcmp(rule->method, method) != 0) ||
-            rule->times == 0)
+        if (!is_for(rule, method) || rule->times == 0)
             continue;
         if (rule->after > 0) {
             rule->after--;

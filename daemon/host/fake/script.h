@@ -11,12 +11,14 @@
  *     { "vcpus": 4, "memory_bytes": 8589934592, "disk_bytes": 1099511627776, "foreign":
  * 0, "agent_ms": 20, "live_resize": true, "rules": [ { "method": "Start", "after": 1,
  * "times": 2, "error": "HostFailed", "message": "no", "delay_ms": 500, "hang": false,
- * "exit": false } ] }
+ * "exit": false, "exit_after": false, "deaf": false, "twice": false } ] }
  *
  * The first rule of a call's method ("*" is every method) that has passed over "after"
  * calls and has "times" left
- * (-1 is always) applies: the call waits delay_ms, then hangs, or ends the process, or
- * fails, or goes on.
+ * (-1 is always) applies: the call waits delay_ms, then hangs, or ends the process
+ * (exit_after: once it is done, without an answer), or fails, or is answered and not done
+ * (deaf), or goes on.  An event is of the method "Event": it waits, or is lost (hang), or
+ * comes at once and then again (twice).
  */
 typedef struct {
     char *method;
@@ -27,7 +29,12 @@ typedef struct {
     gint64 delay_ms;
     bool hang;
     bool exit;
+    bool exit_after;
+    bool deaf;
+    bool twice;
 } ScriptRule;
+
+#define SCRIPT_EVENT "Event"
 
 typedef struct {
     gint64 vcpus;
@@ -36,6 +43,10 @@ typedef struct {
     gint64 foreign;
     gint64 agent_ms;
     bool live_resize;
+} ScriptFigures;
+
+typedef struct {
+    ScriptFigures figures;
     GArray *rules;
 } Script;
 

@@ -106,7 +106,7 @@ class Vmd:
 
     def answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"vmd ended: {self.log.read_text()}"
+        assert self.process.poll() is None, f"vmd ended: {self.log.read_text(errors='replace')}"
         try:
             with self.connect() as connection:
                 connection.call("io.vmctl.Ping")
@@ -209,6 +209,8 @@ class Vmd:
         if self.journal.exists():
             for line in self.journal.read_text().splitlines():
                 entry = json.loads(line)
+                if entry["tenant"] == ".keepsake":
+                    continue
                 held[entry["id"]] = entry["state"]
                 if entry["tenant"] in ("removed", ".template"):
                     del held[entry["id"]]

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "controller/controller.h"
+
+#include <malloc.h>
+
+#include "base/clock.h"
+#include "instance/reconcile.h"
+
+/* What the host tells */
+
+static void
+on_listed(Host *host, const ProtoDomain *domains, gsize n_domains, gpointer data)
+{
+    Controller *controller = data;
+    RebuildDone rebuilt = g_steal_pointer(&controller->rebuilt);
+
+    if (rebuilt != NULL) {
+        rebuild_start(controller->rpc.instances, domains, n_domains, rebuilt,
+                      controller->rebuilt_data);
+        return;
+    }
+    reconcile_host(controller->rpc.instances, domains, n_domains);
+}
+
+static void
+on_changed(Host *host, HostEventKind kind, const ProtoDomain *domain, gpointer data)
+{
+    Controller *controller = data;
+
+    reconcile_domain(controller->rpc.instances, domain);
+}
+
+static void
+on_host_state(Host *host, gpointer data)
+{
+    Controller *controller = data;
+    const ProtoHost *view = host_get_view(host);
+    StoreTx *tx = store_begin(controller->rpc.store);
+    ProtoEvent event = {
+        .kind = EVENT_KIND_HOST_STATE,
+        .subject = g_strdup(view->name),
+        .state = g_strdup(host_state_to_string(view->state)),
+        .detail = g_strdup(view->reason),
+    };
+
+    store_add_event(tx, &event);
+    store_commit(tx);
+    if (host_is_connected(host))
+        operation_engine_kick(controller->rpc.engine);
+}
+
+static void
+on_event(const ProtoEvent *event, gpointer data)
+{
+    Controller *controller = data;
+
+    reader_wake_all(&controller->rpc);
+}
+
+/* Putting it together */
+
+static void
+make_books(Controller *controller)
+{
+    Rpc *rpc = &controller->rpc;
+    const HostListener listener = { on_listed, on_changed, on_host_state, controller };
+    const Quota limit = { { [QUOTA_INSTANCES] = controller->config->quota_instances,
+                            [QUOTA_VCPUS] = controller->config->quota_vcpus,
+                            [QUOTA_MEMORY_BYTES] = controller->config->quota_memory,
+                            [QUOTA_DISK_BYTES] = controller->config->quota_disk } };
+
+    rpc->config = controller->config;
+    rpc->followers = g_ptr_array_new();
+    rpc->started_boot_ms = clock_boot_ms();
+    rpc->host = host_new(controller->config, &listener);
+    rpc->engine =
+        operation_engine_new(rpc->store, (guint) controller->config->operations_kept);
+    rpc->tenants = tenant_book_new(rpc->store, &limit);
+    rpc->templates = template_book_new(rpc->store, rpc->engine, rpc->host);
+    rpc->instances = instance_book_new(rpc->store, rpc->engine, rpc->tenants,
+                                       rpc->templates, controller->config);
+    rpc->instances->host = rpc->host;
+}
+
+static bool
+load_books(const Rpc *rpc, GError **error)
+{
+    return tenant_book_load(rpc->tenants, error) &&
+           template_book_load(rpc->templates, error) &&
+           operation_engine_load(rpc->engine, error) &&
+           instance_book_load(rpc->instances, error);
+}
+
+bool
+controller_load(Controller *controller, Config *config, bool anew, GError **error)
+{
+    Rpc *rpc = &controller->rpc;
+
+    controller->config = config;
+    rpc->admin_group = rpc->reader_group = (gid_t) -1;
+    rpc->store = store_open(config->state_dir, anew, error);
+    if (rpc->store == NULL)
+        return false;
+    make_books(controller);
+    if (!load_books(rpc, error))
+        return false;
+    /* What reading took and does not need any more. */
+    malloc_trim(0);
+    store_on_event(rpc->store, on_event, controller);
+    store_start(rpc->store);
+    if (config->backups_kept > 0)
+        store_keep_backups(rpc->store, (guint) config->backups_kept,
+                           (guint) config->backup_seconds);
+    controller->server = rpc_server_new(rpc);
+    return true;
+}
+
+void
+controller_start(Controller *controller)
+{
+    host_start(controller->rpc.host);
+    operation_engine_resume(controller->rpc.engine);
+}
+
+void
+controller_rebuild(Controller *controller, RebuildDone done, gpointer data)
+{
+    controller->rebuilt = done;
+    controller->rebuilt_data = data;
+    operation_engine_stop(controller->rpc.engine);
+    host_start(controller->rpc.host);
+}
+
+void
+controller_done(Controller *controller)
+{
+    Rpc *rpc = &controller->rpc;
+
+    wire_server_free(controller->server);
+    host_free(rpc->host);
+    store_close(rpc->store);
+    instance_book_free(rpc->instances);
+    operation_engine_free(rpc->engine);
+    template_book_free(rpc->templates);
+    tenant_book_free(rpc->tenants);
+    g_clear_pointer(&rpc->followers, g_ptr_array_unref);
+    config_free(controller->config);
+    *controller = (Controller){ 0 };
+}

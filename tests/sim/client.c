@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sim/client.h"
+
+#include <string.h>
+
+#include "sim/process.h"
+#include "sim/world.h"
+#include "wire/link.h"
+
+enum {
+    FIRST_UID = 100001,
+    NAMES = 5,
+    CLIENTS = 7,
+    TENANTS = 2,
+};
+
+static const gint64 mebibyte = 1048576;
+
+/** A connection; three of each tenant's, and an admin's. */
+typedef struct {
+    guint uid;
+    WireLink *link;
+} Client;
+
+/** One thing that was asked for. */
+typedef struct {
+    Client *client;
+    const WireMethod *method;
+    gpointer in;
+    /** Points into in; NULL if it has none: then it is not asked again. */
+    const char *request_id;
+    bool is_waiting;
+    bool is_answered;
+    /** The ids of its operations; none if it was refused. */
+    GPtrArray *operations;
+} Request;
+
+static struct {
+    Client clients[CLIENTS];
+    GPtrArray *requests;
+    guint n_ids;
+    guint n_accepted;
+} all;
+
+/* Answers */
+
+static void
+request_free(gpointer data)
+{
+    Request *request = data;
+
+    wire_struct_clear(request->method->call, request->in);
+    g_free(request->in);
+    g_ptr_array_unref(request->operations);
+    g_free(request);
+}
+
+static GPtrArray *
+read_operations(const WireMethod *method, const void *out)
+{
+    GPtrArray *operations = g_ptr_array_new_with_free_func(g_free);
+    const ProtoInstanceCreateReply *created = out;
+    const ProtoInstanceStartReply *changed = out;
+
+    if (method != &proto_instance_create) {
+        g_ptr_array_add(operations, g_strdup(changed->operation));
+        return operations;
+    }
+    for (gsize i = 0; i < created->n_instances; i++) {
+        g_ptr_array_add(operations, g_strdup(created->instances[i].operation));
+    }
+    return operations;
+}
+
+static bool
+is_same(const GPtrArray *a, const GPtrArray *b)
+{
+    bool same = a->len == b->len;
+
+    for (guint i = 0; same && i < a->len; i++) {
+        same = strcmp(a->pdata[i], b->pdata[i]) == 0;
+    }
+    return same;
+}
+
+static void
+take_answer(Request *request, GPtrArray *operations)
+{
+    if (request->is_answered && request->operations->len > 0 &&
+        !is_same(request->operations, operations))
+        world_blame("request %s was answered in two ways", request->request_id);
+    if (!request->is_answered && operations->len > 0)
+        all.n_accepted++;
+    request->is_answered = true;
+    g_ptr_array_unref(request->operations);
+    request->operations = operations;
+}
+
+static bool
+is_broken_link(const GError *error)
+{
+    return g_str_has_prefix(error->message, "The connection has ended");
+}
+
+static void
+on_reply(const void *out, bool continues, const GError *error, gpointer data)
+{
+    Request *request = data;
+    const char *id = request->request_id != NULL ? request->request_id : "-";
+
+    request->is_waiting = false;
+    if (error == NULL) {
+        world_trace("client: %s is accepted", id);
+        take_answer(request, read_operations(request->method, out));
+    } else if (!is_broken_link(error)) {
+        world_trace("client: %s is refused: %s", id, error->message);
+        if (request->is_answered)
+            world_blame("request %s was accepted, and refused when repeated: %s", id,
+                        error->message);
+        else
+            take_answer(request, g_ptr_array_new());
+    } else if (request->request_id == NULL) {
+        request->is_answered = true;
+    }
+}
+
+/* Asking */
+
+static void
+send_request(Request *request)
+{
+    if (request->client->link == NULL || request->is_waiting)
+        return;
+    request->is_waiting = true;
+    wire_link_call(request->client->link, request->method, request->in, false, 0,
+                   on_reply, request);
+}
+
+static char *
+make_id(void)
+{
+    return world_chance(900) ? g_strdup_printf("request-%u", ++all.n_ids) : NULL;
+}
+
+static void
+ask(Client *client, const WireMethod *method, gconstpointer in, const char *request_id)
+{
+    Request *request = g_new0(Request, 1);
+
+    *request = (Request){
+        .client = client,
+        .method = method,
+        .in = g_memdup2(in, method->call->size),
+        .request_id = request_id,
+        .operations = g_ptr_array_new(),
+    };
+    g_ptr_array_add(all.requests, request);
+    world_trace("client: u%u asks for %s as %s", client->uid, method->full_name,
+                request_id != NULL ? request_id : "-");
+    send_request(request);
+}
+
+static char *
+choose_name(void)
+{
+    return g_strdup_printf("vm-%u", world_random(NAMES));
+}
+
+static void
+ask_create(Client *client)
+{
+    ProtoInstanceCreateCall in = {
+        .name = world_chance(900) ? choose_name() : NULL,
+        .has_count = world_chance(200),
+        .count = 1 + world_random(3),
+        .has_vcpus = world_chance(500),
+        .vcpus = 1 + world_random(4),
+        .user_data = world_chance(200) ? g_strdup("#!/bin/true") : NULL,
+        .request_id = make_id(),
+    };
+
+    ask(client, &proto_instance_create, &in, in.request_id);
+}
+
+/* All of these begin with the instance and its tenant. */
+static void
+ask_start(Client *client)
+{
+    ProtoInstanceStartCall in = { .instance = choose_name(), .request_id = make_id() };
+
+    ask(client, &proto_instance_start, &in, in.request_id);
+}
+
+static void
+ask_stop(Client *client)
+{
+    ProtoInstanceStopCall in = {
+        .instance = choose_name(),
+        .has_force = true,
+        .force = world_chance(300),
+        .has_timeout_ms = world_chance(500),
+        .timeout_ms = 1000 + world_random(30000),
+        .request_id = make_id(),
+    };
+
+    ask(client, &proto_instance_stop, &in, in.request_id);
+}
+
+static void
+ask_restart(Client *client)
+{
+    ProtoInstanceRestartCall in = {
+        .instance = choose_name(),
+        .has_force = true,
+        .force = world_chance(300),
+        .request_id = make_id(),
+    };
+
+    ask(client, &proto_instance_restart, &in, in.request_id);
+}
+
+static void
+ask_pause(Client *client)
+{
+    ProtoInstancePauseCall in = { .instance = choose_name(), .request_id = make_id() };
+
+    ask(client, &proto_instance_pause, &in, in.request_id);
+}
+
+static void
+ask_resume(Client *client)
+{
+    ProtoInstanceResumeCall in = { .instance = choose_name(), .request_id = make_id() };
+
+    ask(client, &proto_instance_resume, &in, in.request_id);
+}
+
+static void
+ask_resize(Client *client)
+{
+    ProtoInstanceResizeCall in = {
+        .instance = choose_name(),
+        .has_vcpus = world_chance(600),
+        .vcpus = 1 + world_random(6),
+        .has_memory_bytes = world_chance(500),
+        .memory_bytes = (256 + world_random(8) * 256) * mebibyte,
+        .has_disk_bytes = world_chance(300),
+        .disk_bytes = (1024 + world_random(8) * 1024) * mebibyte,
+        .request_id = make_id(),
+    };
+
+    ask(client, &proto_instance_resize, &in, in.request_id);
+}
+
+static void
+ask_destroy(Client *client)
+{
+    ProtoInstanceDestroyCall in = { .instance = choose_name(), .request_id = make_id() };
+
+    ask(client, &proto_instance_destroy, &in, in.request_id);
+}
+
+static void
+ask_import(Client *client)
+{
+    ProtoTemplateImportCall in = {
+        .source = g_strdup(world_chance(700) ? "tiny" : "other"),
+        .request_id = make_id(),
+    };
+
+    ask(&all.clients[0], &proto_template_import, &in, in.request_id);
+}
+
+static void
+ask_removal(Client *client)
+{
+    ProtoTemplateRemoveCall in = {
+        .template = g_strdup(world_chance(300) ? "tiny" : "other"),
+        .request_id = make_id(),
+    };
+
+    ask(&all.clients[0], &proto_template_remove, &in, in.request_id);
+}
+
+/* An admin takes back whatever is under way. */
+static void
+ask_cancel(Client *client)
+{
+    const GQueue *operations = operation_engine_get_all(process_get()->rpc.engine);
+    const Operation *operation = NULL;
+    ProtoOperationCancelCall in = { 0 };
+
+    if (operations->length == 0)
+        return;
+    operation = g_queue_peek_nth((GQueue *) (gsize) operations,
+                                 operations->length - 1 -
+                                     world_random(MIN(operations->length, 5)));
+    in.operation = g_strdup(operation->record.view.id);
+    ask(&all.clients[0], &proto_operation_cancel, &in, NULL);
+}
+
+/* One that was answered is asked again: by a script that was started twice. */
+static void
+ask_again(Client *client)
+{
+    Request *request = NULL;
+
+    if (all.requests->len == 0)
+        return;
+    request = all.requests->pdata[world_random(all.requests->len)];
+    if (request->request_id == NULL)
+        return;
+    world_trace("client: %s is repeated", request->request_id);
+    /* What was refused may be accepted now. */
+    request->is_answered = request->is_answered && request->operations->len > 0;
+    send_request(request);
+}
+
+static bool
+has_template(void)
+{
+    return template_find_ready(process_get()->rpc.templates, "tiny", NULL) != NULL;
+}
+
+void
+client_act(void)
+{
+    static const struct {
+        guint weight;
+        void (*ask)(Client *client);
+    } acts[] = {
+        { 25, ask_create }, { 12, ask_start },  { 12, ask_stop },   { 8, ask_restart },
+        { 6, ask_pause },   { 6, ask_resume },  { 10, ask_resize }, { 10, ask_destroy },
+        { 2, ask_import },  { 1, ask_removal }, { 4, ask_cancel },  { 4, ask_again },
+    };
+
+    guint number = world_random(100);
+    Client *client = &all.clients[1 + world_random(CLIENTS - 1)];
+
+    if (!has_template() && world_chance(500)) {
+        ask_import(client);
+        return;
+    }
+
+    for (gsize i = 0; i < G_N_ELEMENTS(acts); i++) {
+        if (number < acts[i].weight) {
+            acts[i].ask(client);
+            return;
+        }
+        number -= acts[i].weight;
+    }
+}
+
+/* Connections */
+
+static void
+on_closed(WireLink *link, gpointer data)
+{
+    Client *client = data;
+
+    client->link = NULL;
+    wire_link_free(link);
+}
+
+void
+client_connect(void)
+{
+    for (guint i = 0; i < CLIENTS; i++) {
+        Client *client = &all.clients[i];
+
+        if (client->link == NULL)
+            client->link = wire_link_new(process_connect(client->uid), on_closed, client);
+    }
+    for (guint i = 0; i < all.requests->len; i++) {
+        Request *request = all.requests->pdata[i];
+
+        if (!request->is_answered)
+            send_request(request);
+    }
+}
+
+/* Looking back */
+
+bool
+client_is_content(void)
+{
+    for (guint i = 0; i < all.requests->len; i++) {
+        const Request *request = all.requests->pdata[i];
+
+        if (!request->is_answered || request->is_waiting)
+            return false;
+    }
+    return true;
+}
+
+static void
+check_request(OperationEngine *engine, const Request *request)
+{
+    g_autoptr(GPtrArray) made =
+        operation_find_request(engine, request->client->uid, request->request_id);
+
+    if (made->len != request->operations->len)
+        world_blame("request %s made %u operations, and was told of %u",
+                    request->request_id, made->len, request->operations->len);
+    for (guint i = 0; i < request->operations->len; i++) {
+        const Operation *operation =
+            operation_find(engine, request->operations->pdata[i]);
+
+        if (operation == NULL)
+            world_blame("operation %s of request %s is lost",
+                        (char *) request->operations->pdata[i], request->request_id);
+        else if (!operation->has_ended)
+            world_blame("operation %s has not ended", operation->record.view.id);
+    }
+}
+
+void
+client_check(void)
+{
+    for (guint i = 0; i < all.requests->len; i++) {
+        const Request *request = all.requests->pdata[i];
+
+        if (request->request_id != NULL)
+            check_request(process_get()->rpc.engine, request);
+    }
+}
+
+guint
+client_count_accepted(void)
+{
+    return all.n_accepted;
+}
+
+/* Life */
+
+void
+client_begin(void)
+{
+    all.requests = g_ptr_array_new_with_free_func(request_free);
+    all.n_ids = all.n_accepted = 0;
+    for (guint i = 0; i < CLIENTS; i++) {
+        all.clients[i] = (Client){ .uid = i == 0 ? 0 : FIRST_UID + (i - 1) % TENANTS };
+    }
+}
+
+void
+client_end(void)
+{
+    for (guint i = 0; i < CLIENTS; i++) {
+        g_clear_pointer(&all.clients[i].link, wire_link_free);
+    }
+    g_clear_pointer(&all.requests, g_ptr_array_unref);
+}

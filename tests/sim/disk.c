@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sim/disk.h"
+
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "sim/world.h"
+
+static const char *const names[] = { "vmd.db", "vmd.db-wal" };
+static const char log_name[] = "vmd.db-wal";
+
+static char *folder;
+static GBytes *kept[G_N_ELEMENTS(names)];
+static gsize marked;
+
+/* Nothing of a seed needs to outlive the machine, and no seed shall wait for a disk. */
+int
+fsync(int fd)
+{
+    return 0;
+}
+
+int
+fdatasync(int fd)
+{
+    return 0;
+}
+
+static GBytes *
+read_file(const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    char *text = NULL;
+    gsize length = 0;
+
+    if (!g_file_get_contents(path, &text, &length, NULL))
+        return NULL;
+    return g_bytes_new_take(text, length);
+}
+
+static gsize
+measure(const char *name)
+{
+    g_autofree char *path = g_build_filename(folder, name, NULL);
+    GStatBuf status;
+
+    return g_stat(path, &status) == 0 ? (gsize) status.st_size : 0;
+}
+
+static void
+forget_kept(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_clear_pointer(&kept[i], g_bytes_unref);
+    }
+}
+
+static void
+remove_files(void)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_build_filename(folder, names[i], NULL);
+
+        g_unlink(path);
+    }
+}
+
+void
+disk_begin(void)
+{
+    bool has_memory = g_file_test("/dev/shm", G_FILE_TEST_IS_DIR);
+
+    folder = g_build_filename(has_memory ? "/dev/shm" : g_get_tmp_dir(),
+                              "vmctl-sim-XXXXXX", NULL);
+    if (g_mkdtemp(folder) == NULL)
+        g_error("Making the folder %s", folder);
+}
+
+void
+disk_end(void)
+{
+    forget_kept();
+    remove_files();
+    g_rmdir(folder);
+    g_clear_pointer(&folder, g_free);
+}
+
+const char *
+disk_get_folder(void)
+{
+    return folder;
+}
+
+void
+disk_mark(void)
+{
+    marked = measure(log_name);
+}
+
+void
+disk_keep(void)
+{
+    gsize length = measure(log_name);
+
+    forget_kept();
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        kept[i] = read_file(names[i]);
+    }
+    if (length > marked && kept[1] != NULL && world_chance(500)) {
+        gsize cut = marked + world_random((guint) (length - marked));
+        GBytes *whole = kept[1];
+
+        kept[1] = g_bytes_new_from_bytes(whole, 0, cut);
+        g_bytes_unref(whole);
+        world_trace("the log is cut at %zu of %zu", cut, length);
+    }
+}
+
+void
+disk_restore(void)
+{
+    remove_files();
+    for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_build_filename(folder, names[i], NULL);
+        gsize length = 0;
+        const char *text = kept[i] != NULL ? g_bytes_get_data(kept[i], &length) : NULL;
+
+        if (text == NULL)
+            continue;
+        if (!g_file_set_contents_full(path, text, (gssize) length,
+                                      G_FILE_SET_CONTENTS_NONE, 0600, NULL))
+            g_error("Putting back %s", path);
+    }
+    forget_kept();
+}

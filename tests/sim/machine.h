@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "host/fake/fake.h"
+
+/**
+ * The machine with the instances' domains: it outlives every process.  Until it is told
+ * to be quiet, calls to it fail, take their time, hang or are done without an answer, its
+ * worker dies, events come late, twice or not at all, its libvirt goes away for a while,
+ * and guests do as they like.
+ */
+
+/** Begins one, with domains that are nobody's we know. */
+void machine_begin(void);
+void machine_end(void);
+
+/** No fault from here on; what has begun goes on. */
+void machine_calm(void);
+
+/** The power goes and comes back: no domain is on. */
+void machine_reset(void);
+
+/** The service of a worker that was started. */
+FakeHost *machine_serve(const int *fds,
+                        guint n_fds,
+                        void (*ended)(FakeHost *fake, gpointer data),
+                        gpointer data);
+
+/** The worker has ended; what it was at may have been carried out by libvirt. */
+void machine_unserve(FakeHost *fake);
+
+/** What it holds. */
+FakeFleet *machine_get_fleet(void);
+
+/** Whether an id is of the domains that are nobody's. */
+bool machine_is_stranger(const char *id);
+
+/** Blames what became of the strangers. */
+void machine_check_strangers(void);
+
+/** How many faults it made. */
+guint machine_count_faults(void);

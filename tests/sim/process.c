@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sim/process.h"
+
+#include <glib-unix.h>
+#include <sys/socket.h>
+
+#include "sim/disk.h"
+#include "sim/world.h"
+#include "wire/server-private.h"
+
+static const gint64 gibibyte = 1073741824;
+
+static Controller *running;
+
+static Config *
+make_config(void)
+{
+    Config *config = config_new(false);
+
+    g_free(config->state_dir);
+    config->state_dir = g_strdup(disk_get_folder());
+    config->operations_kept = 100000;
+    config->backups_kept = 0;
+    config->host_connections = 8;
+    config->quota_instances = 6;
+    config->quota_vcpus = 16;
+    config->quota_memory = 16 * gibibyte;
+    config->quota_disk = 100 * gibibyte;
+    return config;
+}
+
+void
+process_start(void)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert(running == NULL);
+    running = g_new0(Controller, 1);
+    if (!controller_load(running, make_config(), false, &error)) {
+        world_blame("vmd does not start: %s", error->message);
+        controller_done(running);
+        g_clear_pointer(&running, g_free);
+        return;
+    }
+    controller_start(running);
+    world_trace("vmd is up with %u instances",
+                g_hash_table_size(running->rpc.instances->by_id));
+}
+
+void
+process_kill(void)
+{
+    if (running == NULL)
+        return;
+    world_trace("vmd is killed");
+    controller_done(running);
+    g_clear_pointer(&running, g_free);
+    disk_restore();
+}
+
+Controller *
+process_get(void)
+{
+    return running;
+}
+
+int
+process_connect(uid_t uid)
+{
+    WirePeer peer = { .uid = uid, .gid = uid };
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        g_error("Making a socket");
+    g_unix_set_fd_nonblocking(pair[1], TRUE, NULL);
+    wire_connection_new(running->server, pair[1], &peer);
+    return pair[0];
+}
+
+bool
+process_is_idle(void)
+{
+    return running != NULL && operation_engine_count_active(running->rpc.engine) == 0;
+}
