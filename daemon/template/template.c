@@ -25,14 +25,17 @@ template_free(Template *template)
     g_free(template);
 }
 
+/* Until its manifest is known a template has a place of its own among those of its name,
+ * also when it comes no further. */
 static void
 put(Template *template, StoreTx *tx)
 {
     const ProtoTemplate *view = &template->record.view;
+    bool is_known = view->state != TEMPLATE_STATE_IMPORTING && *view->version != '\0';
 
     store_put(tx, STORE_TEMPLATE, view->id, view->name,
-              view->state == TEMPLATE_STATE_IMPORTING ? view->id : view->version,
-              &proto_template_record_type, &template->record);
+              is_known ? view->version : view->id, &proto_template_record_type,
+              &template->record);
 }
 
 static void
