@@ -758,9 +758,9 @@ park(Operation *operation)
     proto_error_set_quarantined(
         &error, "The service ended %d times in a row while it worked on this",
         ATTEMPTS_MAX);
-    g_critical("Operation %s, %s of %s, is given up: %s", operation->record.view.id,
-               operation_kind_to_string(operation->record.view.kind),
-               operation->record.view.target_name, error->message);
+    g_warning("Operation %s, %s of %s, is given up: %s", operation->record.view.id,
+              operation_kind_to_string(operation->record.view.kind),
+              operation->record.view.target_name, error->message);
     /* More than what it failed by before, if it was being taken back. */
     forget_failure(&operation->record.view);
     set_failure(operation, error);
