@@ -229,10 +229,8 @@ fail_stop(Operation *operation, Instance *instance, StoreTx *tx)
     LifecycleEvent event = LIFECYCLE_FAIL;
 
     instance->needs_look = true;
-    if (operation->has_begun && operation->undo_failed) {
-        instance_transition(instance, tx, LIFECYCLE_FAIL,
-                            operation->record.view.failure->message, "failed");
-    } else if (operation->has_begun && get_edge_back(instance, &event)) {
+    if (operation->has_begun &&
+        (operation->undo_failed || get_edge_back(instance, &event))) {
         instance_transition(instance, tx, event, operation->record.view.failure->message,
                             "failed");
     } else {

@@ -56,9 +56,10 @@ SCENARIOS = [
 ]
 
 
-# How vmd may end under a fault: killed; by its own word because it could not start (1), could not read its configuration (78),
-# or because its store failed (74); because there was no memory (GLib aborts), or because it could not be loaded (127).
-ENDS = (-signal.SIGKILL, 1, 74, 78, -signal.SIGABRT, -signal.SIGTRAP, 127)
+# How vmd may end under a fault: killed; by its own word because it could not start (1), could not read its database (65) or its
+# configuration (78), or because its store failed (74); because there was no memory (GLib aborts), or because it could not be
+# loaded (127).
+ENDS = (-signal.SIGKILL, 1, 65, 74, 78, -signal.SIGABRT, -signal.SIGTRAP, 127)
 # How long a change that a fault holds up for good is waited for.
 LASTING_FAULT_S = 8
 

@@ -241,15 +241,17 @@ def test_an_import_that_cannot_be_taken_back_leaves_a_broken_template() -> None:
         oracle.check_audit(vmd)
 
 
-def test_two_imports_that_cannot_be_taken_back_are_both_kept() -> None:
-    rules = [
-        {"method": "ImportTemplate", "error": "HostFailed"},
-        {"method": "RemoveTemplate", "error": "HostFailed"},
-    ]
-    with run_with({"rules": rules}) as vmd:
+def test_a_second_import_that_cannot_be_taken_back_is_broken_beside_the_first() -> None:
+    rules = [{"method": name, "error": "HostFailed", "times": 2} for name in ("ImportTemplate", "RemoveTemplate")]
+    with Vmd(script={"rules": rules}) as vmd:
         for _ in range(2):
             assert vmd.wait(vmd.call("Template.Import", source="tiny")["operation"])["state"] == "failed"
-        assert [row["state"] for row in vmd.call("Template.List")["templates"]] == ["broken", "broken"]
+        rows = vmd.call("Template.List")["templates"]
+        assert [row["state"] for row in rows] == ["broken", "broken"], rows
+        for row in rows:
+            vmd.do("Template.Remove", template=row["id"])
+        vmd.import_template()
+        oracle.check_audit(vmd)
 
 
 def test_operations_are_listed_newest_first_and_kept_in_bounds() -> None:

@@ -36,6 +36,13 @@ on_left(gpointer data)
 }
 
 static gboolean
+on_lost(int fd, GIOCondition condition, gpointer data)
+{
+    g_main_loop_quit(((Program *) data)->loop);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
 on_hangup(gpointer data)
 {
     Program *program = data;
@@ -52,11 +59,14 @@ on_hangup(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-on_lost(int fd, GIOCondition condition, gpointer data)
+static void
+serve(Program *program, FakeFleet *fleet, const int *fds, guint n_fds)
 {
-    g_main_loop_quit(((Program *) data)->loop);
-    return G_SOURCE_REMOVE;
+    const FakeHostOptions options = {
+        fleet, &program->script->figures, match, on_ended, on_left, program,
+    };
+
+    fake_host_new(&options, fds, n_fds);
 }
 
 int
@@ -64,7 +74,6 @@ main(int argc, char **argv)
 {
     Program program = { 0 };
     FakeFleet *fleet = NULL;
-    FakeHostOptions options;
     gint fds = 0;
     int sockets[HANDOVER_FDS_MAX];
     guint n_sockets = 0;
@@ -102,10 +111,7 @@ main(int argc, char **argv)
     g_unix_signal_add(SIGHUP, on_hangup, &program);
     if (connection >= 0)
         g_unix_fd_add(connection, G_IO_IN | G_IO_HUP, on_lost, &program);
-    options = (FakeHostOptions){
-        fleet, &program.script->figures, match, on_ended, on_left, &program,
-    };
-    fake_host_new(&options, sockets, n_sockets);
+    serve(&program, fleet, sockets, n_sockets);
     g_main_loop_run(program.loop);
     _Exit(EXIT_SUCCESS);
 }
