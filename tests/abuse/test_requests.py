@@ -8,10 +8,7 @@ BAD_REQUESTS and NAMES say how many, SEED which.
 import json
 import os
 import random
-import shutil
-import sqlite3
 import sys
-import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator
@@ -20,10 +17,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 
 import bad_requests  # noqa: E402
 from bad_requests import Bad  # noqa: E402
-from lib import oracle, tap  # noqa: E402
+from lib import tap  # noqa: E402
 from lib.daemon import Vmd  # noqa: E402
 from lib.served import read_methods  # noqa: E402
 from payloads import NAME, make_name  # noqa: E402
+from watch import Watch  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "20261125"))
 BAD_REQUESTS = int(os.environ.get("BAD_REQUESTS", "2000"))
@@ -52,21 +50,6 @@ def ask(messages: Iterator[tuple[Any, bytes]]) -> Iterator[tuple[Any, dict[str, 
         yield from ((what, connection.receive_raw()) for what in waiting)
 
 
-def look_into_database() -> dict[str, Any]:
-    """The schema, and how many rows each table has."""
-    with tempfile.TemporaryDirectory() as folder:
-        for path in (shared.dir / "state").glob("vmd.db*"):
-            shutil.copy(path, folder)
-        database = sqlite3.connect(Path(folder, "vmd.db"))
-        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-        assert len(tables) > 5, tables
-        seen: dict[str, Any] = {name: database.execute(f'SELECT count(*) FROM "{name}"').fetchone()[0] for name in tables}
-        seen["schema"] = sorted(text for (text,) in database.execute("SELECT sql FROM sqlite_schema") if text)
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        database.close()
-        return seen
-
-
 def check_answer(bad: Bad, reply: dict[str, Any]) -> str:
     """The error of a bad request, after a look at whether it is the right one."""
     name = reply.get("error")
@@ -93,7 +76,7 @@ def check_answer(bad: Bad, reply: dict[str, Any]) -> str:
 def test_every_bad_request_is_told_what_is_wrong_and_changes_nothing() -> None:
     dice = random.Random(SEED)
     methods = read_methods(shared.socket)
-    before, process = look_into_database(), shared.process
+    watch = Watch(shared)
     made = (bad_requests.make(dice, methods) for _ in range(BAD_REQUESTS))
     seen: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
@@ -103,9 +86,7 @@ def test_every_bad_request_is_told_what_is_wrong_and_changes_nothing() -> None:
         kinds[bad.kind] += 1
         touched.add(bad.method.name)
     assert sum(seen.values()) == BAD_REQUESTS and len(touched) == len(methods), seen
-    assert process is shared.process and process is not None and process.poll() is None
-    assert shared.list_all() == [] and look_into_database() == before
-    oracle.check_at_rest(shared)
+    watch.check()
     print(f"# {BAD_REQUESTS} bad requests, {len(touched)} methods, seed {SEED}: {dict(seen.most_common())}")
     print(f"# of these kinds: {dict(kinds.most_common())}")
 

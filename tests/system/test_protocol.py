@@ -131,24 +131,6 @@ def test_pipelined_calls_are_answered_in_order() -> None:
             assert ("uid" in reply) == bool(number % 2)
 
 
-def test_a_client_that_vanishes_at_any_byte_leaves_nothing_behind() -> None:
-    request = json.dumps({"method": "io.vmctl.Instance.Create", "parameters": {"name": "ghost"}}).encode()
-    for length in range(len(request) + 1):
-        with shared.connect() as connection:
-            connection.send_raw(request[:length])
-    assert not shared.exists("ghost")
-    tap.wait_until(lambda: shared.call("Operation.List")["operations"] is not None, "vmd to go on")
-
-
-def test_a_client_that_leaves_before_the_answer_still_gets_what_it_asked_for_once() -> None:
-    with shared.connect() as connection:
-        connection.send("io.vmctl.Instance.Create", {"name": "left", "request_id": "left-1"})
-    accepted = shared.call("Instance.Create", name="left", request_id="left-1")["instances"]
-    assert len(accepted) == 1
-    assert shared.wait(accepted[0]["operation"])["state"] == "succeeded"
-    assert [row["name"] for row in shared.list_all()] == ["left"]
-
-
 def test_a_half_closed_client_gets_its_reply() -> None:
     import socket
 
