@@ -37,7 +37,8 @@ typedef struct {
                    .keys = 64,                                                           \
                    .string_bytes = 524288 })
 
-/** Connections in all; the last of them are kept for uid 0 and admins. */
+/** Connections in all; the last of them are kept for uid 0 and admins.  With three
+ * quarters of them taken, a new one costs the one that has been idle for longest. */
 #define WIRE_CONNECTIONS_MAX 4096
 #define WIRE_CONNECTIONS_RESERVED 64
 /** Connections of one uid that is not root. */

@@ -75,6 +75,32 @@ refuse_peer(WireServer *server, const WirePeer *peer)
     return error;
 }
 
+/* Near the limit, who has been idle for longest makes room.  Its end is seen by epoll:
+ * events of this turn may still name it. */
+static void
+make_room(WireServer *server)
+{
+    guint total = g_hash_table_size(server->connections);
+    WireConnection *oldest = NULL;
+    GHashTableIter iter;
+    gpointer item = NULL;
+
+    if (total < server->limits.connections - server->limits.connections / 4)
+        return;
+    g_hash_table_iter_init(&iter, server->connections);
+    while (g_hash_table_iter_next(&iter, &item, NULL)) {
+        WireConnection *connection = item;
+
+        if (connection->idle_since != 0 && !connection->peer.is_worker &&
+            (oldest == NULL || connection->idle_since < oldest->idle_since))
+            oldest = connection;
+    }
+    if (oldest == NULL)
+        return;
+    oldest->idle_since = 0;
+    shutdown(oldest->fd, SHUT_RDWR);
+}
+
 static void
 accept_one(WireServer *server, int fd)
 {
@@ -86,6 +112,7 @@ accept_one(WireServer *server, int fd)
         close(fd);
         return;
     }
+    make_room(server);
     error = refuse_peer(server, &peer);
     connection = wire_connection_new(server, fd, &peer);
     if (error == NULL)
