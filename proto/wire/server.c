@@ -281,6 +281,7 @@ wire_server_new(const WireServerOptions *options)
         .idle_ms = WIRE_IDLE_MS,
         .stall_ms = WIRE_STALL_MS,
         .output_bytes = WIRE_OUTPUT_BYTES,
+        .output_per_uid = WIRE_OUTPUT_PER_UID,
         .reply_bytes = WIRE_REPLY_BYTES,
     };
     server->now_ms = monotonic_ms;

@@ -247,6 +247,29 @@ test_a_reader_that_takes_nothing_is_let_go(Fixture *fixture)
 }
 
 static void
+test_answers_unread_by_a_uid(Fixture *fixture)
+{
+    Peer peers[2];
+    guint n_calls = 0;
+
+    fixture->server->limits.output_per_uid = 1000;
+    peer_init(&peers[0], fixture);
+    do {
+        peer_send(&peers[0], DESCRIBE);
+        n_calls++;
+    } while (get_backlog(fixture) < 1000);
+    peer_init(&peers[1], fixture);
+    peer_assert_fails(&peers[1], PING, BUSY);
+    /* Who has answers to read is not answered before, not even with a refusal. */
+    peer_send(&peers[0], PING);
+    for (guint i = 0; i < n_calls; i++)
+        g_free(peer_receive(&peers[0]));
+    peer_assert_receives(&peers[0], PONG);
+    peer_assert_usable(&peers[1]);
+    done(fixture, peers, 2);
+}
+
+static void
 test_output_is_bounded(Fixture *fixture)
 {
     static const char call[] = "{\"method\":\"io.vmctl.Ping\"}";
@@ -314,6 +337,7 @@ static const struct {
     { "an-idle-connection-ends", test_an_idle_connection_ends },
     { "a-reader-that-takes-nothing-is-let-go",
       test_a_reader_that_takes_nothing_is_let_go },
+    { "answers-unread-by-a-uid", test_answers_unread_by_a_uid },
     { "output-is-bounded", test_output_is_bounded },
     { "a-reply-has-a-size", test_a_reply_has_a_size },
 };
