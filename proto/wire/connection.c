@@ -10,7 +10,8 @@
 
 enum {
     READ_BYTES = 65536,
-    MESSAGES_PER_TURN = 128,
+    MESSAGES_PER_TURN = 16,
+    OUT_PER_TURN_BYTES = 32768,
     OUT_KEPT_BYTES = 65536
 };
 
@@ -186,11 +187,14 @@ wire_connection_flush(WireConnection *connection)
         wire_call_tell_drained(connection->call);
 }
 
-/* Looks at whole messages; true if there may be more of them. */
+/* Looks at some whole messages, so that others have their turn too; true if there may be
+ * more of them. */
 static bool
 take_messages(WireConnection *connection)
 {
-    for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+    gsize enough = connection->out->len + OUT_PER_TURN_BYTES;
+
+    for (int i = 0; i < MESSAGES_PER_TURN && connection->out->len < enough; i++) {
         const char *message = NULL;
         gsize length = 0;
         GError *error = NULL;

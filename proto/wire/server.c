@@ -15,6 +15,7 @@
 enum {
     EVENTS = 64,
     SWEEP_MS = 1000,
+    AGAIN_US = 1000,
     BACKLOG = 1024,
     NOBODY = 65534
 };
@@ -176,13 +177,17 @@ on_epoll(int fd, GIOCondition condition, gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* For a moment only: who asks one thing at a time does not wait for who asks a thousand.
+ */
 static gboolean
 run_again(gpointer data)
 {
     WireServer *server = data;
+    gint64 until = g_get_monotonic_time() + AGAIN_US;
     guint length = server->again.length;
 
-    for (guint i = 0; i < length && server->again.length > 0; i++) {
+    for (guint i = 0;
+         i < length && server->again.length > 0 && g_get_monotonic_time() < until; i++) {
         WireConnection *connection = g_queue_pop_head(&server->again);
 
         connection->is_queued = false;
