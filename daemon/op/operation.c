@@ -279,7 +279,8 @@ begin(Operation *operation)
     advance(operation);
 }
 
-/* Begins the first operation of a target, if it may. */
+/* Begins the first operation of a target, if it may.  One that was taken back before its
+ * turn came is the first until its end is on disk. */
 static void
 start_next(OperationEngine *engine, const char *target)
 {
@@ -287,7 +288,7 @@ start_next(OperationEngine *engine, const char *target)
     Operation *operation = queue != NULL ? g_queue_peek_head(queue) : NULL;
 
     if (operation == NULL || !operation->is_durable || operation->has_begun ||
-        engine->is_stopped)
+        is_final(operation->record.view.state) || engine->is_stopped)
         return;
     begin(operation);
 }
