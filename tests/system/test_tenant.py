@@ -7,7 +7,6 @@ import json
 import os
 import re
 import socket
-import threading
 
 from lib import oracle, tap
 from lib.daemon import GIB, Vmd
@@ -126,28 +125,6 @@ def test_two_tenants_may_use_the_same_name() -> None:
     assert first != second
     for instance in (first, second):
         shared.do("Instance.Destroy", instance=instance)
-
-
-def test_parallel_creates_meet_the_quota_exactly() -> None:
-    results: list[str] = []
-
-    def attempt(number: int) -> None:
-        try:
-            with Connection(shared.socket) as connection:
-                connection.call("io.vmctl.Instance.Create", name=f"race-{number}")
-            results.append("admitted")
-        except VarlinkError as error:
-            results.append(error.name)
-
-    threads = [threading.Thread(target=attempt, args=(number,)) for number in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results.count("admitted") == 5 and results.count("io.vmctl.QuotaExceeded") == 45, results
-    for row in shared.list_all():
-        shared.wait(row["operation"]) if "operation" in row else None
-        shared.do("Instance.Destroy", instance=row["id"])
 
 
 def test_a_refusal_tells_used_asked_and_limit() -> None:
