@@ -116,7 +116,8 @@ def test_many_clients_of_one_instance_leave_it_in_a_legal_state_at_all_times() -
     steps = check_states(events)
     check_one_at_a_time(events)
     oracle.check_at_rest(shared)
-    print(f"# {sum(seen.values())} calls of {CLIENTS} clients on one instance, {steps} steps of state, seed {SEED}: {dict(seen)}")
+    calls_made = sum(seen.values())
+    print(f"# {calls_made} calls of {CLIENTS} clients on one instance, {steps} steps of state, seed {SEED}: {dict(seen)}")
 
 
 with shared:
