@@ -38,6 +38,13 @@ COMMANDS = (
     "/proc/self/fd/3", "/dev/zero", "qemu:///system", "http://169.254.169.254/",
 )
 
+ESCAPES = (
+    "\x1b", "\x1b[2J", "\x1b[31m", "\x1b[1;1H", "\x1b]0;x\x07", "\x1b]52;c;AAAA\x07", "\x1bP+q\x1b\\", "\x1bc", "\x1b[6n",
+    "\x9b31m", "\x9d0;x\x9c", "\x90x\x9c", "\r", "\n", "\r\n", "\b\b\b", "\x7f", "\x07", "\x0b", "\x0c", "\x0e", "\x0f", "\x05",
+    "\u202e", "\u202d", "\u202a", "\u202c", "\u2066", "\u2067", "\u2068", "\u2069", "\u200e", "\u200f", "\u061c", "\u2028",
+    "\u2029", "\u200b", "\u00ad", "\u2060", "\u2063", "\ufeff", "\ufff9", "\U000e0001", "\U000e0041", "\U0001d173", "\ufffe",
+)
+
 TEXTS = MARKUP + QUERIES + COMMANDS
 
 
@@ -64,3 +71,9 @@ def make_text(dice: random.Random) -> str:
     if kind == 2:
         return "web" + dice.choice(TEXTS) + "1"
     return (dice.choice(TEXTS) + "x") * dice.choice((2, 8, 64, 300))
+
+
+def make_escape(dice: random.Random) -> str:
+    """A text with something in it that is not for the eye."""
+    parts = [dice.choice(("", "web", "a b", "\u00e4\u20ac", "\U0001f427", "100%")) + dice.choice(ESCAPES) for _ in range(dice.randint(1, 4))]
+    return "".join(parts) + dice.choice(("", "x", "2026-01-01T00:00:00.000Z vmd: forged"))
