@@ -75,5 +75,6 @@ def make_text(dice: random.Random) -> str:
 
 def make_escape(dice: random.Random) -> str:
     """A text with something in it that is not for the eye."""
-    parts = [dice.choice(("", "web", "a b", "\u00e4\u20ac", "\U0001f427", "100%")) + dice.choice(ESCAPES) for _ in range(dice.randint(1, 4))]
+    plain = ("", "web", "a b", "\u00e4\u20ac", "\U0001f427", "100%")
+    parts = [dice.choice(plain) + dice.choice(ESCAPES) for _ in range(dice.randint(1, 4))]
     return "".join(parts) + dice.choice(("", "x", "2026-01-01T00:00:00.000Z vmd: forged"))

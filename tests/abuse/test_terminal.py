@@ -76,7 +76,8 @@ class Liar:
 
     def __call__(self, call: dict[str, Any]) -> str:
         if dice.randrange(8) == 0:
-            return json.dumps({"error": "io.vmctl.Internal", "parameters": {"message": next(self.texts), "incident": next(self.texts)}})
+            said = {"message": next(self.texts), "incident": next(self.texts)}
+            return json.dumps({"error": "io.vmctl.Internal", "parameters": said})
         return json.dumps({"parameters": self.struct(self.replies[call["method"]])})
 
 
