@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Hostile images and folders by the way of a template, through the real vmd-host over libvirt's test driver."""
+"""Hostile images and folders by the way of a template, through the real vmd-host over libvirt's test driver.
+
+FLIPPED says how many imports are made of an image that is exchanged all the while.
+"""
 
 import contextlib
 import json
@@ -8,9 +11,11 @@ import os
 import re
 import shutil
 import sys
+import threading
 import time
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 
@@ -19,6 +24,7 @@ from lib import tap  # noqa: E402
 from lib.daemon import MIB, Vmd, program  # noqa: E402
 from watch import is_sanitized  # noqa: E402
 
+FLIPPED = int(os.environ.get("FLIPPED", "200"))
 MANIFEST = {
     "name": "hostile",
     "version": "1",
@@ -155,6 +161,41 @@ def test_a_template_leads_nowhere_but_into_its_own_folder() -> None:
     assert told["error"] == "io.vmctl.NotFound", told
     foreign = {path for path in find_opened(since) if not path.startswith(str(folder.parent))}
     assert foreign == set() and str(folder.parent / "good.qcow2") not in find_opened(since), foreign
+
+
+def flip(ends: threading.Event) -> None:
+    """The image is one thing, and then another: each takes the place of the one before at once."""
+    aside = folder.parent / "aside"
+    makers: list[Callable[[Path], Any]] = [
+        lambda path: path.write_bytes(hostile_images.make_image()),
+        lambda path: path.symlink_to("/etc/shadow"),
+        lambda path: os.link(folder.parent / "good.qcow2", path),
+        os.mkfifo,
+        lambda path: path.write_bytes(hostile_images.with_backing_name(b"/etc/shadow")),
+        lambda path: path.symlink_to("../good.qcow2"),
+    ]
+    while not ends.is_set():
+        for make in makers:
+            make(aside)
+            aside.rename(folder / "disk.qcow2")
+
+
+def test_an_image_that_changes_while_it_is_looked_at_leads_nowhere() -> None:
+    since = time.time()
+    lay_out(hostile_images.make_image())
+    (folder.parent / "good.qcow2").write_bytes(hostile_images.make_image())
+    ends = threading.Event()
+    attacker = threading.Thread(target=flip, args=(ends,))
+    attacker.start()
+    try:
+        seen = Counter(failure()["error"].rpartition(".")[2] for _ in range(FLIPPED))
+    finally:
+        ends.set()
+        attacker.join()
+    assert seen.keys() <= {"HostFailed", "InvalidParameter", "NotFound"} and len(seen) > 1, seen
+    opened = set(find_opened(since))
+    assert {path for path in opened if not path.startswith(str(folder.parent))} == set(), opened
+    print(f"# {FLIPPED} imports of an image that is exchanged all the while: {dict(seen)}")
 
 
 def test_a_hostile_manifest_is_refused() -> None:
