@@ -209,7 +209,22 @@ volumes_upload_bytes(virConnectPtr libvirt,
 }
 
 static bool
-send_file(virStreamPtr stream, int fd, gint64 size, GChecksum *checksum, GError **error)
+begins_with(const char *data, gsize length, GBytes *head)
+{
+    gsize head_length = 0;
+    const void *bytes = head != NULL ? g_bytes_get_data(head, &head_length) : NULL;
+
+    return head_length == 0 ||
+           (length >= head_length && memcmp(data, bytes, head_length) == 0);
+}
+
+static bool
+send_file(virStreamPtr stream,
+          int fd,
+          gint64 size,
+          GBytes *head,
+          GChecksum *checksum,
+          GError **error)
 {
     g_autofree char *buffer = g_malloc(CHUNK_BYTES);
 
@@ -220,6 +235,11 @@ send_file(virStreamPtr stream, int fd, gint64 size, GChecksum *checksum, GError 
             proto_error_set_host_failed(error, "", "Reading a template's file: %s",
                                         count < 0 ? g_strerror(errno)
                                                   : "it was cut short");
+            return false;
+        }
+        if (done == 0 && !begins_with(buffer, (gsize) count, head)) {
+            proto_error_set_host_failed(error, "",
+                                        "A template's file changed while it was read");
             return false;
         }
         g_checksum_update(checksum, (const guchar *) buffer, count);
@@ -236,6 +256,7 @@ volumes_upload_file(virConnectPtr libvirt,
                     const char *name,
                     int fd,
                     gint64 size,
+                    GBytes *head,
                     GChecksum *checksum,
                     GError **error)
 {
@@ -244,7 +265,7 @@ volumes_upload_file(virConnectPtr libvirt,
 
     if (volume == NULL || !begin_upload(stream, volume, (gsize) size, error))
         return false;
-    return end_upload(stream, volume, send_file(stream, fd, size, checksum, error),
+    return end_upload(stream, volume, send_file(stream, fd, size, head, checksum, error),
                       error);
 }
 

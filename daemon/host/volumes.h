@@ -33,12 +33,15 @@ bool volumes_upload_bytes(virConnectPtr libvirt,
                           GBytes *bytes,
                           GError **error);
 
-/** Makes a volume with what fd holds, size bytes; checksum is fed with them. */
+/** Makes a volume with what fd holds, size bytes; checksum is fed with them.  head is
+ * what they have to begin with, or NULL: what was looked at, and may have changed since.
+ */
 bool volumes_upload_file(virConnectPtr libvirt,
                          virStoragePoolPtr pool,
                          const char *name,
                          int fd,
                          gint64 size,
+                         GBytes *head,
                          GChecksum *checksum,
                          GError **error);
 
