@@ -194,6 +194,8 @@ read_pool(virConnectPtr libvirt,
         return false;
     /* What was deleted behind our back would else go on as if it were there. */
     virStoragePoolRefresh(pool, 0);
+    if (!volumes_check_pool(pool, error))
+        return false;
     if (virStoragePoolGetInfo(pool, &info) != 0) {
         connection_set_error(error, "Asking the storage pool");
         return false;

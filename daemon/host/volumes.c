@@ -76,6 +76,29 @@ volumes_open_pool(virConnectPtr libvirt, const HostOptions *options, GError **er
     return g_steal_pointer(&pool);
 }
 
+bool
+volumes_check_pool(virStoragePoolPtr pool, GError **error)
+{
+    g_autofree char *text = virStoragePoolGetXMLDesc(pool, 0);
+    g_autoptr(xmlDoc) document = text != NULL ? xml_parse(text) : NULL;
+    g_autofree char *mode = NULL;
+    g_autofree char *path = NULL;
+
+    if (document == NULL) {
+        connection_set_error(error, "Asking the storage pool");
+        return false;
+    }
+    mode = xml_find_text(xml_root(document), "target/permissions/mode");
+    path = xml_find_text(xml_root(document), "target/path");
+    if (mode == NULL || (g_ascii_strtoull(mode, NULL, 8) & 022) == 0)
+        return true;
+    proto_error_set_host_failed(error, "",
+                                "The pool's folder %s has mode %s: others may write in "
+                                "it (chmod 0711 mends it)",
+                                path, mode);
+    return false;
+}
+
 /* Volumes */
 
 char *

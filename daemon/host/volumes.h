@@ -16,6 +16,10 @@ char *volumes_name(const char *kind, const char *id, const char *suffix);
 virStoragePoolPtr
 volumes_open_pool(virConnectPtr libvirt, const HostOptions *options, GError **error);
 
+/** Fails if others may write in the pool's folder: they could exchange a disk for a link.
+ */
+bool volumes_check_pool(virStoragePoolPtr pool, GError **error);
+
 /** The path of a volume on the host; PROTO_ERROR_NOT_FOUND if it is not there. */
 char *volumes_get_path(virStoragePoolPtr pool, const char *name, GError **error);
 
