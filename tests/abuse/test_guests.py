@@ -2,31 +2,37 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Guests that mean ill, on real QEMU: what they write stays theirs, and nobody else's is in their reach.
 
-Runs within tests/system/private-libvirt.  REMNANTS says how often a disk is looked through for its forerunner's bytes.
+Runs within tests/system/private-libvirt.  REMNANTS says how often a disk is looked through for its forerunner's bytes, FLIPPED how often an image is imported that
+changes all the while.
 """
 
 import base64
+import json
 import os
 import re
+import shutil
+import signal
 import stat
 import sys
+import threading
 import uuid
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 
-from hostile_images import with_backing_name  # noqa: E402
+from hostile_images import make_image, with_backing_name  # noqa: E402
 from lib import oracle, tap  # noqa: E402
 from lib.daemon import GIB, MIB, Vmd  # noqa: E402
 from lib.tap import wait_until  # noqa: E402
 
+FLIPPED = int(os.environ.get("FLIPPED", "20"))
 REMNANTS = int(os.environ.get("REMNANTS", "1"))
 POOL = Path("/var/lib/libvirt/vmd-pool")
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 OURS = re.compile(rf"t-{UUID}\.(qcow2|kernel|initrd)|d-({UUID})\.qcow2|s-({UUID})\.iso")
-MARKED_MIB = 32
+MARKED_MIB = 16
 
-shared = Vmd(fake=False, import_dir=os.environ.get("VMCTL_IMAGES", ""))
+shared = Vmd(fake=False)
 
 
 def console(name: str) -> str:
@@ -119,6 +125,42 @@ def test_an_image_header_that_a_guest_writes_to_its_disk_is_data() -> None:
     shared.do("Instance.Destroy", instance="forger")
 
 
+def flip(path: Path, ends: threading.Event) -> None:
+    """Writes one header and then the other, in place, over and over."""
+    headers = [make_image()[:512], with_backing_name(b"/etc/shadow")[:512]]
+    with path.open("r+b", buffering=0) as image:
+        while not ends.is_set():
+            for header in headers:
+                image.seek(0)
+                image.write(header)
+
+
+def test_an_image_that_changes_after_it_was_looked_at_does_not_get_into_the_pool() -> None:
+    folder = shared.dir / "import" / "flipped"
+    folder.mkdir(parents=True)
+    size = {"vcpus": 1, "memory_bytes": 128 * MIB, "disk_bytes": 128 * MIB}
+    words = {"name": "flipped", "version": "1", "description": "", "arch": "x86_64", "login_user": "root"}
+    (folder / "template.json").write_text(json.dumps({**words, "disk": "disk", "minimum": size, "default": size}))
+    (folder / "disk").write_bytes(make_image())
+    ends = threading.Event()
+    attacker = threading.Thread(target=flip, args=(folder / "disk", ends))
+    attacker.start()
+    taken = 0
+    try:
+        for _ in range(FLIPPED):
+            ended = shared.wait(shared.call("Template.Import", source="flipped")["operation"])
+            if ended["state"] == "succeeded":
+                (template,) = (row for row in shared.call("Template.List")["templates"] if row["name"] == "flipped")
+                assert (POOL / f"t-{template['id']}.qcow2").read_bytes()[:512] == make_image()[:512]
+                shared.do("Template.Remove", template="flipped")
+                taken += 1
+    finally:
+        ends.set()
+        attacker.join()
+    check_files()
+    print(f"# {FLIPPED} imports of an image whose header changes all the while, {taken} of a good one")
+
+
 def test_a_new_disk_has_nothing_of_the_one_before() -> None:
     for number in range(REMNANTS):
         marker = uuid.uuid4().hex
@@ -127,8 +169,8 @@ def test_a_new_disk_has_nothing_of_the_one_before() -> None:
             f"#!/bin/sh\nyes {marker} | head -c {MARKED_MIB * MIB} > /marked\nsync\n"
             f"echo wrote $(grep -c {marker} /marked)\n"
         )
-        # Its own script must not be what it finds; a line of nothing but zeros would not fit its memory.
-        read = f"#!/bin/sh\na={half}\nb={rest}\necho found $(tr '\\000' '\\n' </dev/vda | grep -c \"$a$b\")\n"
+        # Its own script must not be what it finds; zeros are left out, for they are no lines.
+        read = f"#!/bin/sh\na={half}\nb={rest}\necho found $(tr -d '\\000' </dev/vda | grep -c \"$a$b\")\n"
         shared.create(name=f"before-{number}", user_data=write, disk_bytes=256 * MIB)
         (wrote,) = wait_for_word(f"before-{number}", "wrote")
         assert int(wrote) >= MARKED_MIB * MIB // len(marker + "\n"), wrote
@@ -139,11 +181,29 @@ def test_a_new_disk_has_nothing_of_the_one_before() -> None:
     print(f"# {REMNANTS} disks looked through for the {MARKED_MIB} MiB that their forerunners wrote: none found")
 
 
+def connect_anew() -> None:
+    for worker in shared.children("vmd-host"):
+        os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: shared.host()["state"] != "connected", "the worker to be missed")
+
+
+def test_a_pool_that_others_may_write_in_is_not_used() -> None:
+    POOL.chmod(0o1777)
+    try:
+        connect_anew()
+        wait_until(lambda: "others may write" in shared.host().get("reason", ""), "the pool to be refused", 60)
+        assert shared.host()["state"] != "connected"
+    finally:
+        POOL.chmod(0o711)
+    shared.wait_for_host()
+
+
 def test_nothing_is_left_in_the_end() -> None:
     oracle.check_audit(shared)
     check_files()
 
 
 with shared:
+    shutil.copytree(os.environ["VMCTL_IMAGES"], shared.dir / "import")
     shared.import_template()
     tap.main(globals())

@@ -72,6 +72,10 @@ def test_parallel_creates_meet_the_quota_exactly() -> None:
     print(f"# {RACES} rounds of {RACERS} creates for {QUOTA}: {QUOTA} each")
 
 
+def under_way() -> list[dict[str, Any]]:
+    return [row for state in ("queued", "running") for row in shared.call("Operation.List", state=state)["operations"]]
+
+
 def check_states(events: list[dict[str, Any]]) -> int:
     """Every instance goes from one state only to one that may follow; the number of such steps."""
     last: dict[str, str] = {}
@@ -110,6 +114,7 @@ def test_many_clients_of_one_instance_leave_it_in_a_legal_state_at_all_times() -
             calls.append((verb, {"name" if verb == "Create" else "instance": "one", **more}))
         answers = race(connections, calls)
         seen.update(map(short_name, answers))
+    tap.wait_until(lambda: not under_way(), "the operations to end")
     for row in shared.list_all():
         shared.do("Instance.Destroy", instance=row["id"])
     events = shared.events(after)
