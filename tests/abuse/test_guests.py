@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Guests that mean ill, on real QEMU: what they write stays theirs, and nobody else's is in their reach.
 
-Runs within tests/system/private-libvirt.  REMNANTS says how often a disk is looked through for its forerunner's bytes, FLIPPED how often an image is imported that
-changes all the while.
+Runs within tests/system/private-libvirt.  REMNANTS says how often a disk is looked through for its forerunner's bytes,
+FLIPPED how often an image is imported that changes all the while.
 """
 
 import base64
