@@ -24,7 +24,7 @@ from lib import tap  # noqa: E402
 from lib.daemon import MIB, Vmd, program  # noqa: E402
 from watch import is_sanitized  # noqa: E402
 
-FLIPPED = int(os.environ.get("FLIPPED", "200"))
+FLIPPED = int(os.environ.get("FLIPPED", "60"))
 MANIFEST = {
     "name": "hostile",
     "version": "1",

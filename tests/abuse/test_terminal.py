@@ -22,7 +22,7 @@ from lib.served import FIELD  # noqa: E402
 from payloads import make_escape  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "20261125"))
-SHOWS = int(os.environ.get("SHOWS", "3"))
+SHOWS = int(os.environ.get("SHOWS", "1"))
 LOGGED = int(os.environ.get("LOGGED", "100"))
 ROWS = 40
 COMMANDS: tuple[tuple[str, ...], ...] = (
