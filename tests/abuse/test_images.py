@@ -166,12 +166,14 @@ def test_a_template_leads_nowhere_but_into_its_own_folder() -> None:
 def flip(ends: threading.Event) -> None:
     """The image is one thing, and then another: each takes the place of the one before at once."""
     aside = folder.parent / "aside"
+    # Short, so that each of them stays for about as long as the others.
+    good, bad = hostile_images.make_image()[:1024], hostile_images.with_backing_name(b"/etc/shadow")[:1024]
     makers: list[Callable[[Path], Any]] = [
-        lambda path: path.write_bytes(hostile_images.make_image()),
+        lambda path: path.write_bytes(good),
         lambda path: path.symlink_to("/etc/shadow"),
         lambda path: os.link(folder.parent / "good.qcow2", path),
         os.mkfifo,
-        lambda path: path.write_bytes(hostile_images.with_backing_name(b"/etc/shadow")),
+        lambda path: path.write_bytes(bad),
         lambda path: path.symlink_to("../good.qcow2"),
     ]
     while not ends.is_set():
@@ -221,4 +223,7 @@ else:
         stack.push(shared.__exit__)
         # Who looks for leaks is in the way of who follows.
         shared.start(under=follow, environment={"ASAN_OPTIONS": "detect_leaks=0"})
+        # What vmd reads once, it has read then.
+        lay_out(b"")
+        failure()
         tap.main(globals())
