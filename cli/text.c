@@ -10,22 +10,14 @@ typedef enum {
     ESCAPE_JSON,
 } EscapeMode;
 
-static const struct {
-    gunichar first;
-    gunichar last;
-} dangerous[] = {
-    { 0x00, 0x1f },     { 0x7f, 0x9f },     { 0x061c, 0x061c }, { 0x200e, 0x200f },
-    { 0x2028, 0x202e }, { 0x2066, 0x206f }, { 0xfeff, 0xfeff },
-};
-
+/* Nothing to see: what controls, turns the direction, joins, tags, or is nothing yet. */
 static bool
 is_dangerous(gunichar character)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(dangerous); i++) {
-        if (character >= dangerous[i].first && character <= dangerous[i].last)
-            return true;
-    }
-    return false;
+    GUnicodeType type = g_unichar_type(character);
+
+    return !g_unichar_isprint(character) || type == G_UNICODE_LINE_SEPARATOR ||
+           type == G_UNICODE_PARAGRAPH_SEPARATOR;
 }
 
 static void
@@ -35,11 +27,16 @@ append_bytes(GString *out, const char *text, gsize length)
         g_string_append_printf(out, "\\x%02x", (guchar) text[i]);
 }
 
-/* All of ours lie in the basic plane, so that one \u is enough. */
+/* As JSON has it: beyond the basic plane it takes two. */
 static void
 append_unicode(GString *out, gunichar character)
 {
-    g_string_append_printf(out, "\\u%04x", character);
+    if (character <= 0xffff) {
+        g_string_append_printf(out, "\\u%04x", character);
+    } else {
+        g_string_append_printf(out, "\\u%04x\\u%04x", 0xd7c0 + (character >> 10),
+                               0xdc00 + (character & 0x3ff));
+    }
 }
 
 static bool

@@ -7,8 +7,9 @@
  * Text from a server or a guest on its way to a terminal.  Pure.
  */
 
-/** Appends text with every byte of a control character (C0, DEL, C1), of an invisible
- * character that turns the writing direction, and of invalid UTF-8 as \xNN. */
+/** Appends text with every byte of what cannot be seen (control characters, what turns
+ * the writing direction, invisible and unassigned characters) and of invalid UTF-8 as
+ * \xNN. */
 void text_append_escaped(GString *out, const char *text);
 void text_append_escaped_len(GString *out, const char *text, gsize length);
 

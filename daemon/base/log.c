@@ -44,10 +44,10 @@ escape(const char *text)
     GString *out = g_string_new(NULL);
 
     for (const char *p = text; *p != '\0' && out->len < MESSAGE_BYTES; p++) {
-        if (g_ascii_iscntrl(*p)) {
-            g_string_append_printf(out, "\\x%02x", (guchar) *p);
-        } else {
+        if (g_ascii_isprint(*p)) {
             g_string_append_c(out, *p);
+        } else {
+            g_string_append_printf(out, "\\x%02x", (guchar) *p);
         }
     }
     return g_string_free(out, FALSE);

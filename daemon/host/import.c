@@ -116,8 +116,9 @@ read_manifest(int folder, ProtoManifest *ret_manifest, GError **error)
     return parse_manifest(text, (gsize) length, ret_manifest, error);
 }
 
+/* Gives the header that was looked at. */
 static bool
-check_image(int fd, const ProtoManifest *manifest, GError **error)
+check_image(int fd, const ProtoManifest *manifest, GBytes **ret_header, GError **error)
 {
     guint8 header[QCOW2_HEADER_BYTES] = { 0 };
     ssize_t length = pread(fd, header, sizeof header, 0);
@@ -129,6 +130,7 @@ check_image(int fd, const ProtoManifest *manifest, GError **error)
     if (manifest->minimum.disk_bytes < size)
         return refuse(error, "template.json",
                       "its smallest disk is smaller than its image");
+    *ret_header = g_bytes_new(header, sizeof header);
     return true;
 }
 
@@ -150,11 +152,13 @@ import_file(const Import *import,
 {
     g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
     g_autofree char *volume = volumes_name("t", import->id, suffix);
+    g_autoptr(GBytes) header = NULL;
     gint64 size = 0;
     int fd = open_file(import->folder, name, bytes_max, &size, error);
-    bool good = fd >= 0 && (image_of == NULL || check_image(fd, image_of, error)) &&
+    bool good = fd >= 0 &&
+                (image_of == NULL || check_image(fd, image_of, &header, error)) &&
                 volumes_upload_file(import->libvirt, import->pool, volume, fd, size,
-                                    checksum, error);
+                                    header, checksum, error);
 
     if (fd >= 0)
         close(fd);

@@ -199,6 +199,8 @@ read_pool(virConnectPtr libvirt,
         connection_set_error(error, "Refreshing the storage pool");
         return false;
     }
+    if (!volumes_check_pool(pool, error))
+        return false;
     if (virStoragePoolGetInfo(pool, &info) != 0) {
         connection_set_error(error, "Asking the storage pool");
         return false;

@@ -10,6 +10,10 @@ enum {
     HEADER_LENGTH_MAX = 112,
     CLUSTER_BITS_MIN = 16,
     CLUSTER_BITS_MAX = 21,
+    REFCOUNT_ORDER_MAX = 6,
+    /* As large as QEMU takes them. */
+    L1_ENTRIES_MAX = 4194304,
+    REFCOUNT_TABLE_BYTES_MAX = 8388608,
     EXTENSION_END = 0,
     EXTENSION_FEATURE_NAMES = 0x6803f857,
 };
@@ -45,12 +49,41 @@ static const struct {
 };
 
 static bool
+is_cluster(guint64 offset, guint64 cluster_bytes)
+{
+    return offset != 0 && offset % cluster_bytes == 0 && offset >> 56 == 0;
+}
+
+/* A reader takes these tables whole into memory, and follows them. */
+static bool
+check_tables(const guint8 *header, guint64 size, GError **error)
+{
+    guint64 cluster_bytes = G_GUINT64_CONSTANT(1) << header[23];
+    /* An entry of the first table stands for a second one, a cluster of 8 byte entries.
+     */
+    guint64 entry_bytes = cluster_bytes / 8 * cluster_bytes;
+    guint64 l1_entries = read_number(header, 36, 4);
+    guint64 refcount_clusters = read_number(header, 56, 4);
+
+    if (l1_entries < (size - 1) / entry_bytes + 1 || l1_entries > L1_ENTRIES_MAX ||
+        !is_cluster(read_number(header, 40, 8), cluster_bytes))
+        return refuse(error, "its table of clusters has a strange size or place");
+    if (refcount_clusters == 0 ||
+        refcount_clusters * cluster_bytes > REFCOUNT_TABLE_BYTES_MAX ||
+        !is_cluster(read_number(header, 48, 8), cluster_bytes))
+        return refuse(error, "its reference counts have a strange size or place");
+    return true;
+}
+
+static bool
 check_version_3(const guint8 *header, gsize length, GError **error)
 {
     guint64 header_length = read_number(header, 100, 4);
 
     if (read_number(header, 72, 8) != 0)
         return refuse(error, "it needs features that are not taken");
+    if (read_number(header, 96, 4) > REFCOUNT_ORDER_MAX)
+        return refuse(error, "its reference counts have a strange size or place");
     if (header_length < VERSION_3_BYTES || header_length > HEADER_LENGTH_MAX ||
         header_length % 8 != 0)
         return refuse(error, "its header has a strange length");
@@ -92,6 +125,8 @@ qcow2_check_header(
     size = read_number(header, 24, 8);
     if (size == 0 || size > (guint64) size_max)
         return refuse(error, "its virtual size is 0, or more than a template may have");
+    if (!check_tables(header, size, error))
+        return false;
     if (version == 3 && !check_version_3(header, length, error))
         return false;
     *ret_size = (gint64) size;

@@ -76,6 +76,29 @@ volumes_open_pool(virConnectPtr libvirt, const HostOptions *options, GError **er
     return g_steal_pointer(&pool);
 }
 
+bool
+volumes_check_pool(virStoragePoolPtr pool, GError **error)
+{
+    g_autofree char *text = virStoragePoolGetXMLDesc(pool, 0);
+    g_autoptr(xmlDoc) document = text != NULL ? xml_parse(text) : NULL;
+    g_autofree char *mode = NULL;
+    g_autofree char *path = NULL;
+
+    if (document == NULL) {
+        connection_set_error(error, "Asking the storage pool");
+        return false;
+    }
+    mode = xml_find_text(xml_root(document), "target/permissions/mode");
+    path = xml_find_text(xml_root(document), "target/path");
+    if (mode == NULL || (g_ascii_strtoull(mode, NULL, 8) & 022) == 0)
+        return true;
+    proto_error_set_host_failed(error, "",
+                                "The pool's folder %s has mode %s: others may write in "
+                                "it (chmod 0711 mends it)",
+                                path, mode);
+    return false;
+}
+
 /* Volumes */
 
 char *
@@ -209,7 +232,22 @@ volumes_upload_bytes(virConnectPtr libvirt,
 }
 
 static bool
-send_file(virStreamPtr stream, int fd, gint64 size, GChecksum *checksum, GError **error)
+begins_with(const char *data, gsize length, GBytes *head)
+{
+    gsize head_length = 0;
+    const void *bytes = head != NULL ? g_bytes_get_data(head, &head_length) : NULL;
+
+    return head_length == 0 ||
+           (length >= head_length && memcmp(data, bytes, head_length) == 0);
+}
+
+static bool
+send_file(virStreamPtr stream,
+          int fd,
+          gint64 size,
+          GBytes *head,
+          GChecksum *checksum,
+          GError **error)
 {
     g_autofree char *buffer = g_malloc(CHUNK_BYTES);
 
@@ -220,6 +258,11 @@ send_file(virStreamPtr stream, int fd, gint64 size, GChecksum *checksum, GError 
             proto_error_set_host_failed(error, "", "Reading a template's file: %s",
                                         count < 0 ? g_strerror(errno)
                                                   : "it was cut short");
+            return false;
+        }
+        if (done == 0 && !begins_with(buffer, (gsize) count, head)) {
+            proto_error_set_host_failed(error, "",
+                                        "A template's file changed while it was read");
             return false;
         }
         g_checksum_update(checksum, (const guchar *) buffer, count);
@@ -236,6 +279,7 @@ volumes_upload_file(virConnectPtr libvirt,
                     const char *name,
                     int fd,
                     gint64 size,
+                    GBytes *head,
                     GChecksum *checksum,
                     GError **error)
 {
@@ -244,7 +288,7 @@ volumes_upload_file(virConnectPtr libvirt,
 
     if (volume == NULL || !begin_upload(stream, volume, (gsize) size, error))
         return false;
-    return end_upload(stream, volume, send_file(stream, fd, size, checksum, error),
+    return end_upload(stream, volume, send_file(stream, fd, size, head, checksum, error),
                       error);
 }
 

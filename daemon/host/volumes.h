@@ -16,6 +16,10 @@ char *volumes_name(const char *kind, const char *id, const char *suffix);
 virStoragePoolPtr
 volumes_open_pool(virConnectPtr libvirt, const HostOptions *options, GError **error);
 
+/** Fails if others may write in the pool's folder: they could exchange a disk for a link.
+ */
+bool volumes_check_pool(virStoragePoolPtr pool, GError **error);
+
 /** The path of a volume on the host; PROTO_ERROR_NOT_FOUND if it is not there. */
 char *volumes_get_path(virStoragePoolPtr pool, const char *name, GError **error);
 
@@ -33,12 +37,15 @@ bool volumes_upload_bytes(virConnectPtr libvirt,
                           GBytes *bytes,
                           GError **error);
 
-/** Makes a volume with what fd holds, size bytes; checksum is fed with them. */
+/** Makes a volume with what fd holds, size bytes; checksum is fed with them.  head is
+ * what they have to begin with, or NULL: what was looked at, and may have changed since.
+ */
 bool volumes_upload_file(virConnectPtr libvirt,
                          virStoragePoolPtr pool,
                          const char *name,
                          int fd,
                          gint64 size,
+                         GBytes *head,
                          GChecksum *checksum,
                          GError **error);
 

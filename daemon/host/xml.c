@@ -96,6 +96,31 @@ xml_parse(const char *text)
                          XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 }
 
+static xmlNodePtr
+find_child(xmlNodePtr element, const char *name)
+{
+    xmlNodePtr child = xmlFirstElementChild(element);
+
+    while (child != NULL && strcmp((const char *) child->name, name) != 0)
+        child = xmlNextElementSibling(child);
+    return child;
+}
+
+char *
+xml_find_text(xmlNodePtr element, const char *path)
+{
+    g_auto(GStrv) names = g_strsplit(path, "/", -1);
+    xmlChar *text = NULL;
+    char *copy = NULL;
+
+    for (gsize i = 0; names[i] != NULL && element != NULL; i++)
+        element = find_child(element, names[i]);
+    text = element != NULL ? xmlNodeGetContent(element) : NULL;
+    copy = g_strdup((const char *) text);
+    xmlFree(text);
+    return copy;
+}
+
 char *
 xml_get(xmlNodePtr element, const char *name)
 {

@@ -32,5 +32,9 @@ char *xml_to_text(xmlDocPtr document);
 /** Reads text that libvirt gave; NULL if it is no XML.  No entity, no network. */
 xmlDocPtr xml_parse(const char *text);
 
+/** The text of the first element at a path of names from element on, "a/b/c", to be
+ * freed; NULL if there is none. */
+char *xml_find_text(xmlNodePtr element, const char *path);
+
 /** The value of an attribute, to be freed; NULL if it is not there. */
 char *xml_get(xmlNodePtr element, const char *name);

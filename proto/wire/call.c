@@ -367,6 +367,11 @@ admit(WireCall *call, GError **error)
                              server->limits.calls_per_uid);
         return false;
     }
+    if (use->output >= server->limits.output_per_uid && !call->peer.is_worker) {
+        proto_error_set_busy(error, "output", "Your uid has %zu bytes of answers unread",
+                             use->output);
+        return false;
+    }
     return server->options.authorize == NULL ||
            server->options.authorize(call, call->method, error);
 }

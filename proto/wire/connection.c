@@ -10,7 +10,8 @@
 
 enum {
     READ_BYTES = 65536,
-    MESSAGES_PER_TURN = 128,
+    MESSAGES_PER_TURN = 16,
+    OUT_PER_TURN_BYTES = 32768,
     OUT_KEPT_BYTES = 65536
 };
 
@@ -18,6 +19,28 @@ static gsize
 backlog(const WireConnection *connection)
 {
     return connection->out->len - connection->sent;
+}
+
+/* Keeps what its uid has waiting in line with the backlog. */
+static void
+count_output(WireConnection *connection, gsize output)
+{
+    WireUse *use = wire_server_get_use(connection->server, connection->peer.uid);
+
+    use->output += output - connection->counted;
+    connection->counted = output;
+}
+
+/* It has enough to read before it may ask for more. */
+static bool
+must_read_first(const WireConnection *connection)
+{
+    const WireServerLimits *limits = &connection->server->limits;
+    const WireUse *use = wire_server_get_use(connection->server, connection->peer.uid);
+
+    return backlog(connection) >= limits->output_bytes ||
+           (backlog(connection) > 0 && use->output >= limits->output_per_uid &&
+            !connection->peer.is_worker);
 }
 
 /* Keeps the deadlines in line with what the connection waits for. */
@@ -49,7 +72,7 @@ update_interest(WireConnection *connection)
 
     if (!connection->has_ended && !connection->closes_after_output &&
         connection->call == NULL && !connection->server->is_draining &&
-        backlog(connection) < connection->server->limits.output_bytes)
+        !must_read_first(connection))
         event.events |= EPOLLIN;
     if (!connection->has_ended)
         event.events |= EPOLLRDHUP;
@@ -103,6 +126,7 @@ wire_connection_close(WireConnection *connection)
         return;
     connection->is_closed = true;
     close(connection->fd);
+    count_output(connection, 0);
     g_hash_table_remove(server->connections, connection);
     wire_server_get_use(server, connection->peer.uid)->connections--;
     if (connection->is_queued)
@@ -150,6 +174,7 @@ wire_connection_flush(WireConnection *connection)
         wire_connection_close(connection);
         return;
     }
+    count_output(connection, backlog(connection));
     if (backlog(connection) == 0 &&
         (connection->closes_after_output ||
          (connection->has_ended && connection->call == NULL && !connection->is_queued))) {
@@ -162,18 +187,21 @@ wire_connection_flush(WireConnection *connection)
         wire_call_tell_drained(connection->call);
 }
 
-/* Looks at whole messages; true if there may be more of them. */
+/* Looks at some whole messages, so that others have their turn too; true if there may be
+ * more of them. */
 static bool
 take_messages(WireConnection *connection)
 {
-    for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+    gsize enough = connection->out->len + OUT_PER_TURN_BYTES;
+
+    for (int i = 0; i < MESSAGES_PER_TURN && connection->out->len < enough; i++) {
         const char *message = NULL;
         gsize length = 0;
         GError *error = NULL;
 
         if (connection->is_closed || connection->call != NULL ||
             connection->closes_after_output || connection->server->is_draining ||
-            backlog(connection) >= connection->server->limits.output_bytes)
+            must_read_first(connection))
             return false;
         if (!frame_reader_next(&connection->in, &message, &length, &error)) {
             wire_call_refuse(connection, error);

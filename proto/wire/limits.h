@@ -37,7 +37,8 @@ typedef struct {
                    .keys = 64,                                                           \
                    .string_bytes = 524288 })
 
-/** Connections in all; the last of them are kept for uid 0 and admins. */
+/** Connections in all; the last of them are kept for uid 0 and admins.  With three
+ * quarters of them taken, a new one costs the one that has been idle for longest. */
 #define WIRE_CONNECTIONS_MAX 4096
 #define WIRE_CONNECTIONS_RESERVED 64
 /** Connections of one uid that is not root. */
@@ -48,6 +49,9 @@ typedef struct {
 #define WIRE_IDLE_MS 300000
 /** Bytes that wait for a slow reader; a call that streams is cut beyond it. */
 #define WIRE_OUTPUT_BYTES (1024 * 1024)
+/** Bytes of answers that wait for the readers of one uid; beyond it its calls are
+ * refused. */
+#define WIRE_OUTPUT_PER_UID (16 * 1024 * 1024)
 /** Time in which a slow reader must take at least one byte. */
 #define WIRE_STALL_MS 10000
 /** Calls in work of one uid; waiting calls (Wait, Read) count apart. */

@@ -22,6 +22,7 @@ typedef struct {
     gint64 idle_ms;
     gint64 stall_ms;
     gsize output_bytes;
+    gsize output_per_uid;
     gsize reply_bytes;
 } WireServerLimits;
 
@@ -29,6 +30,7 @@ typedef struct {
 typedef struct {
     guint connections;
     guint calls;
+    gsize output;
 } WireUse;
 
 struct WireServer {
@@ -61,6 +63,8 @@ struct WireConnection {
     FrameReader in;
     GString *out;
     gsize sent;
+    /** What of the backlog is in the uid's use. */
+    gsize counted;
     WireCall *call;
     uint32_t interest;
     /** Since when a message is incomplete, output stands still, nothing happens; 0 for

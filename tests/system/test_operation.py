@@ -198,6 +198,19 @@ def test_a_destroy_takes_back_a_create_that_is_under_way() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_a_destroy_that_comes_with_the_create_takes_it_back() -> None:
+    with run_with({}) as vmd:
+        vmd.import_template()
+        for number in range(50):
+            with vmd.connect() as first, vmd.connect() as second:
+                first.send("io.vmctl.Instance.Create", {"name": f"brief-{number}"})
+                second.send("io.vmctl.Instance.Destroy", {"instance": f"brief-{number}"})
+                first.receive()
+                vmd.wait(second.receive()[0]["operation"])
+        assert vmd.list_all() == []
+        oracle.check_at_rest(vmd)
+
+
 def test_a_second_change_meanwhile_is_a_conflict() -> None:
     with run_with({"rules": [{"method": "Pause", "delay_ms": 300}]}) as vmd:
         vmd.import_template()

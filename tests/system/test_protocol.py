@@ -4,13 +4,12 @@
 
 import json
 import os
-import random
-import re
 import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from lib import tap
 from lib.daemon import Vmd
+from lib.served import ABSENT, Field, read_methods
 from lib.tap import expect
 from lib.varlink import VarlinkError
 
@@ -132,24 +131,6 @@ def test_pipelined_calls_are_answered_in_order() -> None:
             assert ("uid" in reply) == bool(number % 2)
 
 
-def test_a_client_that_vanishes_at_any_byte_leaves_nothing_behind() -> None:
-    request = json.dumps({"method": "io.vmctl.Instance.Create", "parameters": {"name": "ghost"}}).encode()
-    for length in range(len(request) + 1):
-        with shared.connect() as connection:
-            connection.send_raw(request[:length])
-    assert not shared.exists("ghost")
-    tap.wait_until(lambda: shared.call("Operation.List")["operations"] is not None, "vmd to go on")
-
-
-def test_a_client_that_leaves_before_the_answer_still_gets_what_it_asked_for_once() -> None:
-    with shared.connect() as connection:
-        connection.send("io.vmctl.Instance.Create", {"name": "left", "request_id": "left-1"})
-    accepted = shared.call("Instance.Create", name="left", request_id="left-1")["instances"]
-    assert len(accepted) == 1
-    assert shared.wait(accepted[0]["operation"])["state"] == "succeeded"
-    assert [row["name"] for row in shared.list_all()] == ["left"]
-
-
 def test_a_half_closed_client_gets_its_reply() -> None:
     import socket
 
@@ -160,44 +141,18 @@ def test_a_half_closed_client_gets_its_reply() -> None:
 
 
 # What is served tells its own bounds; a call is made at each of them.
-FIELD = re.compile(r"((?:^ *#.*\n)*)^ *(\w+): (\??)(\[\]|\[string\])?(\w+)", re.MULTILINE)
-METHOD = re.compile(r"^method (\w+)\((.*?)\) -> ", re.MULTILINE | re.DOTALL)
-NEEDED = {"instance": "nobody", "operation": "00000000-0000-4000-8000-000000000000", "until": "running", "template": "none",
-          "host": "none", "source": "none"}
-
-
-# Of each method, filled as its text is read.
-REQUIRED: dict[str, set[str]] = {}
-
-
-class Field(NamedTuple):
-    method: str
-    name: str
-    list_of: str
-    kind: str
-    notes: dict[str, str]
 
 
 def served_fields() -> list[Field]:
     """Every parameter of every method, with the notes of its comment."""
-    fields = []
-    for interface in INTERFACES[1:]:
-        text = shared.call_any("org.varlink.service.GetInterfaceDescription", interface=interface)["description"]
-        for method, parameters in METHOD.findall(text):
-            found = FIELD.findall(parameters)
-            REQUIRED[f"{interface}.{method}"] = {name for _, name, nullable, _, _ in found if not nullable}
-            for comment, name, _, list_of, kind in found:
-                notes = dict(re.findall(r"@([\w-]+) (\S+)", comment))
-                fields.append(Field(f"{interface}.{method}", name, list_of, kind, notes))
-    return fields
+    return [field for method in read_methods(shared.socket) for field in method.fields]
 
 
 def complaint(field: Field, literal: str) -> str | None:
     """What is said against one value, written as JSON, of a field; None if it is taken."""
-    parameters = {name: value for name, value in NEEDED.items() if name in REQUIRED[field.method]}
+    (method,) = (method for method in read_methods(shared.socket) if method.name == field.method)
+    parameters = method.absent()
     parameters.pop(field.name, None)
-    if field.method.endswith("Instance.Create") and field.name != "dry_run":
-        parameters["dry_run"] = True
     text = json.dumps({"method": field.method, "parameters": parameters})
     comma = ", " if parameters else ""
     with shared.connect() as connection:
@@ -240,7 +195,7 @@ def test_every_text_is_held_to_its_length_and_form() -> None:
             assert complaint(field, literal) is not None, (field, literal)
         bad = {
             "name": ("", "A", "-a", "a-", "a.b", "a/b", "a b", "a\n", "1a", "a" * 33, "\u00e4"),
-            "uuid": ("", "x", NEEDED["operation"].replace("4", "G"), NEEDED["operation"] + "0", "{" + NEEDED["operation"][2:] + "}"),
+            "uuid": ("", "x", ABSENT["operation"].replace("4", "G"), ABSENT["operation"] + "0", "{" + ABSENT["operation"][2:] + "}"),
             "request-id": ("", " ", "a b", "a\n", "a" * 65, "\u00e4"),
         }
         for text in bad.get(field.notes.get("format", ""), ()):
@@ -248,17 +203,17 @@ def test_every_text_is_held_to_its_length_and_form() -> None:
 
 
 def test_a_parameter_that_is_needed_is_missed_by_name() -> None:
-    served_fields()
-    for method, names in REQUIRED.items():
-        if names:
+    for method in read_methods(shared.socket):
+        needed = {field.name for field in method.fields if field.is_needed}
+        if needed:
             with shared.connect() as connection:
-                error = expect("io.vmctl.InvalidParameter", connection.call, method)
-            assert error["path"].removeprefix("parameters.") in names, (method, error)
+                error = expect("io.vmctl.InvalidParameter", connection.call, method.name)
+            assert error["path"].removeprefix("parameters.") in needed, (method, error)
 
 
 def test_null_is_as_if_it_were_left_out() -> None:
     for field in served_fields():
-        if field.name not in REQUIRED[field.method]:
+        if not field.is_needed:
             assert complaint(field, "null") is None, field
 
 
@@ -310,34 +265,6 @@ def test_a_request_is_the_same_however_it_is_cut() -> None:
         for byte in request:
             connection.send_raw(bytes([byte]))
         assert "uid" in connection.receive()[0] and connection.receive()[0] == {}
-
-
-def test_damaged_requests_are_answered_or_closed_and_change_nothing() -> None:
-    dice = random.Random(20261124)
-    before = [row["id"] for row in shared.list_all()]
-    sound = json.dumps(
-        {"method": "io.vmctl.Instance.Create", "parameters": {"name": "damaged", "vcpus": 0, "labels": {"a": "b"}}}
-    ).encode()
-    for _ in range(2000):
-        text = bytearray(sound)
-        for _ in range(dice.randint(1, 4)):
-            place = dice.randrange(len(text))
-            kind = dice.randrange(4)
-            if kind == 0:
-                text[place] = dice.randrange(1, 256)
-            elif kind == 1:
-                del text[place : place + dice.randint(1, 9)]
-            elif kind == 2:
-                text[place:place] = dice.choice([b"{", b"[", b'"', b"\\u", b"1e9", b",", b"\xf0\x9f", b"null"])
-            else:
-                text[place:place] = text[: dice.randrange(len(text))]
-        with shared.connect(10) as connection:
-            connection.send_raw(bytes(text) + b"\0")
-            try:
-                assert "error" in connection.receive_raw(), bytes(text)
-            except (EOFError, ConnectionResetError):
-                pass
-    assert [row["id"] for row in shared.list_all()] == before
 
 
 def test_readers_that_do_not_read_and_writers_that_do_not_end_hold_up_nobody() -> None:

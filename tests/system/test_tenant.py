@@ -9,12 +9,11 @@ import json
 import os
 import re
 import socket
-import threading
-from typing import Callable, Iterator
 
 from lib import oracle, tap
 from lib.daemon import GIB, Vmd
 from lib.tap import expect
+from lib.uids import child_as
 from lib.varlink import Connection, VarlinkError
 
 ALICE, BOB, NOBODY = 12345, 12346, 65534
@@ -154,28 +153,6 @@ def test_two_tenants_may_use_the_same_name() -> None:
     assert first != second
     for instance in (first, second):
         shared.do("Instance.Destroy", instance=instance)
-
-
-def test_parallel_creates_meet_the_quota_exactly() -> None:
-    results: list[str] = []
-
-    def attempt(number: int) -> None:
-        try:
-            with Connection(shared.socket) as connection:
-                connection.call("io.vmctl.Instance.Create", name=f"race-{number}")
-            results.append("admitted")
-        except VarlinkError as error:
-            results.append(error.name)
-
-    threads = [threading.Thread(target=attempt, args=(number,)) for number in range(50)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results.count("admitted") == 5 and results.count("io.vmctl.QuotaExceeded") == 45, results
-    for row in shared.list_all():
-        shared.wait(row["operation"]) if "operation" in row else None
-        shared.do("Instance.Destroy", instance=row["id"])
 
 
 def test_a_refusal_tells_used_asked_and_limit() -> None:
@@ -332,33 +309,6 @@ def test_a_request_id_is_the_tenants_own() -> None:
         (answer,) = call_as(who, ("io.vmctl.Instance.Create", {"name": "same", "request_id": "r-same"}))
         assert shared.wait(answer["reply"]["instances"][0]["operation"])["tenant"] == f"u{who}"
         shared.do("Instance.Destroy", instance="same", tenant=f"u{who}")
-
-
-@contextlib.contextmanager
-def child_as(uid: int, work: Callable[[socket.socket], None]) -> Iterator[socket.socket]:
-    """Runs work as another uid in a child that holds what it has until the block is left; yields a socket to it."""
-    here, there = socket.socketpair()
-    here.settimeout(30)
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            here.close()
-            os.setgroups([])
-            os.setgid(uid)
-            os.setuid(uid)
-            work(there)
-            there.recv(1)
-            status = 0
-        finally:
-            os._exit(status)
-    there.close()
-    try:
-        yield here
-    finally:
-        here.close()
-        _, status = os.waitpid(child, 0)
-    assert status == 0, f"the child as uid {uid} failed"
 
 
 def lend_connection(there: socket.socket) -> None:

@@ -22,6 +22,11 @@ make(guint8 *header)
     put(header, 4, 4, 3);
     put(header, 20, 4, 16);
     put(header, 24, 8, 4096);
+    put(header, 36, 4, 1);
+    put(header, 40, 8, 6291456);
+    put(header, 48, 8, 2097152);
+    put(header, 56, 4, 1);
+    put(header, 96, 4, 4);
     put(header, 100, 4, 104);
 }
 
@@ -70,6 +75,22 @@ static const struct {
     { 24, 8, 1000000, NULL },
     { 24, 8, 1000001, "virtual size" },
     { 24, 8, G_MAXUINT64, "virtual size" },
+    /* The tables: too small for the size, too large for a reader, in no cluster. */
+    { 36, 4, 0, "table of clusters" },
+    { 36, 4, 4194304, NULL },
+    { 36, 4, 4194305, "table of clusters" },
+    { 36, 4, 0xffffffff, "table of clusters" },
+    { 40, 8, 0, "table of clusters" },
+    { 40, 8, 65537, "table of clusters" },
+    { 40, 8, G_GUINT64_CONSTANT(1) << 56, "table of clusters" },
+    { 48, 8, 0, "reference counts" },
+    { 48, 8, 512, "reference counts" },
+    { 56, 4, 0, "reference counts" },
+    { 56, 4, 128, NULL },
+    { 56, 4, 129, "reference counts" },
+    { 56, 4, 0xffffffff, "reference counts" },
+    { 96, 4, 6, NULL },
+    { 96, 4, 7, "reference counts" },
     { 32, 4, 1, "encrypted" },
     { 32, 4, 2, "encrypted" },
     { 60, 4, 1, "snapshots" },
@@ -98,6 +119,24 @@ static const struct {
     { 104, 8, G_GUINT64_CONSTANT(0x6803f857ffffffff), "do not end" },
     { 104, 8, G_GUINT64_CONSTANT(0x6803f857fffffff8), "do not end" },
 };
+
+/* An entry of the first table stands for 512 MiB with clusters of 64 KiB. */
+static void
+test_holds_the_first_table_to_the_size(void)
+{
+    const gint64 gibibyte = 1073741824;
+    guint8 header[QCOW2_HEADER_BYTES];
+    gint64 size = 0;
+
+    make(header);
+    put(header, 24, 8, (guint64) gibibyte);
+    put(header, 36, 4, 2);
+    g_assert_true(qcow2_check_header(header, sizeof header, 2 * gibibyte, &size, NULL));
+    put(header, 24, 8, (guint64) gibibyte + 1);
+    g_assert_false(qcow2_check_header(header, sizeof header, 2 * gibibyte, &size, NULL));
+    put(header, 36, 4, 3);
+    g_assert_true(qcow2_check_header(header, sizeof header, 2 * gibibyte, &size, NULL));
+}
 
 static void
 test_says_what_is_wrong(void)
@@ -155,6 +194,8 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/qcow2/takes-plain-images", test_takes_plain_images);
     g_test_add_func("/qcow2/says-what-is-wrong", test_says_what_is_wrong);
+    g_test_add_func("/qcow2/holds-the-first-table-to-the-size",
+                    test_holds_the_first_table_to_the_size);
     g_test_add_func("/qcow2/short-files-are-no-images", test_short_files_are_no_images);
     g_test_add_func("/qcow2/bears-any-bytes", test_bears_any_bytes);
     return g_test_run();

@@ -227,6 +227,9 @@ test_escapes_what_moves_the_terminal(void)
     assert_escaped("\xc2\x9b", "\\xc2\\x9b");
     assert_escaped("\xe2\x80\xae", "\\xe2\\x80\\xae");
     assert_escaped("\xe2\x81\xa6", "\\xe2\\x81\\xa6");
+    assert_escaped("\xe2\x80\xa8", "\\xe2\\x80\\xa8");
+    assert_escaped("\xe2\x80\x8b", "\\xe2\\x80\\x8b");
+    assert_escaped("\xf3\xa0\x81\x81", "\\xf3\\xa0\\x81\\x81");
     assert_escaped("\xff\xfe", "\\xff\\xfe");
     assert_escaped("\xe2\x82", "\\xe2\\x82");
     assert_escaped("\xed\xa0\x80", "\\xed\\xa0\\x80");
@@ -289,11 +292,11 @@ test_escaped_json_is_the_same_json(void)
     g_autoptr(GString) out = g_string_new(NULL);
     g_autoptr(JsonNode) node = NULL;
 
-    text_append_json(out, "{\"a\":\"x\xc2\x9b\xe2\x80\xaey\x7f\"}");
-    g_assert_cmpstr(out->str, ==, "{\"a\":\"x\\u009b\\u202ey\\u007f\"}");
+    text_append_json(out, "{\"a\":\"x\xc2\x9b\xe2\x80\xaey\x7f\xf3\xa0\x81\x81\"}");
+    g_assert_cmpstr(out->str, ==, "{\"a\":\"x\\u009b\\u202ey\\u007f\\udb40\\udc41\"}");
     node = json_from_string(out->str, NULL);
     g_assert_cmpstr(json_object_get_string_member(json_node_get_object(node), "a"), ==,
-                    "x\xc2\x9b\xe2\x80\xaey\x7f");
+                    "x\xc2\x9b\xe2\x80\xaey\x7f\xf3\xa0\x81\x81");
 }
 
 static void

@@ -22,8 +22,9 @@ class Connection:
 
     def __init__(self, path: str, timeout: float = 60) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(timeout)
+        # Without a timeout yet: with one, a full backlog is an error instead of a wait.
         self.socket.connect(path)
+        self.socket.settimeout(timeout)
         self.buffer = b""
 
     def close(self) -> None:

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The methods that a service describes of itself, with the rules of their parameters."""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any, NamedTuple
+
+from .varlink import Connection
+
+FIELD = re.compile(r"((?:^ *#.*\n)*)^ *(\w+): (\??)(\[\]|\[string\])?(\w+)", re.MULTILINE)
+METHOD = re.compile(r"((?:^#[^\n]*\n)*)^method (\w+)\((.*?)\) -> ", re.MULTILINE | re.DOTALL)
+
+# What a call cannot do without, of things that are not there.
+ABSENT: dict[str, Any] = {
+    "instance": "nobody",
+    "operation": "00000000-0000-4000-8000-000000000000",
+    "until": "running",
+    "template": "none",
+    "host": "none",
+    "source": "none",
+}
+
+
+class Field(NamedTuple):
+    """One parameter of a method."""
+
+    method: str
+    name: str
+    is_needed: bool
+    list_of: str
+    kind: str
+    notes: dict[str, str]
+
+
+class Method(NamedTuple):
+    """One method: its full name, its parameters, and the errors that its notes name."""
+
+    name: str
+    fields: list[Field]
+    fails: set[str]
+
+    def absent(self) -> dict[str, Any]:
+        """Good parameters that change nothing."""
+        parameters = {field.name: ABSENT[field.name] for field in self.fields if field.is_needed and field.name in ABSENT}
+        if any(field.name == "dry_run" for field in self.fields):
+            parameters["dry_run"] = True
+        return parameters
+
+
+def read_field(method: str, found: tuple[str, ...]) -> Field:
+    comment, name, nullable, list_of, kind = found
+    return Field(method, name, not nullable, list_of, kind, dict(re.findall(r"@([\w-]+) (\S+)", comment)))
+
+
+@functools.cache
+def read_methods(socket: str) -> list[Method]:
+    """Every method of our own interfaces that is served at socket."""
+    methods = []
+    with Connection(socket) as connection:
+        for interface in connection.call("org.varlink.service.GetInfo")["interfaces"]:
+            if interface == "org.varlink.service":
+                continue
+            text = connection.call("org.varlink.service.GetInterfaceDescription", interface=interface)["description"]
+            for comment, short, parameters in METHOD.findall(text):
+                name = f"{interface}.{short}"
+                fields = [read_field(name, found) for found in FIELD.findall(parameters)]
+                fails = re.search(r"@fails (.*)", comment)
+                names = fails[1].split(", ") if fails else []
+                methods.append(Method(name, fields, {f"io.vmctl.{error}" for error in names}))
+    return methods
