@@ -62,6 +62,8 @@ static void
 crash(bool power_goes, Counts *counts)
 {
     counts->crashes++;
+    if (power_goes)
+        disk_lose_power();
     process_kill();
     if (power_goes) {
         machine_reset();
