@@ -88,12 +88,25 @@ disk_begin(void)
         g_error("Making the folder %s", folder);
 }
 
+static void
+remove_tree(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name = NULL;
+
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *inner = g_build_filename(path, name, NULL);
+
+        remove_tree(inner);
+    }
+    g_remove(path);
+}
+
 void
 disk_end(void)
 {
     forget_kept();
-    remove_files();
-    g_rmdir(folder);
+    remove_tree(folder);
     g_clear_pointer(&folder, g_free);
 }
 
