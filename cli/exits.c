@@ -42,9 +42,13 @@ static const Row rows[] = {
       "`vmctl whoami` tells your tenant and role; an admin can do it" },
     { PROTO_ERROR_REQUEST_MISMATCH, EXIT_FAILED,
       "a request id belongs to one request: take another --request-id" },
+    { PROTO_ERROR_DISK_FULL, EXIT_FAILED,
+      "make room on the disk of the state folder; destroying still works" },
     { PROTO_ERROR_NO_CAPACITY, EXIT_FAILED,
       "ask for less, or free something: `vmctl host list` shows what is left" },
     { PROTO_ERROR_CANCELLED, EXIT_FAILED, NULL },
+    { PROTO_ERROR_QUARANTINED, EXIT_FAILED,
+      "it is not tried again; the service's log has the cause: journalctl -u vmd" },
     { PROTO_ERROR_INTERNAL, EXIT_FAILED,
       "the service's log has the cause: journalctl -u vmd" },
 };

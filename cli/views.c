@@ -110,6 +110,12 @@ static const Column host_columns[] = {
     { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
 };
 
+static const Column foreign_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_NARROW },
+};
+
 static const Column operation_columns[] = {
     { "ID", "id", CELL_TEXT, COLUMN_NARROW },
     { "KIND", "kind", CELL_TEXT, COLUMN_NARROW },
@@ -215,6 +221,7 @@ const View view_templates = VIEW(template_columns, true, "templates", "name", "i
 const View view_template = VIEW(template_columns, false, "template", "name", "id");
 const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");
 const View view_host = VIEW(host_columns, false, "host", "name", "name");
+const View view_foreign = VIEW(foreign_columns, true, "domains", "name", "id");
 const View view_operations = VIEW(operation_columns, true, "operations", "target_name", "id");
 const View view_operation = VIEW(operation_columns, false, "operation", "target_name", "id");
 const View view_changes = VIEW(operation_columns, true, "operations", "target_name", "target");

@@ -16,6 +16,7 @@ extern const View view_templates;
 extern const View view_template;
 extern const View view_hosts;
 extern const View view_host;
+extern const View view_foreign;
 extern const View view_operations;
 extern const View view_operation;
 /** Operations that were waited for: what counts is what they worked on. */

@@ -11,24 +11,32 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "base/service.h"
 #include "build-config.h"
 #include "controller/controller.h"
 #include "fleet/worker.h"
+#include "store/watchdog.h"
 
 enum {
+    EXIT_DATA = 65,
     EXIT_CONFIG = 78,
     DRAIN_MS = 5000,
     DRAIN_LOOK_MS = 20,
+    REBUILD_SECONDS = 120,
 };
 
 /** Everything that main() puts together, in the order in which it is made. */
 typedef struct {
     Controller controller;
     Worker *meter;
+    Watchdog *watchdog;
     GMainLoop *loop;
     gint64 drain_until_ms;
+    /** Only to make lost rows again. */
+    bool rebuilds;
+    int status;
 } Vmd;
 
 static gid_t
@@ -78,6 +86,7 @@ start_server(Vmd *vmd, GError **error)
     int first = service_take_sockets(&count);
 
     vmd->controller.rpc.admin_group = find_group(vmd->controller.config->admin_group);
+    vmd->controller.rpc.reader_group = find_group(vmd->controller.config->reader_group);
     for (guint i = 0; i < count; i++) {
         wire_server_listen_fd(vmd->controller.server, first + (int) i);
     }
@@ -130,40 +139,84 @@ on_signal(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+static void
+serve(Vmd *vmd)
+{
+    controller_start(&vmd->controller);
+    start_meter(vmd);
+    vmd->watchdog = watchdog_new(vmd->controller.rpc.store);
+    service_notify("READY=1");
+    g_message("Ready: version %s, %u instances, %u operations under way", VMCTL_VERSION,
+              g_hash_table_size(vmd->controller.rpc.instances->by_id),
+              operation_engine_count_active(vmd->controller.rpc.engine));
+}
+
+static void
+on_rebuilt(guint made, GPtrArray *left, gpointer data)
+{
+    Vmd *vmd = data;
+
+    for (guint i = 0; i < left->len; i++) {
+        g_print("left: %s\n", (const char *) left->pdata[i]);
+    }
+    g_print("%u instances were taken up, %u were left\n", made, left->len);
+    vmd->status = left->len == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    g_main_loop_quit(vmd->loop);
+}
+
+static gboolean
+on_no_host(gpointer data)
+{
+    Vmd *vmd = data;
+
+    g_printerr("vmd: the host did not tell of its domains: %s\n",
+               host_get_view(vmd->controller.rpc.host)->reason);
+    vmd->status = EXIT_FAILURE;
+    g_main_loop_quit(vmd->loop);
+    return G_SOURCE_REMOVE;
+}
+
 static int
 run(Vmd *vmd, Config *config)
 {
     g_autoptr(GError) error = NULL;
     guint signals[2];
 
-    if (!controller_load(&vmd->controller, config, &error) ||
-        !start_server(vmd, &error)) {
+    if (!controller_load(&vmd->controller, config, vmd->rebuilds, &error)) {
+        g_critical("%s. Nothing was changed. \"If the database is damaged\" in vmd(8) "
+                   "says what to do",
+                   error->message);
+        return EXIT_DATA;
+    }
+    if (!vmd->rebuilds && !start_server(vmd, &error)) {
         g_critical("%s", error->message);
         return EXIT_FAILURE;
     }
     vmd->loop = g_main_loop_new(NULL, FALSE);
     signals[0] = g_unix_signal_add(SIGTERM, on_signal, vmd);
     signals[1] = g_unix_signal_add(SIGINT, on_signal, vmd);
-    controller_start(&vmd->controller);
-    start_meter(vmd);
-    service_notify("READY=1");
-    g_message("Ready: version %s, %u instances, %u operations under way", VMCTL_VERSION,
-              g_hash_table_size(vmd->controller.rpc.instances->by_id),
-              operation_engine_count_active(vmd->controller.rpc.engine));
+    if (vmd->rebuilds) {
+        controller_rebuild(&vmd->controller, on_rebuilt, vmd);
+        g_timeout_add_seconds(REBUILD_SECONDS, on_no_host, vmd);
+    } else {
+        serve(vmd);
+    }
     g_main_loop_run(vmd->loop);
     g_source_remove(signals[0]);
     g_source_remove(signals[1]);
     g_main_loop_unref(vmd->loop);
-    return EXIT_SUCCESS;
+    return vmd->status;
 }
 
 /* The command line */
 
 typedef struct {
     char *config;
+    char **settings;
     gboolean session;
     gboolean version;
     gboolean describe;
+    gboolean rebuild;
 } Options;
 
 static bool
@@ -172,8 +225,13 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
     const GOptionEntry entries[] = {
         { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
           "Read this instead of " VMCTL_SYSCONFDIR "/vmd/vmd.conf", "FILE" },
+        { "option", 'o', 0, G_OPTION_ARG_STRING_ARRAY, &options->settings,
+          "Set a key over what the file says; may be given again", "GROUP.KEY=VALUE" },
         { "session", 0, 0, G_OPTION_ARG_NONE, &options->session,
           "A user's own service, on qemu:///session", NULL },
+        { "rebuild", 0, 0, G_OPTION_ARG_NONE, &options->rebuild,
+          "Take up the instances that the host has and the database has not, and end",
+          NULL },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
           NULL },
         { "print-config-keys", 0, 0, G_OPTION_ARG_NONE, &options->describe,
@@ -189,22 +247,40 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
 static Config *
 read_config(const Options *options, GError **error)
 {
-    static const char standard[] = VMCTL_SYSCONFDIR "/vmd/vmd.conf";
-    g_autoptr(Config) config = config_new(options->session);
-    const char *path = options->config;
+    g_autoptr(Config) config = config_load(options->config, options->session, error);
 
-    if (path == NULL && !options->session && g_file_test(standard, G_FILE_TEST_EXISTS))
-        path = standard;
-    if (path != NULL && !config_read(config, path, error))
-        return NULL;
+    for (gsize i = 0;
+         config != NULL && options->settings != NULL && options->settings[i] != NULL;
+         i++) {
+        if (!config_set(config, options->settings[i], error))
+            return NULL;
+    }
     return g_steal_pointer(&config);
 }
+
+/* The pool of a host elsewhere is not ours to look at. */
+static bool
+check_folders(const Config *config, GError **error)
+{
+    return folder_check(config->state_dir, error) &&
+           (strstr(config->host_uri, ":///") == NULL ||
+            folder_check(config->host_pool_path, error));
+}
+
+static void
+options_clear(Options *options)
+{
+    g_free(options->config);
+    g_strfreev(options->settings);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 int
 main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
-    Options options = { 0 };
+    g_auto(Options) options = { 0 };
     Config *config = NULL;
     Vmd vmd = { 0 };
     int status = EXIT_SUCCESS;
@@ -221,17 +297,22 @@ main(int argc, char **argv)
             options.describe ? config_describe() : g_strdup("vmd " VMCTL_VERSION "\n");
 
         g_print("%s", text);
-        g_free(options.config);
         return EXIT_SUCCESS;
     }
     config = read_config(&options, &error);
-    g_free(options.config);
     if (config == NULL) {
         g_printerr("vmd: %s\n", error->message);
         return EXIT_CONFIG;
     }
+    if (!check_folders(config, &error)) {
+        g_critical("%s", error->message);
+        config_free(config);
+        return EXIT_CONFIG;
+    }
+    vmd.rebuilds = options.rebuild;
     status = run(&vmd, config);
     worker_free(vmd.meter);
+    watchdog_free(vmd.watchdog);
     controller_done(&vmd.controller);
     return status;
 }

@@ -47,12 +47,15 @@ static const ConfigKey keys[] = {
     TEXT("daemon", "run_dir", run_dir, "/run/vmd", "$XDG_RUNTIME_DIR/vmd", "Where the sockets vmd.sock and meter.sock lie."),
     TEXT("daemon", "socket_group", socket_group, "", NULL, "The group that may connect, besides root; empty: everybody may, each as its own tenant."),
     TEXT("daemon", "admin_group", admin_group, "vmd-admin", NULL, "Members of this group are admins, as root is."),
+    TEXT("daemon", "reader_group", reader_group, "vmd-reader", NULL, "Members of this group see what admins see, and change nothing: vmd-meter, where it is not started by vmd."),
     TEXT("daemon", "meter", meter, VMCTL_LIBEXECDIR "/vmd-meter", NULL, "The metering program that vmd starts; empty: none."),
     COUNT("daemon", "operations_kept", operations_kept, "2000", 10, 1000000, "How many ended operations are kept."),
+    COUNT("daemon", "backup_seconds", backup_seconds, "3600", 1, 86400, "How often the database is copied into state_dir/backups, while in use."),
+    COUNT("daemon", "backups_kept", backups_kept, "24", 0, 10000, "How many of these copies are kept; 0: none are made."),
 
     TEXT("host", "name", host_name, "local", NULL, "The host's name."),
     TEXT("host", "uri", host_uri, "qemu:///system", "qemu:///session", "The libvirt to use."),
-    TEXT("host", "worker", host_worker, VMCTL_LIBEXECDIR "/vmd-host", NULL, "The program that talks to it."),
+    TEXT("host", "worker", host_worker, VMCTL_LIBEXECDIR "/vmd-host", NULL, "The program that talks to it; unix:PATH: the socket at which the service manager starts one."),
     TEXT("host", "worker_arguments", host_worker_arguments, "", NULL, "More arguments for that program, split as a shell does."),
     TEXT("host", "accel", host_accel, "auto", NULL, "auto, kvm or tcg. auto is KVM where libvirt and the processor both have it."),
     TEXT("host", "pool", host_pool, "vmd", NULL, "The libvirt storage pool; a directory pool is made if it is missing."),
@@ -218,6 +221,35 @@ config_read(Config *config, const char *path, GError **error)
         }
     }
     return true;
+}
+
+bool
+config_set(Config *config, const char *text, GError **error)
+{
+    g_auto(GStrv) parts = g_strsplit(text, "=", 2);
+    g_auto(GStrv) names = g_strsplit(parts[0] != NULL ? parts[0] : "", ".", 2);
+    const ConfigKey *key =
+        g_strv_length(names) == 2 ? find_key(names[0], names[1]) : NULL;
+
+    if (key == NULL || g_strv_length(parts) != 2) {
+        g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_KEY_NOT_FOUND,
+                    "\"%s\": there is no such key; GROUP.KEY=VALUE is wanted", text);
+        return false;
+    }
+    return set_value(config, key, parts[1], error);
+}
+
+Config *
+config_load(const char *path, bool session, GError **error)
+{
+    static const char standard[] = VMCTL_SYSCONFDIR "/vmd/vmd.conf";
+    g_autoptr(Config) config = config_new(session);
+
+    if (path == NULL && !session && g_file_test(standard, G_FILE_TEST_EXISTS))
+        path = standard;
+    if (path != NULL && !config_read(config, path, error))
+        return NULL;
+    return g_steal_pointer(&config);
 }
 
 void

@@ -13,8 +13,11 @@ typedef struct {
     char *run_dir;
     char *socket_group;
     char *admin_group;
+    char *reader_group;
     char *meter;
     gint64 operations_kept;
+    gint64 backup_seconds;
+    gint64 backups_kept;
 
     char *host_name;
     char *host_uri;
@@ -50,6 +53,13 @@ Config *config_new(bool session);
  * not parse or is out of range, is an error that names it; config is then of no use.
  */
 bool config_read(Config *config, const char *path, GError **error);
+
+/** The defaults with path read over them; NULL: the standard vmd.conf, if there is one
+ * and this is not a session. */
+Config *config_load(const char *path, bool session, GError **error);
+
+/** Sets one value: "GROUP.KEY=VALUE".  Fails as config_read() does. */
+bool config_set(Config *config, const char *text, GError **error);
 
 void config_free(Config *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)

@@ -2,6 +2,7 @@
 #include "base/service.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -9,7 +10,9 @@
 #include <unistd.h>
 
 enum {
-    FIRST_FD = 3
+    FIRST_FD = 3,
+    /* Of the time after which silence counts as death. */
+    WORDS = 3
 };
 
 void
@@ -33,6 +36,43 @@ service_notify(const char *state)
     close(fd);
 }
 
+static bool
+is_for_us(const char *pid)
+{
+    return pid == NULL || g_ascii_strtoll(pid, NULL, 10) == getpid();
+}
+
+guint
+service_take_watchdog_ms(void)
+{
+    const char *text = g_getenv("WATCHDOG_USEC");
+    guint64 interval_us = 0;
+
+    if (text == NULL || !is_for_us(g_getenv("WATCHDOG_PID")) ||
+        !g_ascii_string_to_unsigned(text, 10, 1000, (guint64) G_MAXINT * 1000,
+                                    &interval_us, NULL))
+        return 0;
+    g_unsetenv("WATCHDOG_USEC");
+    g_unsetenv("WATCHDOG_PID");
+    return (guint) (interval_us / 1000);
+}
+
+static gboolean
+say_alive(gpointer data)
+{
+    service_notify("WATCHDOG=1");
+    return G_SOURCE_CONTINUE;
+}
+
+void
+service_keep_alive(void)
+{
+    guint interval_ms = service_take_watchdog_ms();
+
+    if (interval_ms > 0)
+        g_timeout_add(MAX(interval_ms / WORDS, 1), say_alive, NULL);
+}
+
 int
 service_take_sockets(guint *ret_count)
 {
@@ -40,7 +80,7 @@ service_take_sockets(guint *ret_count)
     const char *count = g_getenv("LISTEN_FDS");
 
     *ret_count = 0;
-    if (pid == NULL || count == NULL || g_ascii_strtoll(pid, NULL, 10) != getpid())
+    if (pid == NULL || count == NULL || !is_for_us(pid))
         return FIRST_FD;
     *ret_count = (guint) g_ascii_strtoull(count, NULL, 10);
     for (guint i = 0; i < *ret_count; i++) {

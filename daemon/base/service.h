@@ -13,6 +13,13 @@
  * "STATUS=...". */
 void service_notify(const char *state);
 
+/** After how long a silence the service manager takes us for dead; 0: it does not watch.
+ * Children are not told. */
+guint service_take_watchdog_ms(void);
+
+/** From here on tells the service manager that our main loop turns, if it asks. */
+void service_keep_alive(void);
+
 /** The sockets that were opened for us, from the returned descriptor on; ret_count may be
  * 0. */
 int service_take_sockets(guint *ret_count);

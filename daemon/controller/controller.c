@@ -12,7 +12,13 @@ static void
 on_listed(Host *host, const ProtoDomain *domains, gsize n_domains, gpointer data)
 {
     Controller *controller = data;
+    RebuildDone rebuilt = g_steal_pointer(&controller->rebuilt);
 
+    if (rebuilt != NULL) {
+        rebuild_start(controller->rpc.instances, domains, n_domains, rebuilt,
+                      controller->rebuilt_data);
+        return;
+    }
     reconcile_host(controller->rpc.instances, domains, n_domains);
 }
 
@@ -86,13 +92,14 @@ load_books(const Rpc *rpc, GError **error)
 }
 
 bool
-controller_load(Controller *controller, Config *config, GError **error)
+controller_load(Controller *controller, Config *config, bool anew, GError **error)
 {
     Rpc *rpc = &controller->rpc;
 
     controller->config = config;
     rpc->admin_group = (gid_t) -1;
-    rpc->store = store_open(config->state_dir, error);
+    rpc->reader_group = (gid_t) -1;
+    rpc->store = store_open(config->state_dir, anew, error);
     if (rpc->store == NULL)
         return false;
     make_books(controller);
@@ -102,6 +109,9 @@ controller_load(Controller *controller, Config *config, GError **error)
     malloc_trim(0);
     store_on_event(rpc->store, on_event, controller);
     store_start(rpc->store);
+    if (config->backups_kept > 0)
+        store_keep_backups(rpc->store, (guint) config->backups_kept,
+                           (guint) config->backup_seconds);
     controller->server = rpc_server_new(rpc);
     return true;
 }
@@ -111,6 +121,15 @@ controller_start(Controller *controller)
 {
     host_start(controller->rpc.host);
     operation_engine_resume(controller->rpc.engine);
+}
+
+void
+controller_rebuild(Controller *controller, RebuildDone done, gpointer data)
+{
+    controller->rebuilt = done;
+    controller->rebuilt_data = data;
+    operation_engine_stop(controller->rpc.engine);
+    host_start(controller->rpc.host);
 }
 
 void

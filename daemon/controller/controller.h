@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "instance/rebuild.h"
 #include "rpc/rpc.h"
 
 /**
@@ -11,14 +12,21 @@ typedef struct {
     Config *config;
     Rpc rpc;
     WireServer *server;
+    /** Set while lost rows are to be made again, at the first list of domains. */
+    RebuildDone rebuilt;
+    gpointer rebuilt_data;
 } Controller;
 
 /** Fills controller, a zeroed struct, from the state folder of config, which it takes.
- * After a failure it is still to be released. */
-bool controller_load(Controller *controller, Config *config, GError **error);
+ * anew: also where a database was lost.  After a failure it is still to be released. */
+bool controller_load(Controller *controller, Config *config, bool anew, GError **error);
 
 /** Starts the host, and goes on with what was under way. */
 void controller_start(Controller *controller);
+
+/** Starts the host to take up what it has and the database has not, and tells then.
+ * Operations that were under way stay so. */
+void controller_rebuild(Controller *controller, RebuildDone done, gpointer data);
 
 /** Releases everything; what was handed to the store is on disk then. */
 void controller_done(Controller *controller);

@@ -4,8 +4,9 @@
 #include <glib.h>
 
 /**
- * A child process that is kept running: started again with a growing wait whenever it
- * ends.  It ends with us.
+ * A process that is kept running: started again with a growing wait whenever it ends.  It
+ * ends with us.  It is a child of ours, or one that the service manager starts when we
+ * connect to its socket (base/handover.h).
  */
 typedef struct Worker Worker;
 
@@ -19,19 +20,20 @@ typedef struct {
 } WorkerEvents;
 
 /**
- * Describes a child: argv is copied.  It gets n_fds connected sockets as its file
- * descriptors from 3 on. Nothing runs before worker_start().
+ * Describes it: argv is copied.  A child gets n_fds connected sockets as its file
+ * descriptors from 3 on; if argv[0] is "unix:PATH" they are handed over there, and the
+ * rest of argv is not used.  Nothing runs before worker_start().
  */
 Worker *worker_new(const char *const *argv, guint n_fds, const WorkerEvents *events);
 
-/** Kills the child and forgets it; tells nobody. */
+/** Ends it and forgets it; tells nobody. */
 void worker_free(Worker *worker);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Worker, worker_free)
 
 void worker_start(Worker *worker);
 
-/** Kills the child; it is started again later, as always. */
+/** Kills a child; has another one end.  It is started again later, as always. */
 void worker_kill(Worker *worker);
 
-/** The child does its work: the next wait is short again. */
+/** It does its work: the next wait is short again. */
 void worker_settle(Worker *worker);

@@ -81,10 +81,9 @@ tell_opened(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-static void
-on_closed(virConnectPtr libvirt, int reason, gpointer data)
+void
+connection_drop(Connection *connection, virConnectPtr libvirt)
 {
-    Connection *connection = data;
     virConnectPtr old = NULL;
 
     g_mutex_lock(&connection->mutex);
@@ -96,6 +95,12 @@ on_closed(virConnectPtr libvirt, int reason, gpointer data)
     g_message("libvirt has gone");
     g_idle_add(tell_lost, connection);
     virConnectClose(old);
+}
+
+static void
+on_closed(virConnectPtr libvirt, int reason, gpointer data)
+{
+    connection_drop(data, libvirt);
 }
 
 static virConnectPtr

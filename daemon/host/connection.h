@@ -50,5 +50,9 @@ virConnectPtr connection_get(Connection *connection, GError **error);
 /** Any thread.  The same, and opens it if need be, waiting at most 10 s. */
 virConnectPtr connection_open(Connection *connection, GError **error);
 
+/** Any thread.  Gives up this connection, if it is the open one: the next call of
+ * connection_open() makes another. */
+void connection_drop(Connection *connection, virConnectPtr libvirt);
+
 /** Any thread.  Raises libvirt's last error: the connection is gone, or it refused. */
 void connection_set_error(GError **error, const char *what);

@@ -36,7 +36,8 @@ add_metadata(xmlNodePtr domain, const ProtoDomainSpec *spec)
 
     xmlSetNs(instance, space);
     xml_set(instance, "tenant", spec->tenant, "name", spec->name, "template",
-            spec->template_id, "generation", generation, NULL);
+            spec->template_id, "generation", generation, "keepsake", spec->keepsake,
+            NULL);
 }
 
 static void
@@ -233,4 +234,12 @@ domain_xml_read_metadata(const char *text, ProtoDomain *domain)
     generation = xml_get(instance, "generation");
     domain->generation = generation != NULL ? g_ascii_strtoll(generation, NULL, 10) : 0;
     return domain->tenant != NULL && domain->name != NULL;
+}
+
+char *
+domain_xml_read_keepsake(const char *text)
+{
+    g_autoptr(xmlDoc) document = xml_parse(text);
+
+    return document != NULL ? xml_get(xml_root(document), "keepsake") : NULL;
 }

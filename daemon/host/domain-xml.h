@@ -39,3 +39,6 @@ char *domain_xml_print_dimm(gint64 bytes);
 /** What <metadata> says of a domain of ours: tenant, name, generation.  False if text is
  * not ours. */
 bool domain_xml_read_metadata(const char *text, ProtoDomain *domain);
+
+/** The keepsake in <metadata>, or NULL. */
+char *domain_xml_read_keepsake(const char *text);

@@ -246,6 +246,56 @@ domain_list(virConnectPtr libvirt, gint64 *ret_foreign, GError **error)
     return list;
 }
 
+static const char *
+get_state_word(virDomainPtr domain)
+{
+    static const char *const words[] = {
+        [VIR_DOMAIN_NOSTATE] = "no state",     [VIR_DOMAIN_RUNNING] = "running",
+        [VIR_DOMAIN_BLOCKED] = "blocked",      [VIR_DOMAIN_PAUSED] = "paused",
+        [VIR_DOMAIN_SHUTDOWN] = "in shutdown", [VIR_DOMAIN_SHUTOFF] = "shut off",
+        [VIR_DOMAIN_CRASHED] = "crashed",      [VIR_DOMAIN_PMSUSPENDED] = "suspended",
+    };
+    int state = VIR_DOMAIN_NOSTATE;
+
+    if (virDomainGetState(domain, &state, NULL, 0) != 0 || state < 0 ||
+        state >= (int) G_N_ELEMENTS(words))
+        state = VIR_DOMAIN_NOSTATE;
+    return words[state];
+}
+
+GArray *
+domain_list_foreign(virConnectPtr libvirt, guint limit, GError **error)
+{
+    virDomainPtr *domains = NULL;
+    int count = virConnectListAllDomains(libvirt, &domains, 0);
+    GArray *list = NULL;
+
+    if (count < 0) {
+        connection_set_error(error, "Listing the domains");
+        return NULL;
+    }
+    list = g_array_new(FALSE, TRUE, sizeof(ProtoForeign));
+    for (int i = 0; i < count; i++) {
+        char id[VIR_UUID_STRING_BUFLEN];
+        ProtoDomain ours = { 0 };
+
+        if (list->len < limit && !describe(domains[i], &ours) &&
+            virDomainGetUUIDString(domains[i], id) == 0) {
+            const ProtoForeign foreign = {
+                .id = g_strdup(id),
+                .name = g_utf8_make_valid(virDomainGetName(domains[i]), -1),
+                .state = g_strdup(get_state_word(domains[i])),
+            };
+
+            g_array_append_val(list, foreign);
+        }
+        proto_domain_clear(&ours);
+        virDomainFree(domains[i]);
+    }
+    free(domains);
+    return list;
+}
+
 /* Define */
 
 typedef struct {
@@ -333,6 +383,23 @@ domain_define(virConnectPtr libvirt,
     if (domain == NULL)
         connection_set_error(error, "Defining the domain");
     return domain != NULL;
+}
+
+char *
+domain_recall(virConnectPtr libvirt, const char *id, GError **error)
+{
+    g_autoptr(virDomain) domain = find_present(libvirt, id, error);
+    g_autofree char *metadata = NULL;
+
+    if (domain == NULL)
+        return NULL;
+    metadata = virDomainGetMetadata(domain, VIR_DOMAIN_METADATA_ELEMENT,
+                                    DOMAIN_XML_NAMESPACE, 0);
+    if (metadata == NULL) {
+        connection_set_error(error, "Reading the domain's metadata");
+        return NULL;
+    }
+    return domain_xml_read_keepsake(metadata);
 }
 
 /* Power */

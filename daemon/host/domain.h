@@ -19,11 +19,18 @@ bool domain_inspect(virConnectPtr libvirt,
  */
 GArray *domain_list(virConnectPtr libvirt, gint64 *ret_foreign, GError **error);
 
+/** The first so many domains that are not ours, as ProtoForeign whose members the caller
+ * clears. */
+GArray *domain_list_foreign(virConnectPtr libvirt, guint limit, GError **error);
+
 bool domain_define(virConnectPtr libvirt,
                    const HostOptions *options,
                    bool kvm,
                    const ProtoDomainSpec *spec,
                    GError **error);
+
+/** What domain_define() was given to keep; NULL without an error if it was nothing. */
+char *domain_recall(virConnectPtr libvirt, const char *id, GError **error);
 bool domain_start(virConnectPtr libvirt,
                   const char *id,
                   ProtoDomain *ret_domain,

@@ -192,8 +192,13 @@ read_pool(virConnectPtr libvirt,
 
     if (pool == NULL)
         return false;
-    /* What was deleted behind our back would else go on as if it were there. */
-    virStoragePoolRefresh(pool, 0);
+    /* What was deleted behind our back would else go on as if it were there.  It fails
+     * while a volume is being made; and where libvirt lets us only look. */
+    if (virStoragePoolRefresh(pool, 0) != 0 &&
+        virGetLastErrorCode() == VIR_ERR_OPERATION_DENIED) {
+        connection_set_error(error, "Refreshing the storage pool");
+        return false;
+    }
     if (virStoragePoolGetInfo(pool, &info) != 0) {
         connection_set_error(error, "Asking the storage pool");
         return false;

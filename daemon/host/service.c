@@ -25,7 +25,8 @@
  */
 
 enum {
-    BATCH = 200
+    BATCH = 200,
+    FOREIGN_ROWS = 500
 };
 
 typedef struct {
@@ -259,7 +260,11 @@ options_of(Task *task)
 static bool
 work_probe(Task *task, virConnectPtr libvirt, GError **error)
 {
-    return probe_host(libvirt, options_of(task), task->out, error);
+    if (probe_host(libvirt, options_of(task), task->out, error))
+        return true;
+    /* What is wrong may be with the connection, as one that may only look. */
+    connection_drop(task->service->connection, libvirt);
+    return false;
 }
 
 static void
@@ -330,6 +335,25 @@ list_domains(WireCall *call, const ProtoWorkerListDomainsCall *in)
 
     task->finish = finish_list;
     submit(task, JOB_QUERY, NULL);
+}
+
+static bool
+work_list_foreign(Task *task, virConnectPtr libvirt, GError **error)
+{
+    ProtoWorkerListForeignReply *out = task->out;
+    GArray *rows = domain_list_foreign(libvirt, FOREIGN_ROWS, error);
+
+    if (rows == NULL)
+        return false;
+    out->n_domains = rows->len;
+    out->domains = (ProtoForeign *) (gpointer) g_array_free(rows, FALSE);
+    return true;
+}
+
+static void
+list_foreign(WireCall *call, const ProtoWorkerListForeignCall *in)
+{
+    submit(task_new(call, in, work_list_foreign), JOB_QUERY, NULL);
 }
 
 static bool
@@ -433,6 +457,33 @@ inspect(WireCall *call, const ProtoWorkerInspectCall *in)
 
     task->finish = finish_inspect;
     submit(task, JOB_QUERY, NULL);
+}
+
+static bool
+work_recall(Task *task, virConnectPtr libvirt, GError **error)
+{
+    const ProtoWorkerRecallCall *in = task->in;
+    ProtoWorkerRecallReply *out = task->out;
+    g_autoptr(virStoragePool) pool = volumes_open_pool(libvirt, options_of(task), error);
+    g_autofree char *disk = volumes_name("d", in->id, "qcow2");
+    GError *failure = NULL;
+
+    if (pool == NULL)
+        return false;
+    out->keepsake = domain_recall(libvirt, in->id, &failure);
+    if (failure != NULL) {
+        g_propagate_error(error, failure);
+        return false;
+    }
+    out->disk_bytes = volumes_get_capacity(pool, disk);
+    out->has_disk_bytes = out->disk_bytes >= 0;
+    return true;
+}
+
+static void
+recall(WireCall *call, const ProtoWorkerRecallCall *in)
+{
+    submit(task_new(call, in, work_recall), JOB_QUERY, NULL);
 }
 
 static bool
@@ -629,7 +680,9 @@ static const ProtoWorkerHandlers handlers = {
     .probe = probe,
     .ping = ping,
     .list_domains = list_domains,
+    .list_foreign = list_foreign,
     .inspect = inspect,
+    .recall = recall,
     .create_disk = create_disk,
     .create_seed = create_seed,
     .define = define,
@@ -658,7 +711,7 @@ on_closed(gpointer data)
 }
 
 void
-service_start(const HostOptions *options, int first, guint n_fds, GMainLoop *loop)
+service_start(const HostOptions *options, const int *fds, guint n_fds, GMainLoop *loop)
 {
     Service *service = g_new0(Service, 1);
     const WireServerOptions server = {
@@ -680,6 +733,6 @@ service_start(const HostOptions *options, int first, guint n_fds, GMainLoop *loo
     service->server = wire_server_new(&server);
     wire_server_add(service->server, &proto_worker_interface, &handlers);
     for (guint i = 0; i < n_fds; i++) {
-        wire_server_attach(service->server, first + (int) i, on_closed, service);
+        wire_server_attach(service->server, fds[i], on_closed, service);
     }
 }

@@ -5,8 +5,7 @@
 
 #include "host/connection.h"
 
-/**
- * Serves io.vmctl.host on n_fds connected sockets from first on.  Quits loop when the
- * last of them has closed.
- */
-void service_start(const HostOptions *options, int first, guint n_fds, GMainLoop *loop);
+/** Serves io.vmctl.host on these connected sockets.  Quits loop when the last of them has
+ * closed. */
+void
+service_start(const HostOptions *options, const int *fds, guint n_fds, GMainLoop *loop);

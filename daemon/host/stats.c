@@ -87,7 +87,7 @@ read_disks(const virDomainStatsRecord *record, ProtoDomainStats *stats)
     gint64 count = 0;
 
     get(record, &count, "block.count");
-    stats->disks = g_new0(ProtoDiskStats, count);
+    stats->disks = g_new0(ProtoDiskStats, (gsize) MAX(count, 0));
     for (int i = 0; i < count; i++) {
         ProtoDiskStats disk = { 0 };
 
@@ -107,7 +107,7 @@ read_nics(const virDomainStatsRecord *record, ProtoDomainStats *stats)
     gint64 count = 0;
 
     get(record, &count, "net.count");
-    stats->nics = g_new0(ProtoNicStats, count);
+    stats->nics = g_new0(ProtoNicStats, (gsize) MAX(count, 0));
     for (int i = 0; i < count; i++) {
         ProtoNicStats nic = { 0 };
 

@@ -7,20 +7,39 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/config.h"
+#include "base/handover.h"
 #include "base/log.h"
+#include "base/service.h"
 #include "build-config.h"
 #include "host/service.h"
 
 enum {
-    FIRST_FD = 3,
-    FDS_MAX = 64
+    EXIT_CONFIG = 78
 };
 
 typedef struct {
     HostOptions host;
+    char *config;
     gint fds;
     gboolean version;
 } Options;
+
+static void
+options_clear(Options *options)
+{
+    HostOptions *host = &options->host;
+    char **texts[] = { &options->config,       &host->uri,
+                       &host->accel,           &host->pool,
+                       &host->pool_path,       &host->network,
+                       &host->network_address, &host->import_dir };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_clear_pointer(texts[i], g_free);
+    }
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
 static bool
 read_options(Options *options, int *argc, char ***argv, GError **error)
@@ -39,25 +58,53 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
           "Its address and prefix", "ADDRESS" },
         { "import-dir", 0, 0, G_OPTION_ARG_FILENAME, &host->import_dir,
           "Where templates are imported from", "DIR" },
+        { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
+          "Where all that is not given stands, as for vmd", "FILE" },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
           NULL },
         { 0 },
     };
-    g_autoptr(GOptionContext) context =
-        g_option_context_new("- vmd's worker for one libvirt host; vmd starts it");
+    g_autoptr(GOptionContext) context = g_option_context_new(
+        "- vmd's worker for one libvirt host; vmd or the service manager starts it");
 
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, error))
         return false;
-    if (options->version ||
-        (options->fds >= 1 && options->fds <= FDS_MAX && host->uri != NULL &&
-         host->accel != NULL && host->pool != NULL && host->pool_path != NULL &&
-         host->network != NULL && host->network_address != NULL &&
-         host->import_dir != NULL))
+    if (options->version || options->fds == 0 ||
+        (host->uri != NULL && host->accel != NULL && host->pool != NULL &&
+         host->pool_path != NULL && host->network != NULL &&
+         host->network_address != NULL && host->import_dir != NULL))
         return true;
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "an option is missing: vmd gives them all");
     return false;
+}
+
+static void
+set_default(char **option, const char *value)
+{
+    if (*option == NULL)
+        *option = g_strdup(value);
+}
+
+/* vmd gives every option; one that the service manager started reads what vmd reads, so
+ * that vmd, which takes words from everybody, has no say in what is done where. */
+static bool
+read_config(Options *options, GError **error)
+{
+    g_autoptr(Config) config = config_load(options->config, false, error);
+    HostOptions *host = &options->host;
+
+    if (config == NULL)
+        return false;
+    set_default(&host->uri, config->host_uri);
+    set_default(&host->accel, config->host_accel);
+    set_default(&host->pool, config->host_pool);
+    set_default(&host->pool_path, config->host_pool_path);
+    set_default(&host->network, config->host_network);
+    set_default(&host->network_address, config->host_network_address);
+    set_default(&host->import_dir, config->host_import_dir);
+    return true;
 }
 
 static gboolean
@@ -65,6 +112,13 @@ on_signal(gpointer data)
 {
     g_main_loop_quit(data);
     return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_lost(int fd, GIOCondition condition, gpointer data)
+{
+    g_main_loop_quit(data);
+    return G_SOURCE_REMOVE;
 }
 
 /* libvirt's errors are raised where they are met. */
@@ -78,7 +132,10 @@ main(int argc, char **argv)
 {
     g_autoptr(GError) error = NULL;
     g_autoptr(GMainLoop) loop = NULL;
-    Options options = { 0 };
+    g_auto(Options) options = { 0 };
+    int fds[HANDOVER_FDS_MAX];
+    guint n_fds = 0;
+    int connection = -1;
 
     log_open("vmd-host");
     umask(0077);
@@ -91,11 +148,23 @@ main(int argc, char **argv)
         g_print("vmd-host %s\n", VMCTL_VERSION);
         return EXIT_SUCCESS;
     }
+    if (options.fds == 0 && !read_config(&options, &error)) {
+        g_printerr("vmd-host: %s\n", error->message);
+        return EXIT_CONFIG;
+    }
+    if (!handover_take((guint) MAX(options.fds, 0), fds, &n_fds, &connection, &error)) {
+        g_critical("%s", error->message);
+        return EXIT_FAILURE;
+    }
     virSetErrorFunc(NULL, ignore_error);
     gvir_event_register();
     loop = g_main_loop_new(NULL, FALSE);
     g_unix_signal_add(SIGTERM, on_signal, loop);
-    service_start(&options.host, FIRST_FD, (guint) options.fds, loop);
+    if (connection >= 0)
+        g_unix_fd_add(connection, G_IO_IN | G_IO_HUP, on_lost, loop);
+    service_start(&options.host, fds, n_fds, loop);
+    service_notify("READY=1");
+    service_keep_alive();
     g_main_loop_run(loop);
     /* A thread may hang in libvirt for ever: it is not waited for. */
     _Exit(EXIT_SUCCESS);

@@ -248,6 +248,17 @@ volumes_upload_file(virConnectPtr libvirt,
                       error);
 }
 
+gint64
+volumes_get_capacity(virStoragePoolPtr pool, const char *name)
+{
+    g_autoptr(virStorageVol) volume = virStorageVolLookupByName(pool, name);
+    virStorageVolInfo info;
+
+    if (volume == NULL || virStorageVolGetInfo(volume, &info) != 0)
+        return -1;
+    return (gint64) info.capacity;
+}
+
 bool
 volumes_resize(virStoragePoolPtr pool,
                const char *name,

@@ -42,6 +42,9 @@ bool volumes_upload_file(virConnectPtr libvirt,
                          GChecksum *checksum,
                          GError **error);
 
+/** The size that a disk shows to its guest; -1 if there is no such volume. */
+gint64 volumes_get_capacity(virStoragePoolPtr pool, const char *name);
+
 /** Grows a volume that no domain uses. */
 bool volumes_resize(virStoragePoolPtr pool,
                     const char *name,

@@ -40,7 +40,8 @@ finish_start(Operation *operation, StoreTx *tx)
     }
     instance->needs_look = true;
     if (operation->has_begun) {
-        instance_transition(instance, tx, LIFECYCLE_STOPS,
+        instance_transition(instance, tx,
+                            operation->undo_failed ? LIFECYCLE_FAIL : LIFECYCLE_STOPS,
                             operation->record.view.failure->message, "failed");
     } else {
         instance_put(instance, tx);
@@ -228,7 +229,10 @@ fail_stop(Operation *operation, Instance *instance, StoreTx *tx)
     LifecycleEvent event = LIFECYCLE_FAIL;
 
     instance->needs_look = true;
-    if (operation->has_begun && get_edge_back(instance, &event)) {
+    if (operation->has_begun && operation->undo_failed) {
+        instance_transition(instance, tx, LIFECYCLE_FAIL,
+                            operation->record.view.failure->message, "failed");
+    } else if (operation->has_begun && get_edge_back(instance, &event)) {
         instance_transition(instance, tx, event, operation->record.view.failure->message,
                             "failed");
     } else {

@@ -2,6 +2,7 @@
 #include "instance/workflows.h"
 
 #include "base/clock.h"
+#include "instance/keepsake.h"
 
 const Workflow *const instance_workflows[] = {
     &instance_create_workflow,  &instance_start_workflow,   &instance_stop_workflow,
@@ -54,6 +55,7 @@ instance_apply_define(Operation *operation)
     const Template *template =
         template_get(instance->book->templates, instance->record.template_id);
     ProtoSize size = instance_get_next_size(instance);
+    g_autofree char *keepsake = keepsake_make(instance, template);
     ProtoWorkerDefineCall in = {
         .spec = { .id = view->id,
                   .name = view->name,
@@ -67,7 +69,8 @@ instance_apply_define(Operation *operation)
                   .memory_bytes = size.memory_bytes,
                   .max_memory_bytes =
                       MAX(size.memory_bytes, instance->record.max_memory_bytes),
-                  .mac = view->mac },
+                  .mac = view->mac,
+                  .keepsake = keepsake },
     };
 
     instance_call_host(operation, HOST_LANE_GENERAL, &proto_worker_define, &in,

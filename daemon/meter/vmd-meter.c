@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/folder.h"
 #include "base/log.h"
+#include "base/service.h"
 #include "build-config.h"
 #include "meter/rpc.h"
 
@@ -128,7 +130,10 @@ run(const Options *options)
     meter.identities = identities = identity_book_new(controller);
     g_message("Ready: version %s, ledger read up to row %" G_GINT64_FORMAT, VMCTL_VERSION,
               meter_store_get_cursor(store));
+    service_notify("READY=1");
+    service_keep_alive();
     run_until_signal();
+    service_notify("STOPPING=1");
     return EXIT_SUCCESS;
 }
 
@@ -148,6 +153,10 @@ main(int argc, char **argv)
     if (options.version) {
         g_print("vmd-meter %s\n", VMCTL_VERSION);
         return EXIT_SUCCESS;
+    }
+    if (!folder_check(options.state, &error)) {
+        g_critical("%s", error->message);
+        return EXIT_CONFIG;
     }
     return run(&options);
 }

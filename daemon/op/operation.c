@@ -19,12 +19,20 @@
  * step is undone, also those that seem not to have run. Only two transactions are waited
  * for: the admission, before the first side effect, and the end, before anybody is told.
  * The ones between run beside the steps.
+ *
+ * An operation that makes the process crash would do so at every start.  So its record
+ * counts the processes that took it up, on disk before they do: a step that is done and a
+ * process that ends in good order begin the count again.  What was under way at the end
+ * of ATTEMPTS_MAX processes in a row is parked: it fails, and the others go on.  The last
+ * attempts are made one operation after another, so that a crash tells which it was and
+ * those that only stood beside it are not parked with it.
  */
 
 enum {
     RETRY_FIRST_MS = 250,
     RETRY_LAST_MS = 5000,
-    RETRY_DOUBLINGS = 5
+    RETRY_DOUBLINGS = 5,
+    ATTEMPTS_MAX = 3
 };
 
 typedef struct {
@@ -44,6 +52,8 @@ struct OperationEngine {
     GHashTable *by_target;
     /** "uid request_id" to a GPtrArray of operations. */
     GHashTable *by_request;
+    /** Those that make their last attempt; the first of them is at work. */
+    GQueue *suspects;
     bool is_stopped;
 };
 
@@ -53,12 +63,14 @@ typedef struct {
 } Waiter;
 
 static void advance(Operation *operation);
+static void clear_suspect(Operation *operation);
 
 static void
 operation_free(Operation *operation)
 {
     g_clear_handle_id(&operation->retry_source, g_source_remove);
     g_slist_free_full(operation->waiters, g_free);
+    g_clear_error(&operation->held_up);
     proto_operation_record_clear(&operation->record);
     g_free(operation);
 }
@@ -71,6 +83,7 @@ operation_engine_new(Store *store, guint keep)
     engine->store = store;
     engine->keep = keep;
     engine->all = g_queue_new();
+    engine->suspects = g_queue_new();
     engine->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     engine->by_target = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                               (GDestroyNotify) g_queue_free);
@@ -87,6 +100,7 @@ operation_engine_free(OperationEngine *engine)
     g_hash_table_unref(engine->by_request);
     g_hash_table_unref(engine->by_target);
     g_hash_table_unref(engine->by_id);
+    g_queue_free(engine->suspects);
     g_queue_free_full(engine->all, (GDestroyNotify) operation_free);
     g_free(engine);
 }
@@ -250,6 +264,13 @@ set_failure(Operation *operation, const GError *error)
     view->failure->message = g_strdup(error->message);
 }
 
+static void
+set_attempts(Operation *operation, gint64 attempts)
+{
+    operation->record.has_attempts = true;
+    operation->record.attempts = attempts;
+}
+
 /* The error that a step is to fail with, or NULL. */
 static GError *
 pass_failpoint(const Operation *operation, const char *step, const char *side)
@@ -293,13 +314,14 @@ start_next(OperationEngine *engine, const char *target)
     begin(operation);
 }
 
+/* What it is about to do is on disk: its admission, or one more attempt. */
 static void
-on_admitted(gpointer data)
+take_up(gpointer data)
 {
     Operation *operation = data;
 
     operation->is_durable = true;
-    if (operation->record.cancelling) {
+    if (operation->has_begun || operation->record.cancelling) {
         advance(operation);
     } else {
         start_next(operation->engine, operation->record.view.target);
@@ -348,6 +370,8 @@ fill_record(ProtoOperationRecord *record,
         .batch = g_strdup(request->batch),
         .deadline_boot_ms = clock_boot_ms() + timeout_ms,
         .boot_id = g_strdup(clock_boot_id()),
+        .has_attempts = true,
+        .attempts = 1,
         .force = request->force,
         .has_timeout_ms = request->timeout_ms > 0,
         .timeout_ms = request->timeout_ms,
@@ -365,31 +389,8 @@ operation_admit(OperationEngine *engine, StoreTx *tx, const OperationRequest *re
     index_operation(engine, operation);
     put(operation, tx);
     add_event(operation, tx, EVENT_KIND_OPERATION_STARTED);
-    store_on_commit(tx, on_admitted, operation);
+    store_on_commit(tx, take_up, operation);
     return operation;
-}
-
-void
-operation_engine_resume(OperationEngine *engine)
-{
-    g_autoptr(GPtrArray) heads = g_ptr_array_new();
-    GHashTableIter iter;
-    gpointer queue = NULL;
-
-    g_hash_table_iter_init(&iter, engine->by_target);
-    while (g_hash_table_iter_next(&iter, NULL, &queue)) {
-        if (g_queue_peek_head(queue) != NULL)
-            g_ptr_array_add(heads, g_queue_peek_head(queue));
-    }
-    for (guint i = 0; i < heads->len; i++) {
-        Operation *operation = heads->pdata[i];
-
-        if (operation->has_begun) {
-            advance(operation);
-        } else {
-            start_next(engine, operation->record.view.target);
-        }
-    }
 }
 
 /* End */
@@ -443,6 +444,7 @@ on_ended(gpointer data)
 
     operation->has_ended = true;
     engine->n_ended++;
+    clear_suspect(operation);
     g_queue_remove(queue, operation);
     if (operation->workflow->ended != NULL)
         operation->workflow->ended(operation);
@@ -561,6 +563,10 @@ advance(Operation *operation)
         turn_back(operation, error);
         return;
     }
+    if (operation_get_time_left_ms(operation) == 0 && operation->held_up != NULL) {
+        turn_back(operation, operation->held_up);
+        return;
+    }
     if (operation_get_time_left_ms(operation) == 0) {
         proto_error_set_deadline(&error, steps[view->steps_done].name,
                                  "It was not done in time, at step %s",
@@ -607,6 +613,8 @@ step_failed(Operation *operation, const GError *error)
 
     if (g_error_matches(error, PROTO_ERROR, PROTO_ERROR_HOST_UNREACHABLE) &&
         (view->undoing || operation_get_time_left_ms(operation) > 0)) {
+        g_clear_error(&operation->held_up);
+        operation->held_up = g_error_copy(error);
         retry_later(operation);
         return;
     }
@@ -640,6 +648,9 @@ operation_step_done(Operation *operation, GError *error)
         return;
     }
     operation->retries = 0;
+    g_clear_error(&operation->held_up);
+    set_attempts(operation, 1);
+    clear_suspect(operation);
     if (view->undoing) {
         view->steps_done--;
     } else {
@@ -672,12 +683,125 @@ operation_cancel(Operation *operation, GError **error)
     if (operation->record.cancelling || view->undoing)
         return true;
     operation->record.cancelling = true;
+    journal(operation);
     if (operation->is_durable) {
-        journal(operation);
         g_clear_handle_id(&operation->retry_source, g_source_remove);
         advance(operation);
     }
     return true;
+}
+
+/* After a crash, and after an end in good order */
+
+/* The first operation of each target: those that are under way or about to be. */
+static GPtrArray *
+list_heads(OperationEngine *engine)
+{
+    GPtrArray *heads = g_ptr_array_new();
+    GHashTableIter iter;
+    gpointer queue = NULL;
+
+    g_hash_table_iter_init(&iter, engine->by_target);
+    while (g_hash_table_iter_next(&iter, NULL, &queue)) {
+        if (g_queue_peek_head(queue) != NULL)
+            g_ptr_array_add(heads, g_queue_peek_head(queue));
+    }
+    return heads;
+}
+
+static void
+attempt(Operation *operation, StoreTx *tx)
+{
+    set_attempts(operation, operation->record.attempts + 1);
+    put(operation, tx);
+    store_on_commit(tx, take_up, operation);
+}
+
+static void
+attempt_next_suspect(OperationEngine *engine)
+{
+    Operation *operation = g_queue_peek_head(engine->suspects);
+    StoreTx *tx = NULL;
+
+    if (operation == NULL || engine->is_stopped)
+        return;
+    tx = store_begin(engine->store);
+    attempt(operation, tx);
+    store_commit(tx);
+}
+
+/* It did not crash: whose turn it was lets the next one try. */
+static void
+clear_suspect(Operation *operation)
+{
+    OperationEngine *engine = operation->engine;
+    bool was_first = g_queue_peek_head(engine->suspects) == operation;
+
+    g_queue_remove(engine->suspects, operation);
+    if (was_first)
+        attempt_next_suspect(engine);
+}
+
+static void
+forget_failure(ProtoOperation *view)
+{
+    if (view->failure != NULL)
+        proto_failure_clear(view->failure);
+    g_clear_pointer(&view->failure, g_free);
+}
+
+static void
+park(Operation *operation)
+{
+    g_autoptr(GError) error = NULL;
+
+    proto_error_set_quarantined(
+        &error, "The service ended %d times in a row while it worked on this",
+        ATTEMPTS_MAX);
+    g_warning("Operation %s, %s of %s, is given up: %s", operation->record.view.id,
+              operation_kind_to_string(operation->record.view.kind),
+              operation->record.view.target_name, error->message);
+    /* More than what it failed by before, if it was being taken back. */
+    forget_failure(&operation->record.view);
+    set_failure(operation, error);
+    operation->undo_failed = true;
+    finish(operation, OPERATION_STATE_FAILED);
+}
+
+void
+operation_engine_resume(OperationEngine *engine)
+{
+    g_autoptr(GPtrArray) heads = list_heads(engine);
+    StoreTx *tx = store_begin(engine->store);
+
+    for (guint i = 0; i < heads->len; i++) {
+        Operation *operation = heads->pdata[i];
+
+        operation->is_durable = false;
+        if (operation->record.attempts >= ATTEMPTS_MAX) {
+            park(operation);
+        } else if (operation->record.attempts == ATTEMPTS_MAX - 1) {
+            g_queue_push_tail(engine->suspects, operation);
+        } else {
+            attempt(operation, tx);
+        }
+    }
+    store_commit(tx);
+    attempt_next_suspect(engine);
+}
+
+void
+operation_engine_stop(OperationEngine *engine)
+{
+    g_autoptr(GPtrArray) heads = list_heads(engine);
+    StoreTx *tx = store_begin(engine->store);
+
+    engine->is_stopped = true;
+    for (guint i = 0; i < heads->len; i++) {
+        set_attempts(heads->pdata[i], 0);
+        put(heads->pdata[i], tx);
+    }
+    store_commit(tx);
 }
 
 /* Look-ups */
@@ -757,10 +881,4 @@ operation_remove_waiter(Operation *operation, gpointer data)
             return;
         }
     }
-}
-
-void
-operation_engine_stop(OperationEngine *engine)
-{
-    engine->is_stopped = true;
 }

@@ -53,11 +53,12 @@ struct Operation {
     OperationEngine *engine;
     const Workflow *workflow;
     ProtoOperationRecord record;
-    /** Its admission is on disk. */
+    /** It may act: its admission is on disk, and after a crash that it is tried again. */
     bool is_durable;
     /** It is on disk that it ended. */
     bool has_ended;
-    /** Something could not be taken back: the target is not as if nothing had been. */
+    /** Something could not be taken back, or was not tried: the target is not as if
+     * nothing had been. */
     bool undo_failed;
     /** A step is at work. */
     bool is_in_step;
@@ -66,6 +67,8 @@ struct Operation {
     gint64 step_started_ms;
     guint retry_source;
     guint retries;
+    /** Why the step is tried again: the host that cannot be reached; or NULL. */
+    GError *held_up;
     GSList *waiters;
 };
 
@@ -81,7 +84,8 @@ operation_engine_add(OperationEngine *engine, const Workflow *workflow, gpointer
 /** Reads the operations from the store.  Call after the workflows were added. */
 bool operation_engine_load(OperationEngine *engine, GError **error);
 
-/** Goes on with what was under way when the last process ended. */
+/** Goes on with what was under way when the last process ended.  What was under way at
+ * three crashes in a row fails with PROTO_ERROR_QUARANTINED instead. */
 void operation_engine_resume(OperationEngine *engine);
 
 /** Tries again now what waits for a host. */
@@ -146,5 +150,5 @@ void operation_add_waiter(Operation *operation,
                           gpointer data);
 void operation_remove_waiter(Operation *operation, gpointer data);
 
-/** Takes no new step from here on: the process is about to end. */
+/** Takes no new step from here on: the process is about to end, in good order. */
 void operation_engine_stop(OperationEngine *engine);

@@ -21,18 +21,29 @@ rpc_of(WireCall *call)
 }
 
 static bool
-is_admin(const Rpc *rpc, const WirePeer *peer)
+is_member(const WirePeer *peer, gid_t group)
 {
-    /* Our own uid is that of the meter, which reads the ledger. */
-    if (peer->uid == 0 || peer->uid == geteuid())
-        return true;
-    if (rpc->admin_group == (gid_t) -1)
+    if (group == (gid_t) -1)
         return false;
     for (gsize i = 0; i < peer->n_groups; i++) {
-        if (peer->groups[i] == rpc->admin_group)
+        if (peer->groups[i] == group)
             return true;
     }
-    return peer->gid == rpc->admin_group;
+    return peer->gid == group;
+}
+
+/* Our own uid is that of a meter that we started, which reads the ledger. */
+static bool
+may_change_all(const Rpc *rpc, const WirePeer *peer)
+{
+    return peer->uid == 0 || peer->uid == geteuid() || is_member(peer, rpc->admin_group);
+}
+
+/* A reader is an admin whom authorize() keeps from every change. */
+static bool
+is_admin(const Rpc *rpc, const WirePeer *peer)
+{
+    return may_change_all(rpc, peer) || is_member(peer, rpc->reader_group);
 }
 
 bool
@@ -78,12 +89,28 @@ rpc_get_principal(WireCall *call)
 static bool
 authorize(WireCall *call, const WireMethod *method, GError **error)
 {
-    if ((int) rpc_get_principal(call).role >= method->role)
-        return true;
-    proto_error_set_permission_denied(error, (Role) method->role, "%s needs the role %s",
-                                      method->full_name,
-                                      role_to_string((Role) method->role));
-    return false;
+    const Rpc *rpc = rpc_of(call);
+    const WirePeer *peer = wire_call_get_peer(call);
+
+    if (method->effect != WIRE_EFFECT_READ && is_member(peer, rpc->reader_group) &&
+        !may_change_all(rpc, peer)) {
+        proto_error_set_permission_denied(error, ROLE_ADMIN,
+                                          "%s changes something: a reader may not",
+                                          method->full_name);
+        return false;
+    }
+    if ((int) rpc_get_principal(call).role < method->role) {
+        proto_error_set_permission_denied(error, (Role) method->role,
+                                          "%s needs the role %s", method->full_name,
+                                          role_to_string((Role) method->role));
+        return false;
+    }
+    if (method->effect == WIRE_EFFECT_CHANGE && store_is_short(rpc->store)) {
+        proto_error_set_disk_full(error, "state_dir",
+                                  "The disk with the service's database is full");
+        return false;
+    }
+    return true;
 }
 
 WireServer *

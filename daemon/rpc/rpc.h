@@ -28,6 +28,8 @@ typedef struct Rpc {
     gint64 started_boot_ms;
     /** The group whose members are admins; -1 if there is none. */
     gid_t admin_group;
+    /** The group whose members see what admins see, and change nothing; or -1. */
+    gid_t reader_group;
     /** Readers of events and of the ledger that wait for more. */
     GPtrArray *followers;
     /** An audit is under way. */
@@ -55,6 +57,7 @@ typedef struct {
 } Principal;
 
 Principal rpc_get_principal(WireCall *call);
+/** An admin, or a reader. */
 bool rpc_is_admin(WireCall *call);
 
 /** The same of a uid that does not call itself: its groups are those of its account. */

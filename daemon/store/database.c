@@ -98,6 +98,62 @@ database_run(Database *database, const char *sql, GError **error)
 }
 
 bool
+database_is_full(Database *database)
+{
+    return sqlite3_errcode(database->handle) == SQLITE_FULL;
+}
+
+struct DatabaseCopy {
+    sqlite3 *target;
+    sqlite3_backup *handle;
+};
+
+DatabaseCopy *
+database_copy_new(Database *database, const char *path, GError **error)
+{
+    DatabaseCopy *copy = NULL;
+
+    if (!make_file(path, error))
+        return NULL;
+    copy = g_new0(DatabaseCopy, 1);
+    if (sqlite3_open_v2(path, &copy->target,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_NOFOLLOW,
+                        NULL) == SQLITE_OK)
+        copy->handle =
+            sqlite3_backup_init(copy->target, "main", database->handle, "main");
+    if (copy->handle == NULL) {
+        fail(copy->target, "Beginning a copy", error);
+        database_copy_free(copy);
+        return NULL;
+    }
+    return copy;
+}
+
+bool
+database_copy_step(DatabaseCopy *copy, int pages, bool *ret_done, GError **error)
+{
+    int result = sqlite3_backup_step(copy->handle, pages);
+
+    *ret_done = result == SQLITE_DONE;
+    if (result == SQLITE_OK || result == SQLITE_DONE)
+        return true;
+    proto_error_set_internal(error, "database", "Copying the database: %s",
+                             sqlite3_errstr(result));
+    return false;
+}
+
+void
+database_copy_free(DatabaseCopy *copy)
+{
+    if (copy == NULL)
+        return;
+    sqlite3_backup_finish(copy->handle);
+    sqlite3_close_v2(copy->target);
+    g_free(copy);
+}
+
+bool
 database_get_version(Database *database, int *ret_version, GError **error)
 {
     g_autoptr(Statement) statement = NULL;

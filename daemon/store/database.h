@@ -22,6 +22,20 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Database, database_close)
 /** Runs statements that give no rows; sql is a literal. */
 bool database_run(Database *database, const char *sql, GError **error);
 
+/** Whether the last call failed because the disk is full. */
+bool database_is_full(Database *database);
+
+/** A copy that is taken while the database goes on, a few pages at a time. */
+typedef struct DatabaseCopy DatabaseCopy;
+
+/** Begins a copy into path, which must not be there. */
+DatabaseCopy *database_copy_new(Database *database, const char *path, GError **error);
+
+/** Copies some pages more; ret_done tells when the copy is whole and on disk.  What is
+ * written to the database meanwhile is in it. */
+bool database_copy_step(DatabaseCopy *copy, int pages, bool *ret_done, GError **error);
+void database_copy_free(DatabaseCopy *copy);
+
 /** The schema's version, kept in the file. */
 bool database_get_version(Database *database, int *ret_version, GError **error);
 bool database_set_version(Database *database, int version, GError **error);

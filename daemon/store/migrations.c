@@ -8,23 +8,25 @@
  * later is a new step.
  *
  * The rows of tenants, templates, instances and operations are a key, the two columns
- * that they are found by, and a body: the record of io.vmctl.record as JSON.  A field
- * more in the record needs no step.  Events and the ledger are read by range and kept for
- * ever, so the ledger has a column a field.
+ * that they are found by, a body: the record of io.vmctl.record as JSON, and its sum: a
+ * bit that fell over on the disk is seen.  A field more in the record needs no step.
+ * Events and the ledger are read by range and kept for ever, so the ledger has a column a
+ * field.
  */
 static const char *const steps[] = {
     "CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
-    "CREATE TABLE tenant (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL) "
-    "STRICT;"
-    "CREATE TABLE template (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL) "
-    "STRICT;"
+    "CREATE TABLE tenant (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL,"
+    " sum TEXT NOT NULL) STRICT;"
+    "CREATE TABLE template (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL,"
+    " sum TEXT NOT NULL) STRICT;"
     "CREATE UNIQUE INDEX template_name ON template (a, b);"
-    "CREATE TABLE instance (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL) "
-    "STRICT;"
+    "CREATE TABLE instance (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL,"
+    " sum TEXT NOT NULL) STRICT;"
     "CREATE UNIQUE INDEX instance_name ON instance (a, b);"
-    "CREATE TABLE operation (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL) "
-    "STRICT;"
-    "CREATE TABLE event (seq INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT;"
+    "CREATE TABLE operation (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL,"
+    " sum TEXT NOT NULL) STRICT;"
+    "CREATE TABLE event (seq INTEGER PRIMARY KEY, body TEXT NOT NULL, sum TEXT NOT NULL)"
+    " STRICT;"
     "CREATE TABLE ledger ("
     " seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, segment INTEGER NOT NULL,"
     " tenant TEXT NOT NULL, instance TEXT NOT NULL, name TEXT NOT NULL, host TEXT NOT "

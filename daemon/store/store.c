@@ -8,9 +8,12 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "store/backup.h"
+#include "store/ballast.h"
 #include "store/database.h"
 #include "store/migrations.h"
 #include "store/thread.h"
+#include "store/work.h"
 #include "store/write.h"
 
 /*
@@ -23,7 +26,8 @@
  */
 
 enum {
-    EXIT_STORE = 74
+    EXIT_STORE = 74,
+    ROOM_SECONDS = 5
 };
 
 typedef struct {
@@ -49,17 +53,29 @@ typedef struct {
     GArray *rows;
 } Read;
 
-/** One of tx and read. */
+typedef struct {
+    StoreWork run;
+    void (*done)(gpointer data);
+    gpointer data;
+} Work;
+
+/** One of these. */
 typedef struct {
     StoreTx *tx;
     Read *read;
+    Work *work;
 } Job;
 
 struct Store {
+    char *directory;
     Database *database;
     WriteSet *statements;
     char *service_id;
     StoreThread *thread;
+    Backup *backup;
+    /** The ballast is gone.  Set by the thread. */
+    gint is_short;
+    guint room_source;
     /** Numbered so far, and on disk. */
     gint64 seq;
     gint64 committed;
@@ -86,6 +102,7 @@ job_free(gpointer data)
     if (job->read != NULL)
         g_clear_pointer(&job->read->rows, g_array_unref);
     g_free(job->read);
+    g_free(job->work);
     g_free(job);
 }
 
@@ -100,16 +117,6 @@ check(bool good, GError *const *error)
     _exit(EXIT_STORE);
 }
 
-static void
-commit(Store *store)
-{
-    g_autoptr(GError) error = NULL;
-
-    failpoint_pass("store", "commit", "before");
-    check(database_run(store->database, "COMMIT", &error), &error);
-    failpoint_pass("store", "commit", "after");
-}
-
 static GArray *
 run_read(Store *store, const Read *read, GError **error)
 {
@@ -118,6 +125,73 @@ run_read(Store *store, const Read *read, GError **error)
     if (read->ledger != NULL)
         return write_read_ledger(store->statements, read->after, read->limit, error);
     return write_check(store->statements, error);
+}
+
+static bool
+commit(Store *store, GError **error)
+{
+    bool good = false;
+
+    failpoint_pass("store", "commit", "before");
+    good = database_run(store->database, "COMMIT", error);
+    failpoint_pass("store", "commit", "after");
+    return good;
+}
+
+static bool
+write_all(Store *store, GPtrArray *jobs, GError **error)
+{
+    if (!database_run(store->database, "BEGIN IMMEDIATE", error))
+        return false;
+    for (guint i = 0; i < jobs->len; i++) {
+        StoreTx *tx = ((Job *) jobs->pdata[i])->tx;
+
+        for (guint j = 0; tx != NULL && j < tx->writes->len; j++) {
+            if (!write_run(store->statements, tx->writes->pdata[j], error))
+                return false;
+        }
+    }
+    return commit(store, error);
+}
+
+/* After a failure for want of room: whether there is more now. */
+static bool
+make_room(Store *store)
+{
+    if (!database_is_full(store->database) || !ballast_drop(store->directory))
+        return false;
+    g_warning("The disk of %s is full: until there is room, only what gives something "
+              "back is done",
+              store->directory);
+    g_atomic_int_set(&store->is_short, 1);
+    database_run(store->database, "ROLLBACK", NULL);
+    return true;
+}
+
+static void
+run_writes(Store *store, GPtrArray *jobs)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (write_all(store, jobs, &error))
+        return;
+    if (make_room(store)) {
+        g_clear_error(&error);
+        check(write_all(store, jobs, &error), &error);
+    } else {
+        check(false, &error);
+    }
+}
+
+static void
+look_for_room(Store *store)
+{
+    bool was_short = g_atomic_int_get(&store->is_short) != 0;
+    bool is_short = !ballast_ensure(store->directory);
+
+    if (was_short && !is_short)
+        g_message("The disk of %s has room again", store->directory);
+    g_atomic_int_set(&store->is_short, is_short ? 1 : 0);
 }
 
 static void
@@ -131,23 +205,16 @@ run_batch(GPtrArray *jobs, gpointer data)
         writes |= ((Job *) jobs->pdata[i])->tx != NULL;
     }
     if (writes)
-        check(database_run(store->database, "BEGIN IMMEDIATE", &error), &error);
+        run_writes(store, jobs);
     for (guint i = 0; i < jobs->len; i++) {
-        StoreTx *tx = ((Job *) jobs->pdata[i])->tx;
+        const Job *job = jobs->pdata[i];
 
-        for (guint j = 0; tx != NULL && j < tx->writes->len; j++) {
-            check(write_run(store->statements, tx->writes->pdata[j], &error), &error);
-        }
-    }
-    if (writes)
-        commit(store);
-    for (guint i = 0; i < jobs->len; i++) {
-        Read *read = ((Job *) jobs->pdata[i])->read;
-
-        if (read == NULL)
+        if (job->work != NULL)
+            job->work->run(store, store->database, job->work->data);
+        if (job->read == NULL)
             continue;
-        read->rows = run_read(store, read, &error);
-        check(read->rows != NULL, &error);
+        job->read->rows = run_read(store, job->read, &error);
+        check(job->read->rows != NULL, &error);
     }
 }
 
@@ -184,6 +251,29 @@ tell_read(Read *read)
 }
 
 static void
+find_room(Store *store, Database *database, gpointer data)
+{
+    look_for_room(store);
+}
+
+static gboolean
+ask_for_room(gpointer data)
+{
+    Store *store = data;
+
+    store->room_source = 0;
+    store_work(store, find_room, NULL, NULL);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+watch_room(Store *store)
+{
+    if (store_is_short(store) && store->room_source == 0)
+        store->room_source = g_timeout_add_seconds(ROOM_SECONDS, ask_for_room, store);
+}
+
+static void
 tell_done(gpointer done, gpointer data)
 {
     Job *job = done;
@@ -192,14 +282,10 @@ tell_done(gpointer done, gpointer data)
         tell_committed(data, job->tx);
     if (job->read != NULL)
         tell_read(job->read);
+    if (job->work != NULL && job->work->done != NULL)
+        job->work->done(job->work->data);
     job_free(job);
-}
-
-static bool
-take_setting(const char *body, gpointer data, GError **error)
-{
-    *(char **) data = g_strdup(body);
-    return true;
+    watch_room(data);
 }
 
 static bool
@@ -208,14 +294,29 @@ load_state(Store *store, GError **error)
     store->statements = write_set_new(store->database, error);
     if (store->statements == NULL)
         return false;
-    if (!write_load_service_id(store->statements, take_setting, &store->service_id,
-                               error))
-        return false;
-    return write_load_newest(store->statements, &store->seq, &store->last_ms, error);
+    return write_quick_check(store->statements, error) &&
+           write_load_service_id(store->statements, &store->service_id, error) &&
+           write_load_newest(store->statements, &store->seq, &store->last_ms, error);
+}
+
+/* A database that is missing or empty beside what only a database leaves behind was lost:
+ * to begin a new one in silence would hide that. */
+static bool
+refuse_lost(const char *directory, const char *path, GError **error)
+{
+    g_autofree char *backups = g_build_filename(directory, "backups", NULL);
+    struct stat status;
+
+    if ((lstat(path, &status) == 0 && status.st_size > 0) ||
+        (!ballast_is_there(directory) && !g_file_test(backups, G_FILE_TEST_IS_DIR)))
+        return true;
+    proto_error_set_internal(error, "database",
+                             "The database %s is missing or empty, and was not", path);
+    return false;
 }
 
 Store *
-store_open(const char *directory, GError **error)
+store_open(const char *directory, bool anew, GError **error)
 {
     g_autofree char *path = g_build_filename(directory, "vmd.db", NULL);
     g_autoptr(Store) store = NULL;
@@ -225,12 +326,16 @@ store_open(const char *directory, GError **error)
                                  directory, g_strerror(errno));
         return NULL;
     }
+    if (!anew && !refuse_lost(directory, path, error))
+        return NULL;
     store = g_new0(Store, 1);
+    store->directory = g_strdup(directory);
     store->database = database_open(path, error);
     if (store->database == NULL || !migrations_run(store->database, error) ||
         !load_state(store, error))
         return NULL;
     store->committed = store->seq;
+    look_for_room(store);
     return g_steal_pointer(&store);
 }
 
@@ -240,9 +345,12 @@ store_close(Store *store)
     if (store == NULL)
         return;
     store_thread_free(store->thread);
+    g_clear_handle_id(&store->room_source, g_source_remove);
+    backup_free(store->backup);
     write_set_free(store->statements);
     database_close(store->database);
     g_free(store->service_id);
+    g_free(store->directory);
     g_free(store);
 }
 
@@ -289,6 +397,19 @@ store_start(Store *store)
     const StoreThreadWork work = { run_batch, tell_done, job_free, store };
 
     store->thread = store_thread_new(&work);
+    watch_room(store);
+}
+
+void
+store_keep_backups(Store *store, guint keep, guint seconds)
+{
+    store->backup = backup_new(store, store->directory, keep, seconds);
+}
+
+bool
+store_is_short(Store *store)
+{
+    return g_atomic_int_get(&store->is_short) != 0;
 }
 
 StoreTx *
@@ -414,4 +535,14 @@ void
 store_check(Store *store, StoreChecked func, gpointer data)
 {
     push_read(store, &(Read){ .checked = func, .data = data });
+}
+
+void
+store_work(Store *store, StoreWork run, void (*done)(gpointer data), gpointer data)
+{
+    Job *job = g_new0(Job, 1);
+    const Work work = { run, done, data };
+
+    job->work = g_memdup2(&work, sizeof work);
+    store_thread_push(store->thread, job);
 }

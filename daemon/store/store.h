@@ -29,8 +29,12 @@ typedef enum {
     STORE_TABLES,
 } StoreTable;
 
-/** Opens directory/vmd.db, making both if they are missing (0700, 0600). */
-Store *store_open(const char *directory, GError **error);
+/**
+ * Opens directory/vmd.db, making both if they are missing (0700, 0600).  Fails with
+ * PROTO_ERROR_INTERNAL on a database that is damaged or newer, and on one that was lost
+ * from beside its copies, unless it may begin anew; nothing is changed then.
+ */
+Store *store_open(const char *directory, bool anew, GError **error);
 
 /** Commits what was handed over, and closes. */
 void store_close(Store *store);
@@ -52,6 +56,14 @@ const char *store_get_service_id(Store *store);
 
 /** Starts the thread.  From here on only transactions and reads. */
 void store_start(Store *store);
+
+/** Copies the database into directory/backups every so many seconds, while it is in use,
+ * and keeps the newest of the copies.  Call after store_start(). */
+void store_keep_backups(Store *store, guint keep, guint seconds);
+
+/** Whether the disk is full: nothing that takes room may be admitted.  It looks for room
+ * by itself from time to time. */
+bool store_is_short(Store *store);
 
 StoreTx *store_begin(Store *store);
 

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/write.h"
 
+#include <string.h>
+
 #include "base/clock.h"
+
+enum {
+    SUM_LENGTH = 32
+};
 
 typedef enum {
     SQL_PUT_TENANT,
@@ -24,14 +30,15 @@ typedef enum {
     SQL_PUT_SERVICE_ID,
     SQL_READ_SERVICE_ID,
     SQL_CHECK,
+    SQL_QUICK_CHECK,
     SQL_N,
 } Sql;
 
 #define PUT(table)                                                                       \
-    "INSERT INTO " table " (key, a, b, body) VALUES (?1, ?2, ?3, ?4)"                    \
-    " ON CONFLICT (key) DO UPDATE SET a = ?2, b = ?3, body = ?4"
+    "INSERT INTO " table " (key, body, sum, a, b) VALUES (?1, ?2, ?3, ?4, ?5)"           \
+    " ON CONFLICT (key) DO UPDATE SET body = ?2, sum = ?3, a = ?4, b = ?5"
 #define DELETE(table) "DELETE FROM " table " WHERE key = ?1"
-#define LOAD(table) "SELECT body FROM " table " ORDER BY rowid"
+#define LOAD(table) "SELECT key, body, sum FROM " table " ORDER BY rowid"
 
 static const char *const texts[] = {
     [SQL_PUT_TENANT] = PUT("tenant"),
@@ -46,13 +53,14 @@ static const char *const texts[] = {
     [SQL_LOAD_TEMPLATE] = LOAD("template"),
     [SQL_LOAD_INSTANCE] = LOAD("instance"),
     [SQL_LOAD_OPERATION] = LOAD("operation"),
-    [SQL_ADD_EVENT] = "INSERT INTO event (seq, body) VALUES (?1, ?2)",
+    [SQL_ADD_EVENT] = "INSERT INTO event (seq, body, sum) VALUES (?1, ?2, ?3)",
     [SQL_ADD_LEDGER] =
         ("INSERT INTO ledger (seq, kind, segment, tenant, instance, name, host, state,"
          " vcpus, memory_bytes, disk_bytes, generation, at_ms, boot_ms, boot_id, cause)"
          " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
          "?16)"),
-    [SQL_READ_EVENTS] = "SELECT body FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
+    [SQL_READ_EVENTS] =
+        "SELECT seq, body, sum FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
     [SQL_READ_LEDGER] =
         ("SELECT seq, kind, segment, tenant, instance, name, host, state, vcpus,"
          " memory_bytes, disk_bytes, generation, at_ms, boot_ms, boot_id, cause"
@@ -65,6 +73,8 @@ static const char *const texts[] = {
     [SQL_READ_SERVICE_ID] = "SELECT value FROM setting WHERE key = 'service_id'",
     [SQL_CHECK] = "SELECT integrity_check FROM pragma_integrity_check(20)"
                   " WHERE integrity_check <> 'ok'",
+    [SQL_QUICK_CHECK] = "SELECT quick_check FROM pragma_quick_check(1)"
+                        " WHERE quick_check <> 'ok'",
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(texts) == SQL_N);
@@ -78,7 +88,6 @@ struct WriteSet {
 /** The texts and numbers that a statement is bound to. */
 struct Write {
     Sql sql;
-    gint64 seq;
     char *key;
     char *a;
     char *b;
@@ -141,10 +150,9 @@ write_new_delete(StoreTable table, const char *key)
 Write *
 write_new_event(gint64 seq, char *body)
 {
-    Write *write = new_write(SQL_ADD_EVENT, NULL, body);
+    g_autofree char *key = g_strdup_printf("%" G_GINT64_FORMAT, seq);
 
-    write->seq = seq;
-    return write;
+    return new_write(SQL_ADD_EVENT, key, body);
 }
 
 Write *
@@ -191,6 +199,32 @@ bind_ledger(Statement *statement, const ProtoLedgerRow *row, gint64 at_ms)
     statement_bind_text(statement, 16, row->cause);
 }
 
+/* The sum of a row: of its key and body, the first half of their SHA-256. */
+static char *
+sum_row(const char *key, const char *body)
+{
+    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+
+    g_checksum_update(checksum, (const guchar *) key, (gssize) strlen(key) + 1);
+    g_checksum_update(checksum, (const guchar *) body, (gssize) strlen(body));
+    return g_strndup(g_checksum_get_string(checksum), SUM_LENGTH);
+}
+
+/* The body of a row of key, body and sum; NULL if the three do not go together. */
+static const char *
+get_body(Statement *statement, GError **error)
+{
+    const char *key = statement_get_text(statement, 0);
+    const char *body = statement_get_text(statement, 1);
+    g_autofree char *sum = key != NULL && body != NULL ? sum_row(key, body) : NULL;
+
+    if (sum != NULL && g_strcmp0(sum, statement_get_text(statement, 2)) == 0)
+        return body;
+    proto_error_set_internal(error, "database", "The row %s of the database is damaged",
+                             key);
+    return NULL;
+}
+
 bool
 write_run(WriteSet *set, const Write *write, GError **error)
 {
@@ -198,16 +232,18 @@ write_run(WriteSet *set, const Write *write, GError **error)
 
     if (write->sql == SQL_ADD_LEDGER) {
         bind_ledger(statement, &write->row, write->at_ms);
-    } else if (write->sql == SQL_ADD_EVENT) {
-        statement_bind_int(statement, 1, write->seq);
-        statement_bind_text(statement, 2, write->body);
     } else {
         statement_bind_text(statement, 1, write->key);
     }
+    if (write->body != NULL) {
+        g_autofree char *sum = sum_row(write->key, write->body);
+
+        statement_bind_text(statement, 2, write->body);
+        statement_bind_text(statement, 3, sum);
+    }
     if (write->sql < SQL_DELETE_TENANT) {
-        statement_bind_text(statement, 2, write->a);
-        statement_bind_text(statement, 3, write->b);
-        statement_bind_text(statement, 4, write->body);
+        statement_bind_text(statement, 4, write->a);
+        statement_bind_text(statement, 5, write->b);
     }
     return statement_run(statement, error);
 }
@@ -245,10 +281,10 @@ write_read_events(WriteSet *set, gint64 after, guint limit, GError **error)
     statement_bind_int(statement, 1, after);
     statement_bind_int(statement, 2, limit);
     while (good && (good = statement_step(statement, &row, error)) && row) {
+        const char *body = get_body(statement, error);
         ProtoEvent event = { 0 };
 
-        good = write_parse_body(&proto_event_type, statement_get_text(statement, 0),
-                                &event, error);
+        good = body != NULL && write_parse_body(&proto_event_type, body, &event, error);
         if (good)
             g_array_append_val(events, event);
     }
@@ -323,17 +359,17 @@ write_check(WriteSet *set, GError **error)
     return good ? g_steal_pointer(&faults) : NULL;
 }
 
-static bool
-load(Statement *statement,
-     bool (*func)(const char *body, gpointer data, GError **error),
-     gpointer data,
-     GError **error)
+bool
+write_quick_check(WriteSet *set, GError **error)
 {
-    bool row = true;
-    bool good = true;
+    Statement *statement = set->statements[SQL_QUICK_CHECK];
+    bool row = false;
+    bool good = statement_step(statement, &row, error);
 
-    while (good && (good = statement_step(statement, &row, error)) && row) {
-        good = func(statement_get_text(statement, 0), data, error);
+    if (good && row) {
+        proto_error_set_internal(error, "database", "The database is damaged: %s",
+                                 statement_get_text(statement, 0));
+        good = false;
     }
     statement_reset(statement);
     return good;
@@ -342,24 +378,41 @@ load(Statement *statement,
 bool
 write_load(WriteSet *set,
            StoreTable table,
-           bool (*row)(const char *body, gpointer data, GError **error),
+           bool (*func)(const char *body, gpointer data, GError **error),
            gpointer data,
            GError **error)
 {
-    return load(set->statements[(int) SQL_LOAD_TENANT + (int) table], row, data, error);
+    Statement *statement = set->statements[(int) SQL_LOAD_TENANT + (int) table];
+    bool row = true;
+    bool good = true;
+
+    while (good && (good = statement_step(statement, &row, error)) && row) {
+        const char *body = get_body(statement, error);
+
+        good = body != NULL && func(body, data, error);
+    }
+    statement_reset(statement);
+    return good;
 }
 
 bool
-write_load_service_id(WriteSet *set,
-                      bool (*row)(const char *body, gpointer data, GError **error),
-                      gpointer data,
-                      GError **error)
+write_load_service_id(WriteSet *set, char **ret_id, GError **error)
 {
+    Statement *statement = set->statements[SQL_READ_SERVICE_ID];
     g_autofree char *fresh = g_uuid_string_random();
+    bool row = false;
 
     statement_bind_text(set->statements[SQL_PUT_SERVICE_ID], 1, fresh);
-    return statement_run(set->statements[SQL_PUT_SERVICE_ID], error) &&
-           load(set->statements[SQL_READ_SERVICE_ID], row, data, error);
+    if (!statement_run(set->statements[SQL_PUT_SERVICE_ID], error) ||
+        !statement_step(statement, &row, error))
+        return false;
+    *ret_id = row ? g_strdup(statement_get_text(statement, 0)) : NULL;
+    statement_reset(statement);
+    if (*ret_id == NULL || !g_uuid_string_is_valid(*ret_id)) {
+        proto_error_set_internal(error, "database", "The service id is damaged");
+        return false;
+    }
+    return true;
 }
 
 bool

@@ -224,6 +224,31 @@ template_import(TemplateBook *book,
     return operation_admit(book->engine, tx, request);
 }
 
+enum {
+    SUFFIX_LENGTH = 8
+};
+
+void
+template_take_up(TemplateBook *book, StoreTx *tx, const ProtoTemplateRecord *record)
+{
+    Template *template = g_new0(Template, 1);
+    ProtoTemplate *view = &template->record.view;
+
+    template->book = book;
+    proto_template_record_copy(record, &template->record);
+    view->state = TEMPLATE_STATE_READY;
+    if (find_exact(book, view->name, view->version) != NULL) {
+        char *version =
+            g_strdup_printf("%s-%.*s", view->version, SUFFIX_LENGTH, view->id);
+
+        g_free(view->version);
+        view->version = version;
+    }
+    g_hash_table_insert(book->by_id, view->id, template);
+    put(template, tx);
+    add_event(template, tx, EVENT_KIND_TEMPLATE_ADDED);
+}
+
 /* Removal */
 
 static void

@@ -55,6 +55,10 @@ Operation *template_import(TemplateBook *book,
                            const char *source,
                            OperationRequest *request);
 
+/** Takes up a template whose row was lost, from a copy of its record.  Its version gets a
+ * suffix if another has its name and version by now. */
+void template_take_up(TemplateBook *book, StoreTx *tx, const ProtoTemplateRecord *record);
+
 /** Admits the removal.  Fails with PROTO_ERROR_CONFLICT while an instance uses it. */
 Operation *template_remove(TemplateBook *book,
                            StoreTx *tx,

@@ -244,7 +244,7 @@ class Emitter:
             f'{{ .name = "{method.name}", .full_name = "{interface.name}.{method.name}", '
             f".call = &{low}_call_type, .reply = &{low}_reply_type, "
             f".role = ROLE_{notes['role'].upper().replace('-', '_')}, "
-            f".changes = {'true' if notes['effect'] == 'change' else 'false'}, "
+            f".effect = WIRE_EFFECT_{notes['effect'].upper()}, "
             f".more = {'true' if 'more' in notes else 'false'}, .dispatch = dispatch_{low} }}"
         )
         self.source.append(f"const WireMethod {low} = {row};\n\n")

@@ -87,8 +87,8 @@ def describe_fields(title: str, fields: list[Field]) -> str:
 def describe_method(method: Method) -> str:
     notes = method.doc.notes
     facts = [f"Needs the role {notes['role']}."]
-    if notes["effect"] == "change":
-        facts.append("Changes something.")
+    if notes["effect"] != "read":
+        facts.append("Changes something." if notes["effect"] == "change" else "Takes something back.")
     if "more" in notes:
         facts.append("May answer several times.")
     if notes.get("fails"):

@@ -21,6 +21,7 @@ TOKEN = re.compile(
 )
 PRIMITIVES = ("bool", "int", "string", "float", "object")
 ROLES = ("viewer", "operator", "tenant-admin", "admin")
+EFFECTS = ("read", "change", "release")
 FORMATS = ("name", "uuid", "request-id", "version", "time", "decimal", "base64")
 NOTES = {
     "interface": {"private", "prefix"},
@@ -349,13 +350,13 @@ def check_method(schema: Schema, interface: Interface, method: Method) -> None:
     check_notes(interface.path, method.line, "method", method.doc)
     if notes.get("role") not in ROLES:
         raise fail(f"needs a note @role, one of {', '.join(ROLES)}")
-    if notes.get("effect") not in ("read", "change"):
-        raise fail("needs a note @effect, read or change")
+    if notes.get("effect") not in EFFECTS:
+        raise fail(f"needs a note @effect, one of {', '.join(EFFECTS)}")
     names = {f"{i.name}.{e.name}" for i in schema.interfaces for e in i.errors}
     for name in filter(None, (n.strip() for n in notes.get("fails", "").split(","))):
         if name not in names and f"io.vmctl.{name}" not in names:
             raise fail(f"@fails names {name!r}, which is no error of the schema")
-    if notes["effect"] == "change" and not interface.is_private and "idempotent" not in notes:
+    if notes["effect"] != "read" and not interface.is_private and "idempotent" not in notes:
         if not any(f.name == "request_id" and f.type == Type("string", nullable=True) for f in method.call):
             raise fail("changes something, so it takes request_id: ?string (or is noted @idempotent)")
 

@@ -12,6 +12,8 @@ call_free(WireCall *call)
     if (call->in != NULL)
         wire_struct_clear(call->method->call, call->in);
     g_free(call->in);
+    if (call->gone_source != 0)
+        g_ptr_array_remove_fast(call->server->orphans, call);
     g_clear_handle_id(&call->gone_source, g_source_remove);
     wire_server_unref(call->server);
     g_free(call->groups);
@@ -189,6 +191,7 @@ on_had_gone(gpointer data)
     WireCall *call = data;
 
     call->gone_source = 0;
+    g_ptr_array_remove_fast(call->server->orphans, call);
     wire_call_lose(call);
     return G_SOURCE_REMOVE;
 }
@@ -199,8 +202,10 @@ wire_call_park(WireCall *call, void (*gone)(WireCall *call, gpointer data), gpoi
     release(call);
     call->gone = gone;
     call->gone_data = data;
-    if (call->connection == NULL)
+    if (call->connection == NULL) {
         call->gone_source = g_idle_add(on_had_gone, call);
+        g_ptr_array_add(call->server->orphans, call);
+    }
 }
 
 void

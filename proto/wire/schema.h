@@ -93,6 +93,14 @@ struct WireStruct {
 
 typedef struct WireCall WireCall;
 
+/** What a method does to the state of the service.  One that releases takes something
+ * back, and so goes where nothing may be added: on a full disk. */
+typedef enum {
+    WIRE_EFFECT_READ,
+    WIRE_EFFECT_CHANGE,
+    WIRE_EFFECT_RELEASE,
+} WireEffect;
+
 typedef struct {
     /** "Create" and "io.vmctl.Instance.Create" */
     const char *name;
@@ -101,7 +109,7 @@ typedef struct {
     const WireStruct *reply;
     /** A ProtoRole (the schema's Role): what the caller must at least be. */
     int role;
-    bool changes;
+    WireEffect effect;
     bool more;
     /** Calls the method's entry of handlers, a ProtoXHandlers, with in, a ProtoXCall. */
     void (*dispatch)(WireCall *call, const void *handlers, const void *in);

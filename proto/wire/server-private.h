@@ -46,6 +46,8 @@ struct WireServer {
     /** Connections that have whole messages left to look at. */
     GQueue again;
     GHashTable *uses;
+    /** Parked calls whose client had gone before, to be told so. */
+    GPtrArray *orphans;
     GPtrArray *interfaces;
     bool is_draining;
     /** One for the owner, one for each call: a call may be answered after the end. */
@@ -89,7 +91,8 @@ struct WireCall {
     bool is_parked;
     void (*gone)(WireCall *call, gpointer data);
     gpointer gone_data;
-    /** Tells gone of a client that had gone before the call was parked. */
+    /** Tells gone of a client that had gone before the call was parked: one of the
+     * server's orphans. */
     guint gone_source;
     void (*drained)(WireCall *call, gpointer data);
     gpointer drained_data;

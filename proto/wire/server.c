@@ -263,6 +263,7 @@ wire_server_new(const WireServerOptions *options)
     server->connections = g_hash_table_new(NULL, NULL);
     server->uses = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     server->interfaces = g_ptr_array_new_with_free_func(g_free);
+    server->orphans = g_ptr_array_new();
     g_queue_init(&server->again);
     server->epoll_source = add_epoll_source(server);
     server->sweep_source = g_timeout_add(SWEEP_MS, sweep, server);
@@ -276,6 +277,7 @@ wire_server_unref(WireServer *server)
     if (--server->references > 0)
         return;
     g_hash_table_unref(server->uses);
+    g_ptr_array_unref(server->orphans);
     g_free(server);
 }
 
@@ -289,6 +291,9 @@ wire_server_free(WireServer *server)
     all = g_hash_table_get_keys(server->connections);
     for (GList *item = all; item != NULL; item = item->next) {
         wire_connection_close(item->data);
+    }
+    while (server->orphans->len > 0) {
+        wire_call_lose(server->orphans->pdata[0]);
     }
     for (guint i = 0; i < server->listeners->len; i++) {
         close(((Listener *) server->listeners->pdata[i])->fd);

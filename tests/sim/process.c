@@ -42,6 +42,7 @@ make_config(void)
     g_free(config->state_dir);
     config->state_dir = g_strdup(disk_get_folder());
     config->operations_kept = kept;
+    config->backups_kept = 0;
     config->host_connections = 8;
     config->quota_instances = quota_instances;
     config->quota_vcpus = quota_vcpus;
@@ -57,7 +58,7 @@ process_start(void)
 
     g_assert(running == NULL);
     running = g_new0(Controller, 1);
-    if (!controller_load(running, make_config(), &error)) {
+    if (!controller_load(running, make_config(), false, &error)) {
         world_blame("vmd does not start: %s", error->message);
         controller_done(running);
         g_clear_pointer(&running, g_free);

@@ -221,7 +221,7 @@ def test_a_killed_qemu_is_seen() -> None:
     shared.do("Instance.Destroy", instance="shot")
 
 
-def test_a_strangers_domain_is_counted_and_never_touched() -> None:
+def test_a_strangers_domain_is_shown_and_never_touched() -> None:
     xml = Path(os.environ["PRIVATE_LIBVIRT_DIR"]) / "stranger.xml"
     xml.write_text("<domain type='qemu'><name>stranger</name><memory>65536</memory><os><type>hvm</type></os></domain>")
     virsh("define", str(xml))
@@ -231,6 +231,7 @@ def test_a_strangers_domain_is_counted_and_never_touched() -> None:
     wait_until(lambda: shared.host()["state"] == "connected" and shared.host()["foreign"] == 1, "the count", 60)
     assert "stranger" in virsh("list", "--all", "--name")
     assert [row for row in shared.list_all() if row["name"] == "stranger"] == []
+    assert vmctl("host", "foreign", "local").splitlines()[1].split()[:3] == ["stranger", "shut", "off"]
     virsh("undefine", "stranger")
 
 

@@ -4,6 +4,7 @@
 
 import array
 import contextlib
+import grp
 import json
 import os
 import re
@@ -18,7 +19,10 @@ from lib.varlink import Connection, VarlinkError
 
 ALICE, BOB, NOBODY = 12345, 12346, 65534
 
-shared = Vmd(quota={"instances": 5, "vcpus": 20, "memory": "8G", "disk": "20G"})
+# A group that is there wherever there is root; members are made by setgroups().
+READERS = grp.getgrnam("games").gr_gid
+
+shared = Vmd(daemon={"reader_group": "games"}, quota={"instances": 5, "vcpus": 20, "memory": "8G", "disk": "20G"})
 
 
 def answer(calls: tuple[tuple[str, dict], ...]) -> list[dict]:
@@ -35,14 +39,14 @@ def answer(calls: tuple[tuple[str, dict], ...]) -> list[dict]:
     return answers
 
 
-def call_as(uid: int, *calls: tuple[str, dict]) -> list[dict]:
+def call_as(uid: int, *calls: tuple[str, dict], groups: tuple[int, ...] = ()) -> list[dict]:
     """Makes calls on one connection as another uid, in a child that is nothing else."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         status = 1
         try:
-            os.setgroups([])
+            os.setgroups(groups)
             os.setgid(uid)
             os.setuid(uid)
             os.write(writer, json.dumps(answer(calls)).encode())
@@ -117,6 +121,29 @@ def test_what_needs_an_admin_is_denied_to_others() -> None:
         assert answer["error"] == "io.vmctl.PermissionDenied" and answer["parameters"]["needs"] == "admin"
 
 
+def test_a_reader_sees_all_and_changes_nothing() -> None:
+    hidden = create_as(ALICE, "seen")
+    reads = (
+        ("io.vmctl.Instance.Get", {"instance": hidden}),
+        ("io.vmctl.Ledger.Read", {"after": 0}),
+        ("io.vmctl.WhoAmI", {"uid": ALICE}),
+        ("io.vmctl.Host.List", {}),
+    )
+    changes = (
+        ("io.vmctl.Instance.Destroy", {"instance": hidden}),
+        ("io.vmctl.Instance.Create", {"name": "own"}),
+        ("io.vmctl.Template.Import", {"source": "tiny"}),
+    )
+    for answer in call_as(BOB, *reads, groups=(READERS,)):
+        assert "reply" in answer, answer
+    for answer in call_as(BOB, *changes, groups=(READERS,)):
+        assert answer["error"] == "io.vmctl.PermissionDenied", answer
+    assert call_as(BOB, reads[0], groups=(READERS + 1,))[0]["error"] == "io.vmctl.NotFound"
+    (admin,) = call_as(0, ("io.vmctl.Instance.Get", {"instance": hidden}), groups=(READERS,))
+    assert admin["reply"]["instance"]["state"] == "running"
+    shared.do("Instance.Destroy", instance=hidden)
+
+
 def test_nobody_is_refused() -> None:
     (refusal,) = call_as(NOBODY)
     assert refusal["error"] == "io.vmctl.PermissionDenied"
@@ -187,6 +214,7 @@ ON_OPERATIONS = {"Operation.Get": {}, "Operation.Cancel": {}, "Operation.Wait": 
 FOR_ADMINS = {
     "Host.List": {},
     "Host.Get": {"host": "local"},
+    "Host.ListForeign": {"host": "local"},
     "Template.Import": {"source": "tiny"},
     "Template.Remove": {"template": "tiny"},
     "Ledger.Read": {"after": 0},

@@ -44,7 +44,7 @@ make_call(const char *line)
         request = strstr(out->str, "\"request_id\"");
     if (request != NULL)
         g_string_overwrite_len(g_string_truncate(out, (gsize) (request - out->str) + 1),
-                               request - out->str, "}", 1);
+                               (gsize) (request - out->str), "}", 1);
     return g_string_free(g_steal_pointer(&out), FALSE);
 }
 
@@ -433,7 +433,7 @@ make_root(const char *flags)
 }
 
 static void
-add_file(const char *root, const char *name, int mode)
+add_file(const char *root, const char *name, mode_t mode)
 {
     g_autofree char *path = g_build_filename(root, name, NULL);
 

@@ -92,6 +92,37 @@ test_faults_are_named(void)
 }
 
 static void
+test_one_value_is_set(void)
+{
+    g_autoptr(Config) config = config_new(false);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(config_set(config, "host.worker=unix:/a=b", &error));
+    g_assert_true(config_set(config, "daemon.meter=", &error));
+    g_assert_true(config_set(config, "quota.memory=3G", &error));
+    g_assert_no_error(error);
+    g_assert_cmpstr(config->host_worker, ==, "unix:/a=b");
+    g_assert_cmpstr(config->meter, ==, "");
+    g_assert_cmpint(config->quota_memory, ==, G_GINT64_CONSTANT(3) << 30);
+}
+
+static void
+test_a_setting_that_is_none_is_named(void)
+{
+    static const char *const texts[] = { "",         "host",       "host.worker",
+                                         "worker=x", "host.none=", "quota.memory=much" };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(Config) config = config_new(false);
+        g_autoptr(GError) error = NULL;
+
+        g_test_message("%s", texts[i]);
+        g_assert_false(config_set(config, texts[i], &error));
+        g_assert_nonnull(error);
+    }
+}
+
+static void
 test_a_missing_file_is_named(void)
 {
     g_autoptr(Config) config = config_new(false);
@@ -133,6 +164,9 @@ main(int argc, char **argv)
     g_test_add_func("/config/a-users-own-lies-in-its-folders",
                     test_a_users_own_lies_in_its_folders);
     g_test_add_func("/config/faults-are-named", test_faults_are_named);
+    g_test_add_func("/config/one-value-is-set", test_one_value_is_set);
+    g_test_add_func("/config/a-setting-that-is-none-is-named",
+                    test_a_setting_that_is_none_is_named);
     g_test_add_func("/config/a-missing-file-is-named", test_a_missing_file_is_named);
     g_test_add_func("/config/the-description-is-whole", test_the_description_is_whole);
     return g_test_run();

@@ -57,7 +57,7 @@ test_the_label_is_cidata(void)
 
     /* ECMA-119 8.4: the primary volume descriptor is sector 16, its identifier at 40. */
     g_assert_cmpuint(length, >, 17 * 2048);
-    g_assert_cmpmem(data + 16 * 2048 + 1, 5, "CD001", 5);
+    g_assert_cmpint(g_ascii_strncasecmp(data + 16 * 2048 + 1, "CD001", 5), ==, 0);
     g_assert_cmpint(g_ascii_strncasecmp(data + 16 * 2048 + 40, "cidata ", 7), ==, 0);
 }
 

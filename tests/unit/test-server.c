@@ -392,6 +392,32 @@ read_too_much_then_park(Fixture *fixture, WireCall *call, const ProtoEventReadCa
 }
 
 static void
+read_too_much_then_end(Fixture *fixture, WireCall *call, const ProtoEventReadCall *in)
+{
+    read_too_much_then_park(fixture, call, in);
+    fixture->must_end = true;
+}
+
+/* The server ends before it has told the owner that the client had gone. */
+static void
+test_parking_after_the_client_was_let_go_is_told_at_the_end(Fixture *fixture)
+{
+    Peer peer;
+
+    fixture->on_read = read_too_much_then_end;
+    peer_init(&peer, fixture);
+    peer_send(&peer, READ_MORE);
+    while (!fixture->must_end) {
+        g_main_context_iteration(NULL, TRUE);
+    }
+    g_clear_pointer(&fixture->server, wire_server_free);
+    g_assert_cmpuint(fixture->n_gone, ==, 1);
+    fixture_settle(fixture);
+    g_assert_cmpuint(fixture->n_gone, ==, 1);
+    peer_done(&peer);
+}
+
+static void
 test_parking_after_the_client_was_let_go(Fixture *fixture)
 {
     Peer peer;
@@ -653,6 +679,8 @@ static const struct {
     { "parked-call-is-told-of-the-servers-end",
       test_parked_call_is_told_of_the_servers_end },
     { "parking-after-the-client-was-let-go", test_parking_after_the_client_was_let_go },
+    { "parking-after-the-client-was-let-go-is-told-at-the-end",
+      test_parking_after_the_client_was_let_go_is_told_at_the_end },
     { "parked-call-can-be-answered", test_parked_call_can_be_answered },
     { "half-closed-gets-every-reply", test_half_closed_gets_every_reply },
     { "half-closed-waits-for-its-reply", test_half_closed_waits_for_its_reply },

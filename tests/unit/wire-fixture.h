@@ -23,6 +23,7 @@ struct Fixture {
     GPtrArray *calls;
     guint n_pings;
     guint n_gone;
+    bool must_end;
     void (*on_read)(Fixture *fixture, WireCall *call, const ProtoEventReadCall *in);
     /** Given to the server: refuses calls, says who is privileged. */
     bool denies;

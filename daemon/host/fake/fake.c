@@ -321,6 +321,33 @@ do_list_domains(FakeHost *fake, WireCall *call, const void *in)
 }
 
 static void
+do_list_foreign(FakeHost *fake, WireCall *call, const void *in)
+{
+    g_autofree ProtoForeign *rows =
+        g_new0(ProtoForeign, (gsize) fake->options.figures->foreign);
+    ProtoWorkerListForeignReply reply = { rows, (gsize) fake->options.figures->foreign };
+
+    for (gsize i = 0; i < reply.n_domains; i++) {
+        rows[i] = (ProtoForeign){
+            .id = (char *) (gsize) "00000000-0000-4000-8000-000000000000",
+            .name = (char *) (gsize) "stranger",
+            .state = (char *) (gsize) "running",
+        };
+    }
+    wire_call_reply(call, &reply);
+}
+
+static void
+do_recall(FakeHost *fake, WireCall *call, const void *in)
+{
+    const ProtoWorkerRecallCall *ask = in;
+    const char *keepsake = fake_fleet_recall(fake->options.fleet, ask->id);
+    ProtoWorkerRecallReply reply = { .keepsake = (char *) (gsize) keepsake };
+
+    wire_call_reply(call, &reply);
+}
+
+static void
 do_inspect(FakeHost *fake, WireCall *call, const void *in)
 {
     const ProtoWorkerInspectCall *ask = in;
@@ -363,6 +390,7 @@ do_define(FakeHost *fake, WireCall *call, const void *in)
         domain->state = DOMAIN_STATE_STOPPED;
     }
     fake_fleet_note(fake->options.fleet, domain);
+    fake_fleet_keep(fake->options.fleet, spec->id, spec->keepsake);
     wire_call_reply(call, NULL);
 }
 
@@ -551,6 +579,8 @@ do_watch(FakeHost *fake, WireCall *call, const void *in)
 HANDLER(probe, Probe, do_probe)
 HANDLER(ping, Ping, do_nothing)
 HANDLER(list_domains, ListDomains, do_list_domains)
+HANDLER(list_foreign, ListForeign, do_list_foreign)
+HANDLER(recall, Recall, do_recall)
 HANDLER(inspect, Inspect, do_inspect)
 HANDLER(create_disk, CreateDisk, do_create_disk)
 HANDLER(create_seed, CreateSeed, do_nothing)
@@ -573,6 +603,8 @@ static const ProtoWorkerHandlers handlers = {
     .probe = call_probe,
     .ping = call_ping,
     .list_domains = call_list_domains,
+    .list_foreign = call_list_foreign,
+    .recall = call_recall,
     .inspect = call_inspect,
     .create_disk = call_create_disk,
     .create_seed = call_create_seed,

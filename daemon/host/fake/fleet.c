@@ -7,11 +7,15 @@
 
 struct FakeFleet {
     GHashTable *by_id;
+    GHashTable *keepsakes;
     FILE *journal;
 };
 
 /* A line of the journal that takes an entry off. */
 static const char removed[] = "removed";
+
+/* A line that keeps a text, its name, for an entry. */
+static const char keeps[] = ".keepsake";
 
 static void
 domain_free(ProtoDomain *domain)
@@ -39,6 +43,12 @@ take_line(FakeFleet *fleet, const char *line)
         domain_free(domain);
         return;
     }
+    if (strcmp(domain->tenant, keeps) == 0) {
+        g_hash_table_replace(fleet->keepsakes, g_strdup(domain->id),
+                             g_strdup(domain->name));
+        domain_free(domain);
+        return;
+    }
     g_hash_table_replace(fleet->by_id, domain->id, domain);
 }
 
@@ -51,6 +61,7 @@ fake_fleet_open(const char *journal, GError **error)
 
     fleet->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                          (GDestroyNotify) domain_free);
+    fleet->keepsakes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     if (journal == NULL)
         return fleet;
     if (g_file_get_contents(journal, &text, NULL, NULL))
@@ -72,6 +83,7 @@ fake_fleet_free(FakeFleet *fleet)
     if (fleet == NULL)
         return;
     g_hash_table_unref(fleet->by_id);
+    g_hash_table_unref(fleet->keepsakes);
     g_clear_pointer(&fleet->journal, fclose);
     g_free(fleet);
 }
@@ -146,6 +158,25 @@ fake_fleet_note_template(FakeFleet *fleet, const char *id)
 }
 
 void
+fake_fleet_keep(FakeFleet *fleet, const char *id, const char *keepsake)
+{
+    const ProtoDomain line = {
+        .id = (char *) (gsize) id,
+        .tenant = (char *) (gsize) keeps,
+        .name = (char *) (gsize) keepsake,
+    };
+
+    g_hash_table_replace(fleet->keepsakes, g_strdup(id), g_strdup(keepsake));
+    fake_fleet_note(fleet, &line);
+}
+
+const char *
+fake_fleet_recall(FakeFleet *fleet, const char *id)
+{
+    return g_hash_table_lookup(fleet->keepsakes, id);
+}
+
+void
 fake_fleet_remove(FakeFleet *fleet, const char *id)
 {
     const ProtoDomain gone = {
@@ -157,6 +188,7 @@ fake_fleet_remove(FakeFleet *fleet, const char *id)
     if (fake_fleet_find(fleet, id) == NULL)
         return;
     fake_fleet_note(fleet, &gone);
+    g_hash_table_remove(fleet->keepsakes, id);
     g_hash_table_remove(fleet->by_id, id);
 }
 

@@ -29,6 +29,10 @@ void fake_fleet_hear_agent(FakeFleet *fleet, ProtoDomain *domain);
 
 void fake_fleet_note_template(FakeFleet *fleet, const char *id);
 
+/** Keeps a text for an entry, and gives it back; NULL if there is none. */
+void fake_fleet_keep(FakeFleet *fleet, const char *id, const char *keepsake);
+const char *fake_fleet_recall(FakeFleet *fleet, const char *id);
+
 /** Writes down how an entry is now. */
 void fake_fleet_note(FakeFleet *fleet, const ProtoDomain *domain);
 void fake_fleet_remove(FakeFleet *fleet, const char *id);

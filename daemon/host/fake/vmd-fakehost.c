@@ -3,12 +3,11 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "base/handover.h"
 #include "base/log.h"
 #include "host/fake/fake.h"
 
 enum {
-    FIRST_FD = 3,
-    FDS_MAX = 64,
     EXIT_SCRIPTED = 99
 };
 
@@ -53,18 +52,11 @@ on_hangup(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void
-serve(Program *program, FakeFleet *fleet, guint n_fds)
+static gboolean
+on_lost(int fd, GIOCondition condition, gpointer data)
 {
-    const FakeHostOptions options = {
-        fleet, &program->script->figures, match, on_ended, on_left, program,
-    };
-    int fds[FDS_MAX];
-
-    for (guint i = 0; i < n_fds; i++) {
-        fds[i] = FIRST_FD + (int) i;
-    }
-    fake_host_new(&options, fds, n_fds);
+    g_main_loop_quit(((Program *) data)->loop);
+    return G_SOURCE_REMOVE;
 }
 
 int
@@ -72,7 +64,11 @@ main(int argc, char **argv)
 {
     Program program = { 0 };
     FakeFleet *fleet = NULL;
+    FakeHostOptions options;
     gint fds = 0;
+    int sockets[HANDOVER_FDS_MAX];
+    guint n_sockets = 0;
+    int connection = -1;
     g_autofree char *journal = NULL;
     const GOptionEntry entries[] = {
         { "fds", 0, 0, G_OPTION_ARG_INT, &fds, "Connected sockets, from 3 on", "N" },
@@ -91,10 +87,9 @@ main(int argc, char **argv)
     /* Takes the options of vmd-host too, and does without them. */
     g_option_context_set_ignore_unknown_options(context, TRUE);
     g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) || fds < 1 ||
-        fds > FDS_MAX) {
-        g_printerr("vmd-fakehost: %s\n",
-                   error != NULL ? error->message : "--fds is missing");
+    if (!g_option_context_parse(context, &argc, &argv, &error) ||
+        !handover_take((guint) MAX(fds, 0), sockets, &n_sockets, &connection, &error)) {
+        g_printerr("vmd-fakehost: %s\n", error->message);
         return EXIT_FAILURE;
     }
     fleet = fake_fleet_open(journal, &error);
@@ -105,7 +100,12 @@ main(int argc, char **argv)
     }
     program.loop = g_main_loop_new(NULL, FALSE);
     g_unix_signal_add(SIGHUP, on_hangup, &program);
-    serve(&program, fleet, (guint) fds);
+    if (connection >= 0)
+        g_unix_fd_add(connection, G_IO_IN | G_IO_HUP, on_lost, &program);
+    options = (FakeHostOptions){
+        fleet, &program.script->figures, match, on_ended, on_left, &program,
+    };
+    fake_host_new(&options, sockets, n_sockets);
     g_main_loop_run(program.loop);
     _Exit(EXIT_SUCCESS);
 }

@@ -38,6 +38,7 @@ class Vmd:
         meter: bool = False,
         keep_domains: bool = True,
         import_dir: str = "",
+        environment: dict[str, str] | None = None,
         **settings: dict[str, Any],
     ) -> None:
         base = os.environ.get("PRIVATE_LIBVIRT_DIR") if not fake else None
@@ -47,6 +48,7 @@ class Vmd:
         self.script = self.dir / "script.json"
         self.journal = self.dir / "domains.jsonl"
         self.log = self.dir / "vmd.log"
+        self.environment = environment or {}
         self.process: subprocess.Popen[bytes] | None = None
         self.write_script(script or {})
         arguments = f"--script {self.script}" + (f" --domains-file {self.journal}" if keep_domains else "")
@@ -92,7 +94,7 @@ class Vmd:
                 [*under, program("VMD"), "--config", str(self.dir / "vmd.conf")],
                 stderr=log,
                 stdin=subprocess.DEVNULL,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **self.environment, **(environment or {})},
             )
         wait_until(self.answers, "vmd to answer")
         if wait_for_host:
@@ -104,7 +106,7 @@ class Vmd:
 
     def answers(self) -> bool:
         assert self.process is not None
-        assert self.process.poll() is None, f"vmd ended: {self.log.read_text()}"
+        assert self.process.poll() is None, f"vmd ended: {self.log.read_text(errors='replace')}"
         try:
             with self.connect() as connection:
                 connection.call("io.vmctl.Ping")
@@ -207,6 +209,8 @@ class Vmd:
         if self.journal.exists():
             for line in self.journal.read_text().splitlines():
                 entry = json.loads(line)
+                if entry["tenant"] == ".keepsake":
+                    continue
                 held[entry["id"]] = entry["state"]
                 if entry["tenant"] in ("removed", ".template"):
                     del held[entry["id"]]

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/keepsake.h"
+
+#include "wire/guard.h"
+
+char *
+keepsake_make(const Instance *instance, const Template *template)
+{
+    ProtoSize size = instance_get_next_size(instance);
+    ProtoKeepsake keepsake = {
+        .instance = instance->record,
+        .template =
+            template != NULL ? (ProtoTemplateRecord *) (gsize) & template->record : NULL,
+    };
+    ProtoInstance *view = &keepsake.instance.view;
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    keepsake.instance.ssh_keys = NULL;
+    keepsake.instance.user_data = NULL;
+    keepsake.instance.open = NULL;
+    view->operation = NULL;
+    view->reason = NULL;
+    view->addresses = NULL;
+    view->agent = false;
+    view->ready = false;
+    view->next = NULL;
+    view->vcpus = size.vcpus;
+    view->memory_bytes = size.memory_bytes;
+    view->disk_bytes = size.disk_bytes;
+    wire_struct_print(&proto_keepsake_type, &keepsake, text);
+    return g_base64_encode((const guchar *) text->str, text->len);
+}
+
+bool
+keepsake_read(const char *text, ProtoKeepsake *ret_keepsake, GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    const WireLimits limits = WIRE_LIMITS_PEER;
+    gsize length = 0;
+    g_autofree char *json = (char *) g_base64_decode(text, &length);
+
+    return guard_check(json, length, &limits, error) &&
+           json_parser_load_from_data(parser, json, (gssize) length, error) &&
+           wire_struct_parse(&proto_keepsake_type,
+                             json_node_get_object(json_parser_get_root(parser)),
+                             "keepsake", WIRE_PARSE_LENIENT, ret_keepsake, error);
+}
