@@ -48,6 +48,8 @@ typedef struct {
 static struct {
     Client clients[CLIENTS];
     GPtrArray *requests;
+    /** Operation to the state in which it was told to have ended. */
+    GHashTable *ends;
     guint n_ids;
     guint n_accepted;
 } all;
@@ -121,6 +123,15 @@ take_answer(Request *request, GPtrArray *operations)
     request->operations = operations;
 }
 
+/* What was told to have ended has ended so for good. */
+static void
+take_end(const ProtoOperation *operation)
+{
+    gpointer state = GINT_TO_POINTER((int) operation->state);
+
+    g_hash_table_insert(all.ends, g_strdup(operation->id), state);
+}
+
 static bool
 is_broken_link(const GError *error)
 {
@@ -136,6 +147,8 @@ on_reply(const void *out, bool continues, const GError *error, gpointer data)
     request->is_waiting = false;
     if (error == NULL) {
         world_trace("client: %s is accepted", id);
+        if (request->method == &proto_operation_wait)
+            take_end(&((const ProtoOperationWaitReply *) out)->operation);
         take_answer(request, read_operations(request->method, out));
     } else if (!is_broken_link(error)) {
         world_trace("client: %s is refused: %s", id, error->message);
@@ -537,9 +550,29 @@ check_request(OperationEngine *engine, const Request *request)
     }
 }
 
+static void
+check_ends(OperationEngine *engine)
+{
+    GHashTableIter iter;
+    gpointer id = NULL;
+    gpointer state = NULL;
+
+    g_hash_table_iter_init(&iter, all.ends);
+    while (g_hash_table_iter_next(&iter, &id, &state)) {
+        const Operation *operation = operation_find(engine, id);
+
+        if (operation == NULL ||
+            (int) operation->record.view.state != GPOINTER_TO_INT(state))
+            world_blame("operation %s was told to have ended, and ended otherwise",
+                        (char *) id);
+    }
+}
+
 void
 client_check(void)
 {
+    if (!process_forgets())
+        check_ends(process_get()->rpc.engine);
     if (follower.seen != store_get_seq(process_get()->rpc.store))
         world_blame("events were read up to %" G_GINT64_FORMAT
                     ", there are %" G_GINT64_FORMAT,
@@ -564,6 +597,7 @@ void
 client_begin(void)
 {
     all.requests = g_ptr_array_new_with_free_func(request_free);
+    all.ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     all.n_ids = all.n_accepted = 0;
     for (guint i = 0; i < CLIENTS; i++) {
         all.clients[i].uid = i < FIRST_TENANT ? 0 : FIRST_UID + i % TENANTS;
@@ -578,5 +612,6 @@ client_end(void)
     }
     g_clear_pointer(&follower.link, wire_link_free);
     follower.seen = 0;
+    g_clear_pointer(&all.ends, g_hash_table_unref);
     g_clear_pointer(&all.requests, g_ptr_array_unref);
 }

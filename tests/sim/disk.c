@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sim/world.h"
@@ -15,18 +16,27 @@ static const char log_name[] = "vmd.db-wal";
 static char *folder;
 static GBytes *kept[G_N_ELEMENTS(names)];
 static gsize marked;
+static gsize synced;
+static bool is_dark;
 
-/* Nothing of a seed needs to outlive the machine, and no seed shall wait for a disk. */
+/* No seed waits for a disk.  What was asked to be on it is noted, since that is all that
+ * a loss of power leaves. */
 int
-fsync(int fd)
+fdatasync(int fd)
 {
+    g_autofree char *link = g_strdup_printf("/proc/self/fd/%d", fd);
+    g_autofree char *path = g_file_read_link(link, NULL);
+    GStatBuf status;
+
+    if (path != NULL && g_str_has_suffix(path, log_name) && fstat(fd, &status) == 0)
+        synced = (gsize) status.st_size;
     return 0;
 }
 
 int
-fdatasync(int fd)
+fsync(int fd)
 {
-    return 0;
+    return fdatasync(fd);
 }
 
 static GBytes *
@@ -81,12 +91,25 @@ disk_begin(void)
         g_error("Making the folder %s", folder);
 }
 
+static void
+remove_tree(const char *path)
+{
+    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+    const char *name = NULL;
+
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *inner = g_build_filename(path, name, NULL);
+
+        remove_tree(inner);
+    }
+    g_remove(path);
+}
+
 void
 disk_end(void)
 {
     forget_kept();
-    remove_files();
-    g_rmdir(folder);
+    remove_tree(folder);
     g_clear_pointer(&folder, g_free);
 }
 
@@ -94,6 +117,12 @@ const char *
 disk_get_folder(void)
 {
     return folder;
+}
+
+void
+disk_lose_power(void)
+{
+    is_dark = true;
 }
 
 void
@@ -106,13 +135,15 @@ void
 disk_keep(void)
 {
     gsize length = measure(log_name);
+    gsize safe = is_dark ? MIN(synced, marked) : marked;
 
     forget_kept();
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         kept[i] = read_file(names[i]);
     }
-    if (length > marked && kept[1] != NULL && world_chance(500)) {
-        gsize cut = marked + world_random((guint) (length - marked));
+    is_dark = false;
+    if (length > safe && kept[1] != NULL && world_chance(500)) {
+        gsize cut = safe + world_random((guint) (length - safe));
         GBytes *whole = kept[1];
 
         kept[1] = g_bytes_new_from_bytes(whole, 0, cut);

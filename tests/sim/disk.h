@@ -16,6 +16,10 @@ const char *disk_get_folder(void);
 /** A batch may be committed after this. */
 void disk_mark(void);
 
+/** The next end of the process is one of the machine: what was not synchronised may be
+ * missing too. */
+void disk_lose_power(void);
+
 /** The process is killed now: keeps the files.  Of what was written since the mark, which
  * nobody was told of, a part may be missing. */
 void disk_keep(void);

@@ -15,6 +15,7 @@ enum {
     ROWS = 100000,
     /* By how much a segment may be billed too long: a step that is not seen as one. */
     CLOCKS_MS = 100,
+    LATE_MS = 130000,
 };
 
 /* Quota */
@@ -34,6 +35,25 @@ check_quota(const char *tenant)
     }
 }
 
+/* A call that hangs is given up after two minutes: so long may a step outlast the
+ * operation's own time. */
+static void
+check_deadlines(void)
+{
+    const GQueue *operations = operation_engine_get_all(process_get()->rpc.engine);
+
+    for (const GList *item = operations->head; item != NULL; item = item->next) {
+        const Operation *operation = item->data;
+        const ProtoOperation *view = &operation->record.view;
+        gint64 late_ms = clock_boot_ms() - operation->record.deadline_boot_ms;
+
+        if (view->state == OPERATION_STATE_RUNNING && !view->undoing && late_ms > LATE_MS)
+            world_blame("operation %s of %s is %" G_GINT64_FORMAT
+                        " ms past its deadline at step %s",
+                        view->id, view->target_name, late_ms, view->step);
+    }
+}
+
 void
 oracle_look(void)
 {
@@ -42,6 +62,7 @@ oracle_look(void)
 
     if (process_get() == NULL)
         return;
+    check_deadlines();
     g_hash_table_iter_init(&iter, process_get()->rpc.instances->by_tenant);
     while (g_hash_table_iter_next(&iter, &tenant, NULL)) {
         check_quota(tenant);

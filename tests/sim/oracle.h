@@ -5,7 +5,8 @@
 
 /** What must hold, whatever happened.  Each blames what does not. */
 
-/** At any moment: nobody holds more than its quota. */
+/** At any moment: nobody holds more than its quota, and what is past its deadline goes
+ * back. */
 void oracle_look(void);
 
 /** At rest, with the machine answering: what is kept, what is recorded and what the

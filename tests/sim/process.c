@@ -17,10 +17,14 @@ enum {
 
 static Controller *running;
 static gint64 kept;
+static gint64 quota_instances;
+static gint64 quota_vcpus;
 
 void
 process_begin(void)
 {
+    quota_instances = 2 + world_random(6);
+    quota_vcpus = 4 + world_random(12);
     kept = world_chance(250) ? KEPT_FEW : KEPT_ALL;
 }
 
@@ -40,8 +44,8 @@ make_config(void)
     config->operations_kept = kept;
     config->backups_kept = 0;
     config->host_connections = 8;
-    config->quota_instances = 6;
-    config->quota_vcpus = 16;
+    config->quota_instances = quota_instances;
+    config->quota_vcpus = quota_vcpus;
     config->quota_memory = 16 * gibibyte;
     config->quota_disk = 100 * gibibyte;
     return config;

@@ -62,6 +62,8 @@ static void
 crash(bool power_goes, Counts *counts)
 {
     counts->crashes++;
+    if (power_goes)
+        disk_lose_power();
     process_kill();
     if (power_goes) {
         machine_reset();
@@ -87,6 +89,9 @@ run_load(Counts *counts)
         if (world_chance(power_rate)) {
             crash(true, counts);
         } else if (world_chance(crash_rate)) {
+            /* In the midst of something. */
+            client_act();
+            world_run(NULL, NULL, 1 + world_random(BURST_MS));
             crash(false, counts);
             /* And once more, while it puts things right. */
             if (world_chance(300)) {

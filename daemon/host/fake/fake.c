@@ -140,7 +140,7 @@ meet_rule(WireCall *call, const void *in, Perform perform)
 {
     FakeHost *fake = wire_call_get_data(call);
     const ScriptRule *rule =
-        fake->options.match(wire_call_get_method(call)->name, fake->options.data);
+        fake->options.match(wire_call_get_method(call)->name, in, fake->options.data);
     Delayed *delayed = NULL;
 
     if (rule == NULL) {
@@ -172,7 +172,7 @@ fake_host_tell(FakeHost *fake, HostEventKind kind, const ProtoDomain *domain)
 {
     g_autofree char *now = clock_format_time(clock_wall_ms());
     const ProtoWorkerWatchReply event = { kind, (ProtoDomain *) (gsize) domain, now };
-    const ScriptRule *rule = fake->options.match(SCRIPT_EVENT, fake->options.data);
+    const ScriptRule *rule = fake->options.match(SCRIPT_EVENT, NULL, fake->options.data);
     Delayed *delayed = NULL;
 
     if (rule == NULL || rule->twice)

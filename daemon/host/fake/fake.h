@@ -16,9 +16,9 @@ typedef struct {
     /** Borrowed, and outlives the service. */
     FakeFleet *fleet;
     const ScriptFigures *figures;
-    /** The rule for a call of method, or for an event if that is SCRIPT_EVENT; NULL if
-     * nothing goes wrong.  It must live as long as the call. */
-    const ScriptRule *(*match)(const char *method, gpointer data);
+    /** The rule for a call of method with its call struct, or for an event if that is
+     * SCRIPT_EVENT; NULL if nothing goes wrong.  It must live as long as the call. */
+    const ScriptRule *(*match)(const char *method, const void *in, gpointer data);
     /** A rule ends the service: this frees it, or does not return. */
     void (*ended)(FakeHost *fake, gpointer data);
     /** All connections have gone; NULL if nobody cares. */

@@ -18,7 +18,7 @@ typedef struct {
 } Program;
 
 static const ScriptRule *
-match(const char *method, gpointer data)
+match(const char *method, const void *in, gpointer data)
 {
     return script_match(((Program *) data)->script, method);
 }
