@@ -36,7 +36,7 @@ check_quota(const char *tenant)
 }
 
 /* A call that hangs is given up after two minutes: so long may a step outlast the
- * operation's own time. */
+ * operation's own time, or the start of a vmd that finds it late. */
 static void
 check_deadlines(void)
 {
@@ -45,7 +45,8 @@ check_deadlines(void)
     for (const GList *item = operations->head; item != NULL; item = item->next) {
         const Operation *operation = item->data;
         const ProtoOperation *view = &operation->record.view;
-        gint64 late_ms = clock_boot_ms() - operation->record.deadline_boot_ms;
+        gint64 late_ms = clock_boot_ms() - MAX(operation->record.deadline_boot_ms,
+                                               process_get()->rpc.started_boot_ms);
 
         if (view->state == OPERATION_STATE_RUNNING && !view->undoing && late_ms > LATE_MS)
             world_blame("operation %s of %s is %" G_GINT64_FORMAT
