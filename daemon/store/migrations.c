@@ -78,6 +78,11 @@ migrations_run(Database *database, GError **error)
 
     if (!database_get_version(database, &version, error))
         return false;
+    if (version < 0) {
+        proto_error_set_internal(error, "database",
+                                 "The database is damaged: its version is %d", version);
+        return false;
+    }
     if (version > (int) G_N_ELEMENTS(steps)) {
         proto_error_set_internal(
             error, "database",

@@ -292,18 +292,26 @@ write_read_events(WriteSet *set, gint64 after, guint limit, GError **error)
     return good ? g_steal_pointer(&events) : NULL;
 }
 
-static ProtoLedgerRow
-read_ledger_row(Statement *statement)
+/* Words that are out of range would be an index out of range. */
+static bool
+read_ledger_row(Statement *statement, ProtoLedgerRow *ret_row, GError **error)
 {
-    return (ProtoLedgerRow){
+    gint64 kind = statement_get_int(statement, 1);
+    gint64 state = statement_get_int(statement, 7);
+
+    if (kind < 0 || kind >= LEDGER_KIND_N || state < 0 || state >= BILLING_STATE_N) {
+        proto_error_set_internal(error, "database", "A row of the ledger is damaged");
+        return false;
+    }
+    *ret_row = (ProtoLedgerRow){
         .seq = statement_get_int(statement, 0),
-        .kind = (LedgerKind) statement_get_int(statement, 1),
+        .kind = (LedgerKind) kind,
         .segment = statement_get_int(statement, 2),
         .tenant = g_strdup(statement_get_text(statement, 3)),
         .instance = g_strdup(statement_get_text(statement, 4)),
         .name = g_strdup(statement_get_text(statement, 5)),
         .host = g_strdup(statement_get_text(statement, 6)),
-        .state = (BillingState) statement_get_int(statement, 7),
+        .state = (BillingState) state,
         .vcpus = statement_get_int(statement, 8),
         .memory_bytes = statement_get_int(statement, 9),
         .disk_bytes = statement_get_int(statement, 10),
@@ -313,6 +321,7 @@ read_ledger_row(Statement *statement)
         .boot_id = g_strdup(statement_get_text(statement, 14)),
         .cause = g_strdup(statement_get_text(statement, 15)),
     };
+    return true;
 }
 
 GArray *
@@ -326,10 +335,12 @@ write_read_ledger(WriteSet *set, gint64 after, guint limit, GError **error)
     g_array_set_clear_func(rows, (GDestroyNotify) proto_ledger_row_clear);
     statement_bind_int(statement, 1, after);
     statement_bind_int(statement, 2, limit);
-    while ((good = statement_step(statement, &row, error)) && row) {
-        ProtoLedgerRow read = read_ledger_row(statement);
+    while (good && (good = statement_step(statement, &row, error)) && row) {
+        ProtoLedgerRow read = { 0 };
 
-        g_array_append_val(rows, read);
+        good = read_ledger_row(statement, &read, error);
+        if (good)
+            g_array_append_val(rows, read);
     }
     statement_reset(statement);
     return good ? g_steal_pointer(&rows) : NULL;

@@ -18,6 +18,7 @@ enum {
 typedef struct {
     WireLink *link;
     const WireMethod *method;
+    bool more;
     guint deadline;
     WireLinkReply reply;
     gpointer data;
@@ -25,6 +26,7 @@ typedef struct {
 
 struct WireLink {
     int fd;
+    WireParseMode mode;
     FrameReader in;
     GString *out;
     gsize sent;
@@ -121,11 +123,14 @@ deliver(WireLink *link, const char *message, gsize length)
     if (envelope_read_reply(message, length, &reply, &error)) {
         JsonObject *parameters = reply.parameters;
 
+        if (reply.continues && !call->more) {
+            break_off(link, "several answers to a call that has one");
+            return false;
+        }
         if (parameters == NULL)
             parameters = empty = json_object_new();
         out = g_malloc0(type->size);
-        if (!wire_struct_parse(type, parameters, "reply", WIRE_PARSE_LENIENT, out,
-                               &error))
+        if (!wire_struct_parse(type, parameters, "reply", link->mode, out, &error))
             g_clear_pointer(&out, g_free);
     }
     if (!reply.continues || error != NULL)
@@ -233,6 +238,7 @@ wire_link_new(int fd, void (*closed)(WireLink *link, gpointer data), gpointer da
     WireLink *link = g_new0(WireLink, 1);
 
     link->fd = fd;
+    link->mode = WIRE_PARSE_STRICT;
     link->closed = closed;
     link->data = data;
     link->out = g_string_new(NULL);
@@ -249,8 +255,11 @@ wire_link_connect(const char *path,
                   GError **error)
 {
     int fd = envelope_connect(path, error);
+    WireLink *link = fd >= 0 ? wire_link_new(fd, closed, data) : NULL;
 
-    return fd >= 0 ? wire_link_new(fd, closed, data) : NULL;
+    if (link != NULL)
+        link->mode = WIRE_PARSE_LENIENT;
+    return link;
 }
 
 void
@@ -280,7 +289,9 @@ wire_link_call(WireLink *link,
     Call *call = g_new0(Call, 1);
     g_autoptr(GString) parameters = NULL;
 
-    *call = (Call){ .link = link, .method = method, .reply = reply, .data = data };
+    *call = (Call){
+        .link = link, .method = method, .more = more, .reply = reply, .data = data
+    };
     g_queue_push_tail(&link->calls, call);
     if (link->broken != NULL) {
         if (link->broken_source == 0)

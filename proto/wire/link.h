@@ -22,12 +22,13 @@ typedef void (*WireLinkReply)(const void *out,
                               const GError *error,
                               gpointer data);
 
-/** Takes fd.  closed is told once, after the calls under way, when the other side goes or
+/** Takes fd, whose other side is of our own version: an answer is exactly as the schema
+ * has it.  closed is told once, after the calls under way, when the other side goes or
  * breaks the protocol. */
 WireLink *
 wire_link_new(int fd, void (*closed)(WireLink *link, gpointer data), gpointer data);
 
-/** Connects to a service's socket. */
+/** Connects to a service's socket.  The service may be of another version. */
 WireLink *wire_link_connect(const char *path,
                             void (*closed)(WireLink *link, gpointer data),
                             gpointer data,
