@@ -50,6 +50,7 @@ configure(Database *database, GError **error)
                         "PRAGMA journal_mode=WAL;"
                         "PRAGMA synchronous=FULL;"
                         "PRAGMA foreign_keys=ON;"
+                        "PRAGMA secure_delete=ON;"
                         "PRAGMA recursive_triggers=ON;"
                         "PRAGMA cell_size_check=ON;"
                         "PRAGMA mmap_size=0;"

@@ -372,6 +372,26 @@ def read_keepsake(vmd: Vmd, instance: str) -> str:
     return [entry["name"] for entry in entries(vmd) if entry["id"] == instance and entry["tenant"] == ".keepsake"][-1]
 
 
+def test_user_data_is_nowhere_once_its_guest_was_made() -> None:
+    secret = "open-sesame-4711"
+    with Vmd(meter=True, daemon={"backup_seconds": 1}) as vmd:
+        vmd.import_template()
+        vmd.create(name="made", user_data=f"#!/bin/sh\n: {secret}\n", request_id="once")
+        vmd.write_script({"rules": [{"method": "Define", "error": "HostFailed", "message": "no"}]})
+        vmd.kill(signal.SIGTERM)
+        vmd.start()
+        failed = vmd.call("Instance.Create", name="failed", user_data=f"#!/bin/sh\n: {secret}\n")
+        assert vmd.wait(failed["instances"][0]["operation"])["state"] == "failed"
+        begun = len(copies(vmd))
+        wait_until(lambda: len(copies(vmd)) > begun, "a copy", 30)
+        shown = json.dumps([vmd.list_all(), vmd.events(), vmd.ledger(), vmd.call("Operation.List")])
+        assert secret not in shown
+        vmd.kill(signal.SIGTERM)
+        for path in vmd.dir.rglob("*"):
+            if path.is_file():
+                assert secret.encode() not in path.read_bytes(), path
+
+
 def test_a_second_vmd_is_kept_out() -> None:
     with Vmd() as vmd:
         second = subprocess.run(
