@@ -92,6 +92,24 @@ def test_operations_survive_the_death_of_the_worker() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_domains_that_never_answer_hold_up_nobody_else() -> None:
+    hung = 5
+    with Vmd(script={"rules": [{"method": "Pause", "hang": True, "times": hung}]}) as vmd:
+        vmd.import_template()
+        for number in range(hung):
+            vmd.create(name=f"hung-{number}")
+        operations = [vmd.call("Instance.Pause", instance=f"hung-{number}")["operation"] for number in range(hung)]
+        for _ in range(3):
+            vmd.create(name="other")
+            vmd.do("Instance.Stop", instance="other", force=True)
+            vmd.do("Instance.Start", instance="other")
+            vmd.do("Instance.Destroy", instance="other")
+            assert len(vmd.list_all()) == hung and vmd.host()["state"] == "connected"
+        states = {vmd.call("Operation.Get", operation=key)["operation"]["state"] for key in operations}
+        assert states == {"running"}, states
+        vmd.kill()
+
+
 def test_sigterm_ends_it_cleanly() -> None:
     vmd = Vmd()
     with vmd:
