@@ -145,11 +145,7 @@ remove_folder(void)
 static void
 make_folder(void)
 {
-    bool has_memory = g_file_test("/dev/shm", G_FILE_TEST_IS_DIR);
-
-    inside.folder = g_build_filename(has_memory ? "/dev/shm" : g_get_tmp_dir(),
-                                     "vmctl-fuzz-XXXXXX", NULL);
-    g_assert_nonnull(g_mkdtemp(inside.folder));
+    inside.folder = world_make_folder("vmctl-fuzz");
     atexit(remove_folder);
 }
 

@@ -83,12 +83,7 @@ remove_files(void)
 void
 disk_begin(void)
 {
-    bool has_memory = g_file_test("/dev/shm", G_FILE_TEST_IS_DIR);
-
-    folder = g_build_filename(has_memory ? "/dev/shm" : g_get_tmp_dir(),
-                              "vmctl-sim-XXXXXX", NULL);
-    if (g_mkdtemp(folder) == NULL)
-        g_error("Making the folder %s", folder);
+    folder = world_make_folder("vmctl-sim");
 }
 
 static void

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -201,6 +202,22 @@ guint
 world_count_faults(void)
 {
     return world->n_faults;
+}
+
+char *
+world_make_folder(const char *prefix)
+{
+    static const char memory[] = "/dev/shm";
+    static const guint64 enough = 268435456;
+    g_autofree char *name = g_strconcat(prefix, "-XXXXXX", NULL);
+    struct statvfs room;
+    bool has_room = statvfs(memory, &room) == 0 && access(memory, W_OK) == 0 &&
+                    (guint64) room.f_bavail * room.f_frsize >= enough;
+    char *folder = g_build_filename(has_room ? memory : g_get_tmp_dir(), name, NULL);
+
+    if (g_mkdtemp(folder) == NULL)
+        g_error("Making the folder %s", folder);
+    return folder;
 }
 
 guint64

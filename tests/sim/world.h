@@ -50,3 +50,7 @@ guint world_count_faults(void);
 
 /** Over the whole trace: two runs with one hash did the same. */
 guint64 world_hash(void);
+
+/** Makes a folder in memory, or on the disk where there is little of that; PREFIX-XXXXXX.
+ * The caller removes and frees it. */
+char *world_make_folder(const char *prefix);
