@@ -156,7 +156,7 @@ class Bench:
         try:
             return self.ask(scenario, LASTING_FAULT_S * 1000) is None
         except VarlinkError as error:
-            assert error.name == "io.vmctl.Deadline", error
+            assert error.name in ("io.vmctl.Deadline", "io.vmctl.DiskFull"), error
             self.vmd.kill()
             return True
 

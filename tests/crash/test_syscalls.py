@@ -15,6 +15,8 @@ SEED = int(os.environ.get("SEED", "20261124"))
 KILLS = int(os.environ.get("KILLS", "80"))
 ALLOCATIONS = int(os.environ.get("ALLOCATIONS", "60"))
 ERRORS = int(os.environ.get("ERRORS", "80"))
+# So many of a kind meet vmd at least once.
+ENOUGH = 20
 WHICH = [scenario for scenario in SCENARIOS if scenario.name in ("create", "create-undone", "resize", "destroy", "import")]
 
 dice = random.Random(SEED)
@@ -36,7 +38,7 @@ def test_a_kill_at_any_system_call_is_as_if_it_had_not_been() -> None:
             assert state == scenario.ends, state
             ended += died
     print(f"# {KILLS} kills of vmd or of its worker, {ended} of vmd, seed {SEED}")
-    assert ended > 0
+    assert KILLS < ENOUGH or ended > 0
 
 
 def test_an_error_of_any_system_call_ends_in_an_answer_or_in_a_clean_end() -> None:
@@ -46,7 +48,7 @@ def test_an_error_of_any_system_call_ends_in_an_answer_or_in_a_clean_end() -> No
             ends.append(bench.run_under(scenario, *inject(*point)))
     died = sum(end[0] for end in ends)
     print(f"# {len(ends)} errors: {died} ends of vmd, {sum(end[1] == 'failed' for end in ends)} failed operations, seed {SEED}")
-    assert 0 < died < len(ends)
+    assert len(ends) < ENOUGH or 0 < died < len(ends)
 
 
 def test_an_allocation_that_fails_ends_in_an_answer_or_in_a_clean_end() -> None:
@@ -61,7 +63,7 @@ def test_an_allocation_that_fails_ends_in_an_answer_or_in_a_clean_end() -> None:
         with told(scenario, f"allocation {when}"):
             died += bench.run_under(scenario, *fail_at(when))[0]
     print(f"# {ALLOCATIONS} failed allocations of {most}: {died} ends of vmd, seed {SEED}")
-    assert died > 0
+    assert ALLOCATIONS < ENOUGH or died > 0
 
 
 with bench:

@@ -15,6 +15,10 @@ ROOT = Path(__file__).parent.parent.parent.parent
 TIMEOUT_SECONDS = int(os.environ.get("TIMEOUT_SECONDS", "120"))
 
 
+class TooSlow(Exception):
+    """A test of its own kind: nobody who waits for a service takes it for an end of that."""
+
+
 class Skipped(Exception):
     """Raised by a test that cannot run here, with the reason."""
 
@@ -44,7 +48,7 @@ def expect(error: str, function: Callable[..., Any], *arguments: Any, **named: A
 
 
 def on_alarm(*_: object) -> None:
-    raise TimeoutError(f"the test took more than {TIMEOUT_SECONDS} s")
+    raise TooSlow(f"the test took more than {TIMEOUT_SECONDS} s")
 
 
 def run(name: str, function: Callable[[], None]) -> tuple[str, str]:
