@@ -203,6 +203,7 @@ load_row(gpointer record, gpointer data)
     operation->is_durable = true;
     operation->has_ended = is_final(operation->record.view.state);
     operation->has_begun = operation->record.view.state == OPERATION_STATE_RUNNING;
+    operation->may_have_begun = !operation->has_ended;
     restore_deadline(operation);
     index_operation(data, operation);
 }
@@ -501,7 +502,8 @@ turn_back(Operation *operation, const GError *error)
     ProtoOperation *view = &operation->record.view;
 
     set_failure(operation, error);
-    if (!operation->has_begun || !has_undo(operation->workflow)) {
+    if ((!operation->has_begun && !operation->may_have_begun) ||
+        !has_undo(operation->workflow)) {
         finish(operation, get_bad_end(operation));
         return;
     }

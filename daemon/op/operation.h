@@ -64,6 +64,9 @@ struct Operation {
     bool is_in_step;
     /** Its turn has come. */
     bool has_begun;
+    /** It was under way or queued when another process ended, which may have begun it:
+     * that it began is not waited for. */
+    bool may_have_begun;
     gint64 step_started_ms;
     guint retry_source;
     guint retries;
