@@ -652,7 +652,6 @@ operation_step_done(Operation *operation, GError *error)
     operation->retries = 0;
     g_clear_error(&operation->held_up);
     set_attempts(operation, 1);
-    clear_suspect(operation);
     if (view->undoing) {
         view->steps_done--;
     } else {
@@ -662,6 +661,9 @@ operation_step_done(Operation *operation, GError *error)
     if (view->steps_done > 0 && view->steps_done < view->steps)
         journal(operation);
     advance(operation);
+    /* After that: the next suspect may crash before anything later is on disk, and this
+     * one would stand there as one that was at work. */
+    clear_suspect(operation);
 }
 
 gint64

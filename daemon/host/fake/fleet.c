@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 struct FakeFleet {
     GHashTable *by_id;
@@ -52,29 +53,51 @@ take_line(FakeFleet *fleet, const char *line)
     g_hash_table_replace(fleet->by_id, domain->id, domain);
 }
 
+/* The worker before us may still be at work on the host, which is one: it ends first. */
+static FILE *
+open_journal(const char *path, GError **error)
+{
+    FILE *journal = fopen(path, "a+e");
+
+    if (journal != NULL && flock(fileno(journal), LOCK_EX) == 0)
+        return journal;
+    g_set_error(error, G_FILE_ERROR, (gint) g_file_error_from_errno(errno),
+                "Opening %s: %s", path, g_strerror(errno));
+    if (journal != NULL)
+        fclose(journal);
+    return NULL;
+}
+
+static bool
+read_journal(FakeFleet *fleet, const char *path, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    fleet->journal = open_journal(path, error);
+    if (fleet->journal == NULL || !g_file_get_contents(path, &text, NULL, error))
+        return false;
+    lines = g_strsplit(text, "\n", 0);
+    for (gsize i = 0; lines[i] != NULL; i++) {
+        if (*lines[i] != '\0')
+            take_line(fleet, lines[i]);
+    }
+    return true;
+}
+
 FakeFleet *
 fake_fleet_open(const char *journal, GError **error)
 {
     FakeFleet *fleet = g_new0(FakeFleet, 1);
-    g_autofree char *text = NULL;
-    g_auto(GStrv) lines = NULL;
 
     fleet->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                          (GDestroyNotify) domain_free);
     fleet->keepsakes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    if (journal == NULL)
-        return fleet;
-    if (g_file_get_contents(journal, &text, NULL, NULL))
-        lines = g_strsplit(text, "\n", 0);
-    for (gsize i = 0; lines != NULL && lines[i] != NULL; i++) {
-        if (*lines[i] != '\0')
-            take_line(fleet, lines[i]);
+    if (journal != NULL && !read_journal(fleet, journal, error)) {
+        fake_fleet_free(fleet);
+        return NULL;
     }
-    fleet->journal = fopen(journal, "ae");
-    if (fleet->journal == NULL)
-        g_set_error(error, G_FILE_ERROR, (gint) g_file_error_from_errno(errno),
-                    "Opening %s: %s", journal, g_strerror(errno));
-    return fleet->journal != NULL ? fleet : NULL;
+    return fleet;
 }
 
 void

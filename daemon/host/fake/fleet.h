@@ -10,7 +10,8 @@
  */
 typedef struct FakeFleet FakeFleet;
 
-/** Reads the journal and goes on writing it; NULL keeps nothing. */
+/** Reads the journal and goes on writing it, once nobody else does; NULL keeps nothing.
+ */
 FakeFleet *fake_fleet_open(const char *journal, GError **error);
 
 ProtoDomain *fake_fleet_find(FakeFleet *fleet, const char *id);

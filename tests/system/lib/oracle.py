@@ -47,7 +47,8 @@ def check_at_rest(vmd: Vmd) -> None:
     instances = {row["id"]: row for row in vmd.list_all()}
     for row in instances.values():
         assert row["state"] in states and "operation" not in row, row
-    assert {key: states[row["state"]] for key, row in instances.items()} == vmd.domains()
+    shown, held = {key: states[row["state"]] for key, row in instances.items()}, vmd.domains()
+    assert shown == held, (shown, held)
     still_open = check_ledger(vmd.ledger())
     assert set(still_open) == set(instances)
     for key, row in still_open.items():
