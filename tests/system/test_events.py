@@ -30,7 +30,8 @@ def test_a_page_tells_where_to_read_on() -> None:
             break
         seen += page["events"]
         after = page["next"]
-    assert seen == shared.events()
+    # What comes later may have come meanwhile.
+    assert seen == shared.events()[: len(seen)]
 
 
 def test_a_follower_is_told_as_things_happen() -> None:

@@ -255,7 +255,7 @@ def test_what_is_shown_is_what_was_asked_for() -> None:
     assert (instance["vcpus"], instance["memory_bytes"], instance["disk_bytes"]) == (2, 512 * MIB, 2 * GIB)
     assert instance["labels"] == {"a": "1", "b": "2"} and instance["host"] == "local"
     assert instance["desired"] == "running" and instance["generation"] == 1
-    assert instance["created_at"] <= instance["started_at"] == instance["changed_at"]
+    assert instance["created_at"] <= instance["started_at"] <= instance["changed_at"]
     assert shared.get(instance["id"]) | {"seen_at": ""} == shared.get("shown") | {"seen_at": ""}
     shared.do("Instance.Destroy", instance="shown")
 

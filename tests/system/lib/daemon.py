@@ -50,6 +50,7 @@ class Vmd:
         self.log = self.dir / "vmd.log"
         self.environment = environment or {}
         self.process: subprocess.Popen[bytes] | None = None
+        self.has_meter = meter
         self.write_script(script or {})
         arguments = f"--script {self.script}" + (f" --domains-file {self.journal}" if keep_domains else "")
         groups: dict[str, dict[str, Any]] = {
@@ -99,6 +100,8 @@ class Vmd:
         wait_until(self.answers, "vmd to answer")
         if wait_for_host:
             self.wait_for_host()
+        if self.has_meter:
+            wait_until(self.meter_answers, "vmd-meter to answer")
         return self
 
     def wait_for_host(self, seconds: float = 60) -> None:
@@ -109,6 +112,14 @@ class Vmd:
         assert self.process.poll() is None, f"vmd ended: {self.log.read_text(errors='replace')}"
         try:
             with self.connect() as connection:
+                connection.call("io.vmctl.Ping")
+        except OSError:
+            return False
+        return True
+
+    def meter_answers(self) -> bool:
+        try:
+            with Connection(self.meter_socket) as connection:
                 connection.call("io.vmctl.Ping")
         except OSError:
             return False

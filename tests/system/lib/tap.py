@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 ROOT = Path(__file__).parent.parent.parent.parent
-TIMEOUT_SECONDS = int(os.environ.get("TIMEOUT_SECONDS", "120"))
+TIMEOUT_SECONDS = int(os.environ.get("TIMEOUT_SECONDS", "400"))
 
 
 class TooSlow(Exception):
@@ -23,7 +23,7 @@ class Skipped(Exception):
     """Raised by a test that cannot run here, with the reason."""
 
 
-def wait_until(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+def wait_until(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Calls condition until it is true; fails with what was waited for."""
     deadline = time.monotonic() + seconds
     while True:
