@@ -87,6 +87,8 @@ start_server(Vmd *vmd, GError **error)
 
     vmd->controller.rpc.admin_group = find_group(vmd->controller.config->admin_group);
     vmd->controller.rpc.reader_group = find_group(vmd->controller.config->reader_group);
+    vmd->controller.rpc.accountant_group =
+        find_group(vmd->controller.config->accountant_group);
     for (guint i = 0; i < count; i++) {
         wire_server_listen_fd(vmd->controller.server, first + (int) i);
     }

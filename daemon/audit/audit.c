@@ -22,6 +22,7 @@ typedef struct {
     AuditDone done;
     gpointer data;
     AuditReport report;
+    LedgerCheck *ledger;
     /** What is wrong with the record, and with the objects in the first look. */
     GPtrArray *of_record;
     GPtrArray *first_look;
@@ -40,6 +41,7 @@ audit_end(Audit *audit)
     g_clear_pointer(&audit->first_look, g_ptr_array_unref);
     g_clear_pointer(&audit->report.findings, g_ptr_array_unref);
     history_free(audit->report.history);
+    ledger_check_free(audit->ledger);
     g_array_unref(audit->objects);
     g_free(audit);
 }
@@ -58,7 +60,7 @@ count(Audit *audit)
         .objects = audit->objects->len,
         .foreign = host_get_view(sources->host)->foreign,
         .events = history_count_events(audit->report.history),
-        .ledger_rows = history_count_ledger(audit->report.history),
+        .ledger_rows = ledger_check_count(audit->ledger),
     };
 }
 
@@ -72,7 +74,7 @@ compare(Audit *audit, const GArray *objects)
     compare_templates(sources->templates, sources->instances->engine, objects, findings);
     if (objects != NULL)
         compare_objects(sources->instances, sources->templates, objects, findings);
-    compare_ledger(sources->instances, audit->report.history, findings);
+    compare_ledger(sources->instances, audit->ledger, findings);
     return findings;
 }
 
@@ -143,15 +145,43 @@ on_checked(const char *const *faults, gsize n_faults, gpointer data)
 }
 
 static void
-on_ledger(const ProtoLedgerRow *rows, gsize n_rows, gpointer data)
+on_fault(
+    gint64 seq, const char *resource, const char *name, const char *text, gpointer data)
 {
     Audit *audit = data;
 
-    history_take_ledger(audit->report.history, rows, n_rows);
-    if (n_rows == PAGE_ROWS) {
-        store_read_ledger(audit->sources.store,
-                          history_get_ledger_seq(audit->report.history), PAGE_ROWS,
-                          on_ledger, audit);
+    findings_add(audit->of_record, FINDING_KIND_LEDGER, resource, name,
+                 "row %" G_GINT64_FORMAT ": %s", seq, text);
+}
+
+static void
+take_page(Audit *audit, const LedgerPage *page)
+{
+    LedgerWalk walk = { 0 };
+    gsize from = 0;
+    ProtoLedgerRow row = { 0 };
+
+    while (ledger_page_next(page, &walk, &row)) {
+        ledger_check_take(audit->ledger, &row, page->rows->data + from, walk.at - from,
+                          &g_array_index(page->hashes, ChainHash, walk.index - 1));
+        from = walk.at;
+        proto_ledger_row_clear(&row);
+    }
+    if (walk.index < page->hashes->len)
+        findings_add(audit->of_record, FINDING_KIND_LEDGER, NULL, NULL,
+                     "row %" G_GINT64_FORMAT " is damaged",
+                     ledger_check_get_seq(audit->ledger) + 1);
+}
+
+static void
+on_ledger(const LedgerPage *page, gpointer data)
+{
+    Audit *audit = data;
+
+    take_page(audit, page);
+    if (page->hashes->len > 0) {
+        store_read_ledger(audit->sources.store, page->last_seq, PAGE_ROWS, on_ledger,
+                          audit);
     } else {
         store_check(audit->sources.store, on_checked, audit);
     }
@@ -186,6 +216,8 @@ audit_start(const AuditSources *sources, AuditDone done, gpointer data)
     audit->data = data;
     audit->of_record = findings_new();
     audit->report.history = history_new(audit->of_record);
+    audit->ledger =
+        ledger_check_new(store_get_service_id(sources->store), on_fault, audit);
     audit->objects = g_array_new(FALSE, TRUE, sizeof(ProtoHeld));
     g_array_set_clear_func(audit->objects, (GDestroyNotify) proto_held_clear);
     audit->seq = store_get_seq(sources->store);

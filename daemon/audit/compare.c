@@ -127,35 +127,46 @@ compare_objects(InstanceBook *instances,
     }
 }
 
-/* The open segment of the row, of the ledger and of the instance's state are one. */
+static bool
+has_size_of(const ProtoOpenSegment *open, const ProtoInstance *view)
+{
+    return open->vcpus == view->vcpus && open->memory_bytes == view->memory_bytes &&
+           open->disk_bytes == view->disk_bytes;
+}
+
+/* The open segment of the row and of the ledger are one. */
 static void
-check_segment(const Instance *instance, const History *history, GPtrArray *findings)
+check_open(const Instance *instance,
+           ResourceKind kind,
+           const LedgerCheck *ledger,
+           GPtrArray *findings)
 {
     const ProtoInstance *view = &instance->record.view;
-    const ProtoLedgerRow *open = instance->record.open;
-    gint64 segment = history_get_open(history, view->id);
+    const ProtoOpenSegment *open = ledger_find_open(&instance->record, kind);
+    gint64 segment = ledger_check_get_open(ledger, kind, view->id);
 
-    if (open != NULL && open->seq > history_get_ledger_seq(history))
+    if (open != NULL && open->seq > ledger_check_get_seq(ledger))
         return;
-    if (segment != (open != NULL ? open->segment : 0)) {
+    if (segment != (open != NULL ? open->seq : 0)) {
         findings_add(findings, FINDING_KIND_LEDGER, view->id, view->name,
                      "the ledger has segment %" G_GINT64_FORMAT
-                     " open, the instance segment %" G_GINT64_FORMAT,
-                     segment, open != NULL ? open->segment : 0);
+                     " of its %s open, the instance segment %" G_GINT64_FORMAT,
+                     segment, resource_kind_to_string(kind),
+                     open != NULL ? open->seq : 0);
     } else if (is_at_rest(view->state) && open == NULL) {
         findings_add(findings, FINDING_KIND_LEDGER, view->id, view->name,
-                     "it is %s, and no segment is open",
-                     instance_state_to_string(view->state));
-    } else if (is_at_rest(view->state) &&
-               (open->vcpus != view->vcpus || open->memory_bytes != view->memory_bytes ||
-                open->disk_bytes != view->disk_bytes)) {
+                     "it is %s, and no segment of its %s is open",
+                     instance_state_to_string(view->state),
+                     resource_kind_to_string(kind));
+    } else if (is_at_rest(view->state) && kind == RESOURCE_KIND_INSTANCE &&
+               !has_size_of(open, view)) {
         findings_add(findings, FINDING_KIND_LEDGER, view->id, view->name,
                      "its open segment has another size than it has");
     }
 }
 
 void
-compare_ledger(InstanceBook *book, const History *history, GPtrArray *findings)
+compare_ledger(InstanceBook *book, const LedgerCheck *ledger, GPtrArray *findings)
 {
     GHashTableIter iter;
     gpointer instance = NULL;
@@ -163,7 +174,10 @@ compare_ledger(InstanceBook *book, const History *history, GPtrArray *findings)
     g_hash_table_iter_init(&iter, book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &instance)) {
         if (operation_find_active(book->engine,
-                                  ((Instance *) instance)->record.view.id) == NULL)
-            check_segment(instance, history, findings);
+                                  ((Instance *) instance)->record.view.id) != NULL)
+            continue;
+        for (int kind = 0; kind < RESOURCE_KIND_N; kind++) {
+            check_open(instance, (ResourceKind) kind, ledger, findings);
+        }
     }
 }

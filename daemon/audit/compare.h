@@ -3,6 +3,7 @@
 
 #include "audit/history.h"
 #include "instance/book.h"
+#include "store/ledger-check.h"
 #include "template/template.h"
 
 /**
@@ -20,4 +21,4 @@ void compare_objects(InstanceBook *instances,
                      TemplateBook *templates,
                      const GArray *objects,
                      GPtrArray *findings);
-void compare_ledger(InstanceBook *book, const History *history, GPtrArray *findings);
+void compare_ledger(InstanceBook *book, const LedgerCheck *ledger, GPtrArray *findings);

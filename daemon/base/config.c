@@ -48,10 +48,14 @@ static const ConfigKey keys[] = {
     TEXT("daemon", "socket_group", socket_group, "", NULL, "The group that may connect, besides root; empty: everybody may, each as its own tenant."),
     TEXT("daemon", "admin_group", admin_group, "vmd-admin", NULL, "Members of this group are admins, as root is."),
     TEXT("daemon", "reader_group", reader_group, "vmd-reader", NULL, "Members of this group see what admins see, and change nothing: vmd-meter, where it is not started by vmd."),
+    TEXT("daemon", "accountant_group", accountant_group, "vmd-meter", NULL, "Members of this group add entries of the books to the ledger: vmd-meter, where it is not started by vmd."),
     TEXT("daemon", "meter", meter, VMCTL_LIBEXECDIR "/vmd-meter", NULL, "The metering program that vmd starts; empty: none."),
     COUNT("daemon", "operations_kept", operations_kept, "2000", 10, 1000000, "How many ended operations are kept."),
     COUNT("daemon", "backup_seconds", backup_seconds, "3600", 1, 86400, "How often the database is copied into state_dir/backups, while in use."),
     COUNT("daemon", "backups_kept", backups_kept, "24", 0, 10000, "How many of these copies are kept; 0: none are made."),
+
+    COUNT("metering", "tick_seconds", tick_seconds, "60", 1, 3600, "How often the counters of what runs are read."),
+    TEXT("metering", "anchor", anchor, "/var/lib/vmd-anchor/ledger", "$XDG_STATE_HOME/vmd-anchor/ledger", "A file, away from state_dir, that keeps where the ledger stood, so that a database put back to an older copy is found out; empty: none."),
 
     TEXT("host", "name", host_name, "local", NULL, "The host's name."),
     TEXT("host", "uri", host_uri, "qemu:///system", "qemu:///session", "The libvirt to use."),

@@ -14,10 +14,14 @@ typedef struct {
     char *socket_group;
     char *admin_group;
     char *reader_group;
+    char *accountant_group;
     char *meter;
     gint64 operations_kept;
     gint64 backup_seconds;
     gint64 backups_kept;
+
+    gint64 tick_seconds;
+    char *anchor;
 
     char *host_name;
     char *host_uri;

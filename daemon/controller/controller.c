@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "instance/reconcile.h"
+#include "instance/tick.h"
 
 /* What the host tells */
 
@@ -54,7 +55,15 @@ on_event(const ProtoEvent *event, gpointer data)
 {
     Controller *controller = data;
 
-    reader_wake_all(&controller->rpc);
+    reader_wake(&controller->rpc, READER_EVENTS);
+}
+
+static void
+on_ledger(gpointer data)
+{
+    Controller *controller = data;
+
+    reader_wake(&controller->rpc, READER_LEDGER);
 }
 
 /* Putting it together */
@@ -70,7 +79,9 @@ make_books(Controller *controller)
                             [QUOTA_DISK_BYTES] = controller->config->quota_disk } };
 
     rpc->config = controller->config;
-    rpc->followers = g_ptr_array_new();
+    for (int kind = 0; kind < READER_KINDS; kind++) {
+        rpc->followers[kind] = g_ptr_array_new();
+    }
     rpc->started_boot_ms = clock_boot_ms();
     rpc->host = host_new(controller->config, &listener);
     rpc->engine =
@@ -99,15 +110,19 @@ controller_load(Controller *controller, Config *config, bool anew, GError **erro
     controller->config = config;
     rpc->admin_group = (gid_t) -1;
     rpc->reader_group = (gid_t) -1;
+    rpc->accountant_group = (gid_t) -1;
     rpc->store = store_open(config->state_dir, anew, error);
     if (rpc->store == NULL)
         return false;
     make_books(controller);
-    if (!load_books(rpc, error))
+    if ((*config->anchor != '\0' &&
+         !store_keep_anchor(rpc->store, config->anchor, error)) ||
+        !load_books(rpc, error))
         return false;
     /* What reading took and does not need any more. */
     malloc_trim(0);
     store_on_event(rpc->store, on_event, controller);
+    store_on_ledger(rpc->store, on_ledger, controller);
     store_start(rpc->store);
     if (config->backups_kept > 0)
         store_keep_backups(rpc->store, (guint) config->backups_kept,
@@ -120,6 +135,7 @@ void
 controller_start(Controller *controller)
 {
     host_start(controller->rpc.host);
+    tick_start(controller->rpc.instances);
     operation_engine_resume(controller->rpc.engine);
 }
 
@@ -144,7 +160,9 @@ controller_done(Controller *controller)
     operation_engine_free(rpc->engine);
     template_book_free(rpc->templates);
     tenant_book_free(rpc->tenants);
-    g_clear_pointer(&rpc->followers, g_ptr_array_unref);
+    for (int kind = 0; kind < READER_KINDS; kind++) {
+        g_clear_pointer(&rpc->followers[kind], g_ptr_array_unref);
+    }
     config_free(controller->config);
     *controller = (Controller){ 0 };
 }

@@ -14,6 +14,7 @@
 #include "host/seed.h"
 #include "host/stats.h"
 #include "host/volumes.h"
+#include "wire/pack.h"
 #include "wire/server.h"
 
 /*
@@ -394,23 +395,30 @@ work_stats(Task *task, virConnectPtr libvirt, GError **error)
     return task->rows != NULL;
 }
 
+static char *
+pack_samples(GArray *rows, guint first)
+{
+    g_autoptr(GByteArray) packed = g_byte_array_new();
+
+    for (guint i = first; i < MIN(first + BATCH, rows->len); i++) {
+        wire_struct_pack(&proto_domain_stats_type,
+                         &g_array_index(rows, ProtoDomainStats, i), packed);
+    }
+    return g_base64_encode(packed->data, packed->len);
+}
+
 static void
 finish_stats(Task *task)
 {
-    ProtoDomainStats *rows = (ProtoDomainStats *) (gpointer) task->rows->data;
-    g_autofree char *now = clock_format_time(clock_wall_ms());
     ProtoWorkerStatsReply *out = task->out;
 
     for (guint i = 0; i < task->rows->len; i += BATCH) {
-        ProtoWorkerStatsReply part = {
-            .samples = rows + i,
-            .n_samples = MIN(BATCH, task->rows->len - i),
-            .at = now,
-        };
+        g_autofree char *samples = pack_samples(task->rows, i);
+        ProtoWorkerStatsReply part = { samples };
 
         wire_call_continue(task->call, &part);
     }
-    out->at = g_steal_pointer(&now);
+    out->samples = g_strdup("");
 }
 
 static void
@@ -439,7 +447,11 @@ work_inspect(Task *task, virConnectPtr libvirt, GError **error)
     const ProtoWorkerInspectCall *in = task->in;
     ProtoWorkerInspectReply *out = task->out;
 
-    return domain_inspect(libvirt, in->id, &out->domain, error);
+    if (!domain_inspect(libvirt, in->id, &out->domain, error))
+        return false;
+    if (in->has_stats && in->stats)
+        out->stats = stats_read_one(libvirt, &out->domain);
+    return true;
 }
 
 static void

@@ -119,6 +119,22 @@ read_nics(const virDomainStatsRecord *record, ProtoDomainStats *stats)
     }
 }
 
+static const unsigned int groups = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_VCPU |
+                                   VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK;
+
+static void
+fill(const virDomainStatsRecord *record,
+     const ProtoDomain *domain,
+     ProtoDomainStats *ret_stats)
+{
+    ret_stats->id = g_strdup(domain->id);
+    ret_stats->state = domain->state;
+    proto_epoch_copy(domain->epoch, &ret_stats->epoch);
+    read_cpu(record, ret_stats);
+    read_disks(record, ret_stats);
+    read_nics(record, ret_stats);
+}
+
 static bool
 read_record(virConnectPtr libvirt,
             const virDomainStatsRecord *record,
@@ -130,14 +146,8 @@ read_record(virConnectPtr libvirt,
                 g_str_has_prefix(virDomainGetName(record->dom), "vmctl-") &&
                 domain_inspect(libvirt, id, &domain, NULL) && domain.epoch != NULL;
 
-    if (good) {
-        ret_stats->id = g_strdup(id);
-        ret_stats->state = domain.state;
-        proto_epoch_copy(domain.epoch, &ret_stats->epoch);
-        read_cpu(record, ret_stats);
-        read_disks(record, ret_stats);
-        read_nics(record, ret_stats);
-    }
+    if (good)
+        fill(record, &domain, ret_stats);
     proto_domain_clear(&domain);
     return good;
 }
@@ -145,8 +155,6 @@ read_record(virConnectPtr libvirt,
 GArray *
 stats_read(virConnectPtr libvirt, GError **error)
 {
-    const unsigned int groups = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_VCPU |
-                                VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK;
     virDomainStatsRecordPtr *records = NULL;
     int count = virConnectGetAllDomainStats(libvirt, groups, &records,
                                             VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE |
@@ -167,4 +175,25 @@ stats_read(virConnectPtr libvirt, GError **error)
     }
     virDomainStatsRecordListFree(records);
     return all;
+}
+
+ProtoDomainStats *
+stats_read_one(virConnectPtr libvirt, const ProtoDomain *domain)
+{
+    g_autoptr(virDomain) found = NULL;
+    virDomainStatsRecordPtr *records = NULL;
+    ProtoDomainStats *stats = NULL;
+
+    if (domain->epoch == NULL)
+        return NULL;
+    found = virDomainLookupByUUIDString(libvirt, domain->id);
+    if (found == NULL)
+        return NULL;
+    if (virDomainListGetStats((virDomainPtr[]){ found, NULL }, groups, &records,
+                              VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT) > 0) {
+        stats = g_new0(ProtoDomainStats, 1);
+        fill(records[0], domain, stats);
+    }
+    virDomainStatsRecordListFree(records);
+    return stats;
 }

@@ -9,3 +9,7 @@
  * groups: each is a round trip to every QEMU.
  */
 GArray *stats_read(virConnectPtr libvirt, GError **error);
+
+/** The same of one domain, as it was inspected; NULL if it is not active or libvirt does
+ * not tell. */
+ProtoDomainStats *stats_read_one(virConnectPtr libvirt, const ProtoDomain *domain);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "instance/tick.h"
 #include "instance/workflows.h"
-#include "ledger/ledger.h"
 
 enum {
     CLOCK_SECONDS = 10
@@ -17,6 +17,7 @@ instance_free(Instance *instance)
     g_clear_handle_id(&instance->stop_source, g_source_remove);
     instance_waits_free(instance);
     proto_instance_record_clear(&instance->record);
+    proto_counter_record_clear(&instance->counters);
     g_free(instance);
 }
 
@@ -57,6 +58,7 @@ instance_book_free(InstanceBook *book)
     if (book == NULL)
         return;
     g_clear_handle_id(&book->clock_source, g_source_remove);
+    tick_stop(book);
     g_hash_table_unref(book->by_tenant);
     g_tree_unref(book->by_name);
     g_hash_table_unref(book->by_id);
@@ -82,6 +84,8 @@ instance_add(InstanceBook *book, Instance *instance)
     Template *template = template_get(book->templates, instance->record.template_id);
 
     instance->book = book;
+    if (instance->counters.instance == NULL)
+        instance->counters.instance = g_strdup(view->id);
     g_hash_table_insert(book->by_id, view->id, instance);
     g_tree_insert(book->by_name, g_strdup_printf("%s/%s", view->tenant, view->name),
                   instance);
@@ -100,26 +104,43 @@ load_row(gpointer record, gpointer data)
     instance_add(data, instance);
 }
 
+static void
+load_counters(gpointer record, gpointer data)
+{
+    g_autofree ProtoCounterRecord *owned = record;
+    Instance *instance = instance_get(data, owned->instance);
+
+    if (instance == NULL) {
+        proto_counter_record_clear(owned);
+        return;
+    }
+    proto_counter_record_clear(&instance->counters);
+    instance->counters = *owned;
+}
+
 /* The newest fact of this boot tells how the two clocks stood: a step while nobody looked
  * is seen too. */
 static void
 set_clock(InstanceBook *book)
 {
-    const ProtoLedgerRow *newest = NULL;
+    const ProtoOpenSegment *newest = NULL;
     GHashTableIter iter;
     gpointer value = NULL;
-    gint64 at_ms = 0;
 
     g_hash_table_iter_init(&iter, book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const ProtoLedgerRow *open = ((Instance *) value)->record.open;
+        const ProtoInstanceRecord *record = &((Instance *) value)->record;
 
-        if (open != NULL && strcmp(open->boot_id, clock_boot_id()) == 0 &&
-            (newest == NULL || open->seq > newest->seq))
-            newest = open;
+        for (gsize i = 0; i < record->n_segments; i++) {
+            const ProtoOpenSegment *open = &record->segments[i];
+
+            if (strcmp(open->boot_id, clock_boot_id()) == 0 &&
+                (newest == NULL || open->seq > newest->seq))
+                newest = open;
+        }
     }
-    if (newest != NULL && clock_parse_time(newest->at, &at_ms)) {
-        ledger_clock_set(&book->clock, at_ms, newest->boot_ms);
+    if (newest != NULL) {
+        ledger_clock_set(&book->clock, newest->from_ms, newest->boot_ms);
     } else {
         ledger_clock_set(&book->clock, clock_wall_ms(), clock_boot_ms());
     }
@@ -136,6 +157,8 @@ bool
 instance_book_load(InstanceBook *book, GError **error)
 {
     if (!store_load(book->store, STORE_INSTANCE, &proto_instance_record_type, load_row,
+                    book, error) ||
+        !store_load(book->store, STORE_COUNTER, &proto_counter_record_type, load_counters,
                     book, error))
         return false;
     set_clock(book);
@@ -225,6 +248,7 @@ instance_remove(Instance *instance, StoreTx *tx)
     Template *template = template_get(book->templates, instance->record.template_id);
 
     store_delete(tx, STORE_INSTANCE, view->id);
+    store_delete(tx, STORE_COUNTER, view->id);
     g_hash_table_remove(get_tenant_set(book, view->tenant), instance);
     g_tree_remove(book->by_name, key);
     g_hash_table_steal(book->by_id, view->id);
@@ -269,11 +293,12 @@ set_reason(ProtoInstance *view, const char *reason)
 }
 
 void
-instance_transition(Instance *instance,
-                    StoreTx *tx,
-                    LifecycleEvent event,
-                    const char *reason,
-                    const char *cause)
+instance_transition_at(Instance *instance,
+                       StoreTx *tx,
+                       LifecycleEvent event,
+                       const LedgerMoment *when,
+                       const char *reason,
+                       const char *cause)
 {
     ProtoInstance *view = &instance->record.view;
     InstanceState next = view->state;
@@ -292,36 +317,44 @@ instance_transition(Instance *instance,
             forget_guest(view);
         add_state_event(instance, tx);
     }
-    instance_cut(instance, tx, lifecycle_get_billing(next), cause);
+    instance_cut(instance, tx, lifecycle_get_billing(next), when, cause);
     if (next != INSTANCE_STATE_DESTROYED)
         instance_put(instance, tx);
 }
 
+void
+instance_transition(Instance *instance,
+                    StoreTx *tx,
+                    LifecycleEvent event,
+                    const char *reason,
+                    const char *cause)
+{
+    instance_transition_at(instance, tx, event, NULL, reason, cause);
+}
+
 /* The ledger */
 
+/* Everything ends before what begins after: rows come in order of time. */
 static void
-cut_all(InstanceBook *book, StoreTx *tx, gint64 at_ms)
+cut_all(InstanceBook *book, StoreTx *tx, const LedgerMoment *before)
 {
-    g_autoptr(GPtrArray) cut = g_ptr_array_new();
-    g_autoptr(GArray) states = g_array_new(FALSE, FALSE, sizeof(BillingState));
+    gint64 now_ms = store_ledger_now_ms(book->store);
     GHashTableIter iter;
     gpointer value = NULL;
 
     g_hash_table_iter_init(&iter, book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        ledger_end_before_step(book->store, tx, &((Instance *) value)->record, before);
+    }
+    ledger_add_step(book->store, tx, before->at_ms, now_ms);
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
         Instance *instance = value;
 
-        if (instance->record.open == NULL)
+        if (instance->record.n_segments == 0)
             continue;
-        g_ptr_array_add(cut, instance);
-        g_array_append_val(states, instance->record.open->state);
-        ledger_end_before_step(tx, &instance->record, at_ms);
-    }
-    for (guint i = 0; i < cut->len; i++) {
-        Instance *instance = cut->pdata[i];
-
-        ledger_begin_after_step(book->store, tx, &instance->record,
-                                g_array_index(states, BillingState, i));
+        ledger_begin_after_step(book->store, tx, &instance->record);
+        tick_follow_segment(instance, tx, before->at_ms, now_ms);
         instance_put(instance, tx);
     }
 }
@@ -329,8 +362,17 @@ cut_all(InstanceBook *book, StoreTx *tx, gint64 at_ms)
 static void
 cut_at_step(InstanceBook *book, StoreTx *tx, gint64 before_ms)
 {
+    const LedgerMoment before = {
+        .at_ms = MAX(before_ms, store_get_ledger_ms(book->store)),
+        .boot_ms = clock_boot_ms(),
+    };
+
+    /* While the ledger's time stands still there is nothing that a step could pass over.
+     */
+    if (before.at_ms >= store_ledger_now_ms(book->store))
+        return;
     g_message("The clock has stepped forward: what it passed over is not billed");
-    cut_all(book, tx, MAX(before_ms, store_get_ledger_ms(book->store)));
+    cut_all(book, tx, &before);
 }
 
 void
@@ -347,14 +389,21 @@ instance_book_follow_clock(InstanceBook *book)
 }
 
 void
-instance_cut(Instance *instance, StoreTx *tx, LifecycleBilling billing, const char *cause)
+instance_cut(Instance *instance,
+             StoreTx *tx,
+             LifecycleBilling billing,
+             const LedgerMoment *when,
+             const char *cause)
 {
     InstanceBook *book = instance->book;
+    LedgerMoment moment = { 0 };
     gint64 before_ms = 0;
 
     if (ledger_clock_has_stepped(&book->clock, &before_ms))
         cut_at_step(book, tx, before_ms);
-    ledger_cut(book->store, tx, &instance->record, billing, cause);
+    moment = when != NULL ? *when : ledger_now(book->store);
+    ledger_cut(book->store, tx, &instance->record, billing, &moment, cause);
+    tick_follow_segment(instance, tx, moment.at_ms, moment.at_ms);
 }
 
 /* Sizes */

@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "fleet/host.h"
+#include "ledger/ledger.h"
 #include "ledger/steps.h"
 #include "model/lifecycle.h"
 #include "model/quota.h"
@@ -23,6 +24,8 @@ typedef struct Instance Instance;
 
 struct Instance {
     ProtoInstanceRecord record;
+    /** What was read of its counters. */
+    ProtoCounterRecord counters;
     InstanceBook *book;
     /** Callers of Wait. */
     GSList *waits;
@@ -50,6 +53,9 @@ struct InstanceBook {
     GHashTable *by_tenant;
     LedgerClock clock;
     guint clock_source;
+    /** The next reading of counters, and whether one is under way. */
+    guint tick_source;
+    bool is_ticking;
 };
 
 /** Makes the book and adds the workflows of instances to the engine.  host may be set
@@ -101,11 +107,20 @@ void instance_transition(Instance *instance,
                          const char *reason,
                          const char *cause);
 
+/** The same of a change that is learnt late; when is not after now. */
+void instance_transition_at(Instance *instance,
+                            StoreTx *tx,
+                            LifecycleEvent event,
+                            const LedgerMoment *when,
+                            const char *reason,
+                            const char *cause);
+
 /** Brings the ledger in line with the instance, see ledger_cut(); before that, all of it
- * with the wall clock if that has stepped. */
+ * with the wall clock if that has stepped.  when may be NULL: now. */
 void instance_cut(Instance *instance,
                   StoreTx *tx,
                   LifecycleBilling billing,
+                  const LedgerMoment *when,
                   const char *cause);
 
 /** Cuts all open segments if the wall clock has stepped: before the ledger is read.  It

@@ -44,6 +44,7 @@ finish_destroy(Operation *operation, StoreTx *tx)
 }
 
 static const WorkflowStep destroy_steps[] = {
+    { "sample", instance_apply_sample, NULL },
     { "remove", instance_apply_remove, NULL },
     { 0 },
 };

@@ -4,9 +4,8 @@
 #include "wire/guard.h"
 
 char *
-keepsake_make(const Instance *instance, const Template *template)
+keepsake_make(const Instance *instance, const Template *template, const ProtoSize *size)
 {
-    ProtoSize size = instance_get_next_size(instance);
     ProtoKeepsake keepsake = {
         .instance = instance->record,
         .template =
@@ -17,16 +16,17 @@ keepsake_make(const Instance *instance, const Template *template)
 
     keepsake.instance.ssh_keys = NULL;
     keepsake.instance.user_data = NULL;
-    keepsake.instance.open = NULL;
+    keepsake.instance.segments = NULL;
+    keepsake.instance.n_segments = 0;
     view->operation = NULL;
     view->reason = NULL;
     view->addresses = NULL;
     view->agent = false;
     view->ready = false;
     view->next = NULL;
-    view->vcpus = size.vcpus;
-    view->memory_bytes = size.memory_bytes;
-    view->disk_bytes = size.disk_bytes;
+    view->vcpus = size->vcpus;
+    view->memory_bytes = size->memory_bytes;
+    view->disk_bytes = size->disk_bytes;
     wire_struct_print(&proto_keepsake_type, &keepsake, text);
     return g_base64_encode((const guchar *) text->str, text->len);
 }

@@ -8,9 +8,10 @@
  * the database is lost: base64 of the JSON of io.vmctl.record's Keepsake.
  */
 
-/** template may be NULL.  Leaves out user-data, keys and what only a moment is true of.
- */
-char *keepsake_make(const Instance *instance, const Template *template);
+/** Of an instance that is to have that size; template may be NULL.  Leaves out user-data,
+ * keys and what only a moment is true of. */
+char *
+keepsake_make(const Instance *instance, const Template *template, const ProtoSize *size);
 
 /** Reads one that a host gave back.  Fails with PROTO_ERROR_INVALID_PARAMETER; the caller
  * clears ret_keepsake. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/tick.h"
 #include "instance/workflows.h"
 
 /*
@@ -93,6 +94,8 @@ on_stop_seen(const void *out, bool continues, const GError *error, gpointer data
     GError *failure = NULL;
 
     instance->is_looking = false;
+    if (reply != NULL && reply->stats != NULL)
+        tick_take(instance, reply->stats);
     if (reply != NULL && reply->domain.state != DOMAIN_STATE_RUNNING &&
         reply->domain.state != DOMAIN_STATE_PAUSED) {
         end_stop_wait(instance, NULL);
@@ -132,7 +135,9 @@ void
 instance_stop_look(Instance *instance)
 {
     Operation *operation = instance->stopping;
-    ProtoWorkerInspectCall in = { .id = instance->record.view.id };
+    ProtoWorkerInspectCall in = { .id = instance->record.view.id,
+                                  .has_stats = true,
+                                  .stats = true };
 
     if (operation == NULL || instance->is_looking)
         return;
@@ -211,7 +216,8 @@ begin_stop(Operation *operation, StoreTx *tx)
 static bool
 get_edge_back(const Instance *instance, LifecycleEvent *ret_event)
 {
-    const ProtoLedgerRow *open = instance->record.open;
+    const ProtoOpenSegment *open =
+        ledger_find_open(&instance->record, RESOURCE_KIND_INSTANCE);
 
     if (instance->record.view.state == INSTANCE_STATE_STARTING) {
         *ret_event = LIFECYCLE_STOPS;
@@ -256,6 +262,7 @@ finish_stop(Operation *operation, StoreTx *tx)
 
 static const WorkflowStep stop_steps[] = {
     { "shutdown", instance_apply_shutdown, NULL },
+    { "sample", instance_apply_sample, NULL },
     { "power-off", instance_apply_power_off, NULL },
     { 0 },
 };
@@ -301,6 +308,7 @@ apply_off(Operation *operation)
 
 static const WorkflowStep restart_steps[] = {
     { "shutdown", instance_apply_shutdown, NULL },
+    { "sample", instance_apply_sample, NULL },
     { "power-off", instance_apply_power_off, NULL },
     { "off", apply_off, NULL },
     { "define", instance_apply_define, NULL },

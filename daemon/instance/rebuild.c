@@ -85,6 +85,7 @@ take_up(Rebuild *rebuild, const ProtoDomain *domain, ProtoKeepsake *keepsake)
         template_take_up(book->templates, tx, keepsake->template);
     tenant_ensure(book->tenants, tx, domain->tenant, get_uid(domain->tenant));
     proto_instance_record_copy(&keepsake->instance, &instance->record);
+    instance->counters.adopted = true;
     view->state = INSTANCE_STATE_ERROR;
     view->generation = domain->generation;
     view->desired =

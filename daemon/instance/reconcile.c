@@ -96,7 +96,7 @@ take_size(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
               view->id);
     view->vcpus = domain->vcpus;
     view->memory_bytes = domain->memory_bytes;
-    instance_cut(instance, tx, LIFECYCLE_BILL_AS_BEFORE, "seen-resized");
+    instance_cut(instance, tx, LIFECYCLE_BILL_AS_BEFORE, NULL, "seen-resized");
     return true;
 }
 

@@ -9,7 +9,7 @@
  * The operation's record carries the old and the new size; the quota counts the larger of
  * the two until it ends.  A domain that is on is brought to the new size as far as the
  * guest will go, and what could not be done is set for the next start.  A domain that is
- * off only needs its disk to grow: the next start defines the rest.
+ * off has its disk grown and is defined anew: whoever starts it gets what was granted.
  */
 
 enum {
@@ -156,6 +156,16 @@ apply_resize(Operation *operation)
 }
 
 static void
+apply_define(Operation *operation)
+{
+    if (is_on(instance_of_operation(operation))) {
+        operation_step_done(operation, NULL);
+    } else {
+        instance_define(operation, operation->record.new_size);
+    }
+}
+
+static void
 begin_resize(Operation *operation, StoreTx *tx)
 {
     Instance *instance = instance_of_operation(operation);
@@ -213,13 +223,15 @@ finish_resize(Operation *operation, StoreTx *tx)
         return;
     }
     take_size(instance, operation);
-    instance_cut(instance, tx, LIFECYCLE_BILL_AS_BEFORE, "resized");
+    instance_cut(instance, tx, LIFECYCLE_BILL_AS_BEFORE, NULL, "resized");
     add_event(instance, tx);
     instance_put(instance, tx);
 }
 
 static const WorkflowStep resize_steps[] = {
+    { "sample", instance_apply_sample, NULL },
     { "resize", apply_resize, NULL },
+    { "define", apply_define, NULL },
     { 0 },
 };
 

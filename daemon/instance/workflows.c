@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "instance/keepsake.h"
+#include "instance/tick.h"
 
 const Workflow *const instance_workflows[] = {
     &instance_create_workflow,  &instance_start_workflow,   &instance_stop_workflow,
@@ -48,14 +49,13 @@ instance_call_host(Operation *operation,
 }
 
 void
-instance_apply_define(Operation *operation)
+instance_define(Operation *operation, const ProtoSize *size)
 {
     Instance *instance = instance_of_operation(operation);
     const ProtoInstance *view = &instance->record.view;
     const Template *template =
         template_get(instance->book->templates, instance->record.template_id);
-    ProtoSize size = instance_get_next_size(instance);
-    g_autofree char *keepsake = keepsake_make(instance, template);
+    g_autofree char *keepsake = keepsake_make(instance, template, size);
     ProtoWorkerDefineCall in = {
         .spec = { .id = view->id,
                   .name = view->name,
@@ -64,17 +64,53 @@ instance_apply_define(Operation *operation)
                   .cmdline = template != NULL ? template->record.cmdline : NULL,
                   .initrd = template != NULL && template->record.initrd,
                   .generation = view->generation + 1,
-                  .vcpus = size.vcpus,
-                  .max_vcpus = MAX(size.vcpus, instance->record.max_vcpus),
-                  .memory_bytes = size.memory_bytes,
+                  .vcpus = size->vcpus,
+                  .max_vcpus = MAX(size->vcpus, instance->record.max_vcpus),
+                  .memory_bytes = size->memory_bytes,
                   .max_memory_bytes =
-                      MAX(size.memory_bytes, instance->record.max_memory_bytes),
+                      MAX(size->memory_bytes, instance->record.max_memory_bytes),
                   .mac = view->mac,
                   .keepsake = keepsake },
     };
 
     instance_call_host(operation, HOST_LANE_GENERAL, &proto_worker_define, &in,
                        INSTANCE_QUICK_MS, instance_step_replied);
+}
+
+void
+instance_apply_define(Operation *operation)
+{
+    ProtoSize size = instance_get_next_size(instance_of_operation(operation));
+
+    instance_define(operation, &size);
+}
+
+static void
+on_sampled(const void *out, bool continues, const GError *error, gpointer data)
+{
+    const ProtoWorkerInspectReply *reply = out;
+    Operation *operation = data;
+    Instance *instance = instance_of_operation(operation);
+
+    if (reply != NULL && reply->stats != NULL && instance != NULL)
+        tick_take(instance, reply->stats);
+    operation_step_done(operation, NULL);
+}
+
+void
+instance_apply_sample(Operation *operation)
+{
+    Instance *instance = instance_of_operation(operation);
+    ProtoWorkerInspectCall in = { .id = operation->record.view.target,
+                                  .has_stats = true,
+                                  .stats = true };
+
+    if (instance == NULL || instance->counters.segment == 0) {
+        operation_step_done(operation, NULL);
+    } else {
+        instance_call_host(operation, HOST_LANE_QUERY, &proto_worker_inspect, &in,
+                           INSTANCE_QUICK_MS, on_sampled);
+    }
 }
 
 void

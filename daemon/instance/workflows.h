@@ -43,11 +43,17 @@ void instance_call_host(Operation *operation,
                         gint64 timeout_ms,
                         WireLinkReply reply);
 
+/** Ends the operation's step with the domain defined at that size. */
+void instance_define(Operation *operation, const ProtoSize *size);
+
 /** Steps that several workflows have. */
 void instance_apply_define(Operation *operation);
 void instance_apply_start(Operation *operation);
 void instance_apply_remove(Operation *operation);
 void instance_apply_shutdown(Operation *operation);
+/** Reads the counters once more, before they end or what they are billed as changes. What
+ * cannot be read holds up nothing. */
+void instance_apply_sample(Operation *operation);
 void instance_apply_power_off(Operation *operation);
 
 /** The domain was started: takes the size that was set for it, counts the start, and goes

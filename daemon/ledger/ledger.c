@@ -5,120 +5,212 @@
 
 #include "base/clock.h"
 
-static gint64
-add_event(StoreTx *tx, const ProtoLedgerRow *row, EventKind kind)
+LedgerMoment
+ledger_now(Store *store)
 {
-    ProtoEvent event = {
-        .kind = kind,
-        .tenant = g_strdup(row->tenant),
-        .subject = g_strdup(row->instance),
-        .name = g_strdup(row->name),
-        .state = g_strdup(billing_state_to_string(row->state)),
-        .detail = g_strdup(row->cause),
+    return (LedgerMoment){ store_ledger_now_ms(store), clock_boot_ms(), 0 };
+}
+
+static ProtoOpenSegment *
+find_open(const ProtoInstanceRecord *record, ResourceKind kind)
+{
+    for (gsize i = 0; i < record->n_segments; i++) {
+        if (record->segments[i].kind == kind)
+            return &record->segments[i];
+    }
+    return NULL;
+}
+
+const ProtoOpenSegment *
+ledger_find_open(const ProtoInstanceRecord *record, ResourceKind kind)
+{
+    return find_open(record, kind);
+}
+
+/* Rows */
+
+static void
+add_closed(Store *store,
+           StoreTx *tx,
+           const ProtoOpenSegment *open,
+           const LedgerMoment *when,
+           const char *cause)
+{
+    g_auto(ProtoLedgerRow) row = {
+        .kind = LEDGER_KIND_CLOSED,
+        .at_ms = store_ledger_now_ms(store),
+        .has_segment = true,
+        .segment = open->seq,
+        .has_to_ms = true,
+        .to_ms = when->at_ms,
+        .cause = g_strdup(cause),
+        .has_estimated = when->uncertain_ms > 0,
+        .estimated = when->uncertain_ms,
+        .has_boot_ms = true,
+        .boot_ms = when->boot_ms,
+        .boot_id = g_strdup(clock_boot_id()),
     };
 
-    return store_add_event(tx, &event);
+    store_add_ledger(tx, &row);
 }
 
-/* An instant by both clocks: what ends and what begins at a cut has the same. */
-typedef struct {
-    gint64 at_ms;
-    gint64 boot_ms;
-} Moment;
-
+/* What goes with the row of each kind of resource; the rest is of all. */
 static void
-stamp(ProtoLedgerRow *row, const Moment *now, const char *cause)
+fill_opened(ProtoLedgerRow *row, const ProtoOpenSegment *open)
 {
-    g_free(row->cause);
-    row->cause = g_strdup(cause);
-    g_free(row->at);
-    row->at = clock_format_time(now->at_ms);
-    row->boot_ms = now->boot_ms;
-    g_free(row->boot_id);
-    row->boot_id = g_strdup(clock_boot_id());
+    bool is_instance = open->kind == RESOURCE_KIND_INSTANCE;
+
+    row->has_vcpus = row->has_memory_bytes = row->has_generation = is_instance;
+    row->has_disk_bytes = open->kind != RESOURCE_KIND_ADDRESS;
+    row->vcpus = open->vcpus;
+    row->memory_bytes = open->memory_bytes;
+    row->disk_bytes = open->disk_bytes;
+    row->generation = open->generation;
 }
 
 static void
-close_segment(StoreTx *tx,
-              ProtoInstanceRecord *record,
-              const Moment *now,
-              const char *cause)
+add_opened(StoreTx *tx,
+           const ProtoInstance *view,
+           ProtoOpenSegment *open,
+           gint64 now_ms,
+           const char *cause)
 {
-    ProtoLedgerRow *row = record->open;
+    g_auto(ProtoLedgerRow) row = {
+        .kind = LEDGER_KIND_OPENED,
+        .at_ms = now_ms,
+        .has_from_ms = true,
+        .from_ms = open->from_ms,
+        .cause = g_strdup(cause),
+        .has_resource_kind = true,
+        .resource_kind = open->kind,
+        .resource = g_strdup(view->id),
+        .tenant = g_strdup(view->tenant),
+        .name = g_strdup(view->name),
+        .labels = view->labels != NULL && *view->labels != NULL ? g_strdupv(view->labels)
+                                                                : NULL,
+        .template = g_strdup(view->template),
+        .host = g_strdup(open->host),
+        .has_state = true,
+        .state = open->state,
+        .has_boot_ms = true,
+        .boot_ms = open->boot_ms,
+        .boot_id = g_strdup(open->boot_id),
+    };
 
-    stamp(row, now, cause);
-    row->kind = LEDGER_KIND_CLOSED;
-    row->seq = add_event(tx, row, EVENT_KIND_USAGE_CLOSED);
-    store_add_ledger(tx, row, now->at_ms);
-    proto_ledger_row_clear(row);
-    g_clear_pointer(&record->open, g_free);
+    fill_opened(&row, open);
+    store_add_ledger(tx, &row);
+    open->seq = row.seq;
 }
 
+/* Segments */
+
 static void
-open_segment(StoreTx *tx,
+open_segment(Store *store,
+             StoreTx *tx,
              ProtoInstanceRecord *record,
-             BillingState state,
-             const Moment *now,
+             const ProtoOpenSegment *wanted,
+             const LedgerMoment *when,
              const char *cause)
 {
-    const ProtoInstance *view = &record->view;
-    ProtoLedgerRow *row = g_new0(ProtoLedgerRow, 1);
+    ProtoOpenSegment open = { 0 };
 
-    *row = (ProtoLedgerRow){
-        .kind = LEDGER_KIND_OPENED,
-        .tenant = g_strdup(view->tenant),
-        .instance = g_strdup(view->id),
-        .name = g_strdup(view->name),
-        .host = g_strdup(view->host != NULL ? view->host : ""),
-        .state = state,
-        .vcpus = view->vcpus,
-        .memory_bytes = view->memory_bytes,
-        .disk_bytes = view->disk_bytes,
-        .generation = view->generation,
-    };
-    stamp(row, now, cause);
-    row->seq = add_event(tx, row, EVENT_KIND_USAGE_OPENED);
-    row->segment = row->seq;
-    store_add_ledger(tx, row, now->at_ms);
-    record->open = row;
+    proto_open_segment_copy(wanted, &open);
+    open.from_ms = when->at_ms;
+    open.boot_ms = when->boot_ms;
+    g_free(open.boot_id);
+    open.boot_id = g_strdup(clock_boot_id());
+    add_opened(tx, &record->view, &open, store_ledger_now_ms(store), cause);
+    record->segments =
+        g_renew(ProtoOpenSegment, record->segments, record->n_segments + 1);
+    record->segments[record->n_segments++] = open;
 }
 
-/* What is to be charged from now on; false if nothing. */
+static void
+close_segment(Store *store,
+              StoreTx *tx,
+              ProtoInstanceRecord *record,
+              ProtoOpenSegment *open,
+              const LedgerMoment *when,
+              const char *cause)
+{
+    gsize index = (gsize) (open - record->segments);
+
+    add_closed(store, tx, open, when, cause);
+    proto_open_segment_clear(open);
+    memmove(open, open + 1, (--record->n_segments - index) * sizeof *open);
+}
+
+/* Cutting */
+
+/* What is to be charged of the instance from now on; false if nothing. */
 static bool
-get_billing(const ProtoInstanceRecord *record,
-            LifecycleBilling billing,
-            BillingState *ret_state)
+get_billing(const ProtoOpenSegment *open, LifecycleBilling billing, BillingState *ret)
 {
     switch (billing) {
     case LIFECYCLE_BILL_NOTHING:
         return false;
     case LIFECYCLE_BILL_AS_BEFORE:
-        if (record->open != NULL)
-            *ret_state = record->open->state;
-        return record->open != NULL;
+        if (open != NULL)
+            *ret = open->state;
+        return open != NULL;
     case LIFECYCLE_BILL_RUNNING:
-        *ret_state = BILLING_STATE_RUNNING;
+        *ret = BILLING_STATE_RUNNING;
         return true;
     case LIFECYCLE_BILL_PAUSED:
-        *ret_state = BILLING_STATE_PAUSED;
+        *ret = BILLING_STATE_PAUSED;
         return true;
     case LIFECYCLE_BILL_STOPPED:
-        *ret_state = BILLING_STATE_STOPPED;
+        *ret = BILLING_STATE_STOPPED;
         return true;
     case LIFECYCLE_BILL_DISK_IF_ANY:
-        *ret_state = BILLING_STATE_STOPPED;
-        return record->open != NULL;
+        *ret = BILLING_STATE_STOPPED;
+        return open != NULL;
     }
     return false;
 }
 
-static bool
-is_same(const ProtoLedgerRow *row, const ProtoInstance *view, BillingState state)
+/* The segment of a kind that the record asks for; strings are borrowed. */
+static ProtoOpenSegment
+make_wanted(const ProtoInstance *view, ResourceKind kind, BillingState state)
 {
-    return row->state == state && row->vcpus == view->vcpus &&
-           row->memory_bytes == view->memory_bytes &&
-           row->disk_bytes == view->disk_bytes && row->generation == view->generation &&
-           g_strcmp0(row->host, view->host) == 0;
+    ProtoOpenSegment wanted = {
+        .kind = kind,
+        .state = state,
+        .host = view->host != NULL ? view->host : (char *) (gsize) "",
+        .boot_id = (char *) (gsize) "",
+    };
+
+    if (kind != RESOURCE_KIND_ADDRESS)
+        wanted.disk_bytes = view->disk_bytes;
+    if (kind == RESOURCE_KIND_INSTANCE) {
+        wanted.vcpus = view->vcpus;
+        wanted.memory_bytes = view->memory_bytes;
+        wanted.generation = view->generation;
+    } else {
+        wanted.state = BILLING_STATE_HELD;
+    }
+    return wanted;
+}
+
+static bool
+is_same(const ProtoOpenSegment *a, const ProtoOpenSegment *b)
+{
+    return a->state == b->state && a->vcpus == b->vcpus &&
+           a->memory_bytes == b->memory_bytes && a->disk_bytes == b->disk_bytes &&
+           a->generation == b->generation && strcmp(a->host, b->host) == 0;
+}
+
+/* A segment does not end before it began, however late that is learnt. */
+static LedgerMoment
+not_before(const LedgerMoment *when, const ProtoOpenSegment *open)
+{
+    LedgerMoment moment = *when;
+
+    if (open != NULL && moment.at_ms < open->from_ms) {
+        moment.boot_ms += open->from_ms - moment.at_ms;
+        moment.at_ms = open->from_ms;
+    }
+    return moment;
 }
 
 void
@@ -126,36 +218,96 @@ ledger_cut(Store *store,
            StoreTx *tx,
            ProtoInstanceRecord *record,
            LifecycleBilling billing,
+           const LedgerMoment *when,
            const char *cause)
 {
-    const Moment now = { store_ledger_now_ms(store), clock_boot_ms() };
     BillingState state = BILLING_STATE_STOPPED;
-    bool charged = get_billing(record, billing, &state);
+    bool charged =
+        get_billing(find_open(record, RESOURCE_KIND_INSTANCE), billing, &state);
 
-    if (record->open != NULL && charged && is_same(record->open, &record->view, state))
-        return;
-    if (record->open != NULL)
-        close_segment(tx, record, &now, cause);
-    if (charged)
-        open_segment(tx, record, state, &now, cause);
+    for (int kind = 0; kind < RESOURCE_KIND_N; kind++) {
+        ProtoOpenSegment *open = find_open(record, (ResourceKind) kind);
+        const ProtoOpenSegment wanted =
+            make_wanted(&record->view, (ResourceKind) kind, state);
+        const LedgerMoment moment = not_before(when, open);
+
+        if (open != NULL && charged && is_same(open, &wanted))
+            continue;
+        if (open != NULL)
+            close_segment(store, tx, record, open, &moment, cause);
+        if (charged)
+            open_segment(store, tx, record, &wanted, &moment, cause);
+    }
+}
+
+/* Steps of the clock */
+
+static const char clock_step[] = "clock-step";
+
+void
+ledger_end_before_step(Store *store,
+                       StoreTx *tx,
+                       ProtoInstanceRecord *record,
+                       const LedgerMoment *when)
+{
+    for (gsize i = 0; i < record->n_segments; i++) {
+        const LedgerMoment moment = not_before(when, &record->segments[i]);
+
+        add_closed(store, tx, &record->segments[i], &moment, clock_step);
+    }
 }
 
 void
-ledger_end_before_step(StoreTx *tx, ProtoInstanceRecord *record, gint64 at_ms)
+ledger_begin_after_step(Store *store, StoreTx *tx, ProtoInstanceRecord *record)
 {
-    const Moment before = { at_ms, clock_boot_ms() };
+    const LedgerMoment now = ledger_now(store);
 
-    if (record->open != NULL)
-        close_segment(tx, record, &before, "clock-step");
+    for (gsize i = 0; i < record->n_segments; i++) {
+        ProtoOpenSegment *open = &record->segments[i];
+
+        open->from_ms = now.at_ms;
+        open->boot_ms = now.boot_ms;
+        g_free(open->boot_id);
+        open->boot_id = g_strdup(clock_boot_id());
+        add_opened(tx, &record->view, open, now.at_ms, clock_step);
+    }
 }
 
 void
-ledger_begin_after_step(Store *store,
-                        StoreTx *tx,
-                        ProtoInstanceRecord *record,
-                        BillingState state)
+ledger_add_step(Store *store, StoreTx *tx, gint64 from_ms, gint64 to_ms)
 {
-    const Moment now = { store_ledger_now_ms(store), clock_boot_ms() };
+    g_auto(ProtoLedgerRow) row = {
+        .kind = LEDGER_KIND_CLOCK,
+        .at_ms = store_ledger_now_ms(store),
+        .has_from_ms = true,
+        .from_ms = from_ms,
+        .has_to_ms = true,
+        .to_ms = to_ms,
+        .cause = g_strdup(clock_step),
+    };
 
-    open_segment(tx, record, state, &now, "clock-step");
+    store_add_ledger(tx, &row);
+}
+
+void
+ledger_add_reading(Store *store, StoreTx *tx, ProtoLedgerRow *row)
+{
+    row->at_ms = store_ledger_now_ms(store);
+    store_add_ledger(tx, row);
+}
+
+gint64
+ledger_add_note(
+    Store *store, StoreTx *tx, const char *topic, const char *tenant, const char *note)
+{
+    g_auto(ProtoLedgerRow) row = {
+        .kind = LEDGER_KIND_NOTED,
+        .at_ms = store_ledger_now_ms(store),
+        .topic = g_strdup(topic),
+        .tenant = g_strdup(tenant),
+        .note = g_strdup(note),
+    };
+
+    store_add_ledger(tx, &row);
+    return row.seq;
 }

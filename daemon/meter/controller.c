@@ -6,9 +6,9 @@
 
 /*
  * Two links: a call that follows never ends, and calls of one link are answered in turn.
- * The stream brings rows as they are made.  The other one asks: who somebody is, what
- * vmd is (first thing), and whether there are rows after the cursor.  Whichever link
- * brings a row first, the store takes it once.
+ * The stream brings rows as they are made.  The other one asks: who somebody is, where
+ * its ledger stands (first thing), and whether there are rows after the cursor. Whichever
+ * link brings a row first, the store takes it once.
  *
  * What the stream brings may have more behind it, so it says nothing of "now".  Only an
  * answer without rows does: all that happened until then is known, and segments that are
@@ -18,7 +18,7 @@ enum {
     WAIT_FIRST_MS = 100,
     WAIT_LAST_MS = 5000,
     ANSWER_MS = 3000,
-    ROWS = 500,
+    ROWS = 10000,
     /* So many answers full of rows are waited for before an old state has to do. */
     REFRESH_ROUNDS = 8,
     /* Well below the time after which vmd closes a connection that is idle. */
@@ -134,6 +134,16 @@ on_closed(WireLink *link, gpointer data)
     lose(data, error);
 }
 
+static bool
+apply(Controller *controller, const ProtoLedgerReadReply *reply, GError **error)
+{
+    gsize length = 0;
+    g_autofree guint8 *packed =
+        g_base64_decode(reply->packed != NULL ? reply->packed : "", &length);
+
+    return meter_store_apply(controller->store, packed, length, reply->hash, error);
+}
+
 static void
 on_rows(const void *out, bool continues, const GError *error, gpointer data)
 {
@@ -145,7 +155,7 @@ on_rows(const void *out, bool continues, const GError *error, gpointer data)
         lose(controller, error);
         return;
     }
-    if (!meter_store_apply(controller->store, reply->rows, reply->n_rows, &refusal)) {
+    if (!apply(controller, reply, &refusal)) {
         lose(controller, refusal);
         return;
     }
@@ -165,6 +175,8 @@ follow(Controller *controller, GError **error)
         .follow = true,
         .has_limit = true,
         .limit = ROWS,
+        .has_packed = true,
+        .packed = true,
     };
 
     controller->stream =
@@ -177,17 +189,17 @@ follow(Controller *controller, GError **error)
 }
 
 static void
-on_info(const void *out, bool continues, const GError *error, gpointer data)
+on_head(const void *out, bool continues, const GError *error, gpointer data)
 {
     Controller *controller = data;
-    const ProtoVmctlGetInfoReply *info = out;
+    const ProtoLedgerGetHeadReply *head = out;
     g_autoptr(GError) refusal = NULL;
 
     if (error != NULL) {
         lose(controller, error);
         return;
     }
-    if (!meter_store_bind(controller->store, info->service_id, info->seq, &refusal) ||
+    if (!meter_store_bind(controller->store, head->service_id, head->seq, &refusal) ||
         !follow(controller, &refusal)) {
         lose(controller, refusal);
         return;
@@ -209,8 +221,8 @@ connect_now(Controller *controller)
         lose(controller, error);
         return;
     }
-    wire_link_call(controller->asking, &proto_vmctl_get_info, NULL, false, ANSWER_MS,
-                   on_info, controller);
+    wire_link_call(controller->asking, &proto_ledger_get_head, NULL, false, ANSWER_MS,
+                   on_head, controller);
 }
 
 static void
@@ -292,6 +304,8 @@ ask_newer(Request *request)
         .after = meter_store_get_cursor(controller->store),
         .has_limit = true,
         .limit = ROWS,
+        .has_packed = true,
+        .packed = true,
     };
 
     wire_link_call(controller->asking, &proto_ledger_read, &call, false, ANSWER_MS,
@@ -305,22 +319,21 @@ on_newer(const void *out, bool continues, const GError *error, gpointer data)
     Controller *controller = request->controller;
     const ProtoLedgerReadReply *reply = out;
     g_autoptr(GError) refusal = NULL;
-    gint64 now_ms = 0;
 
     if (error != NULL) {
         end_request(request, NULL, NULL);
         return;
     }
-    if (!meter_store_apply(controller->store, reply->rows, reply->n_rows, &refusal)) {
+    if (!apply(controller, reply, &refusal)) {
         lose(controller, refusal);
         return;
     }
-    if (reply->n_rows > 0 && ++request->rounds < REFRESH_ROUNDS) {
+    if (reply->hash != NULL && ++request->rounds < REFRESH_ROUNDS) {
         ask_newer(request);
         return;
     }
-    if (reply->n_rows == 0 && clock_parse_time(reply->now, &now_ms))
-        meter_store_set_known_ms(controller->store, now_ms);
+    if (reply->hash == NULL)
+        meter_store_set_known_ms(controller->store, reply->now_ms);
     end_request(request, NULL, NULL);
 }
 

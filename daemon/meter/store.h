@@ -8,8 +8,8 @@
 #include "proto.h"
 
 /**
- * meter.db: the controller's ledger as segments, and how far it was read.  Holds nothing
- * that cannot be read again from the ledger.  The only file of vmd-meter with SQL.
+ * meter.db: a copy of the controller's ledger, its segments, and how far it was read.
+ * Holds nothing that cannot be read again from the ledger.
  *
  * Rows and the cursor are written in one transaction, so that every row counts exactly
  * once whoever was killed when: a row that is held already changes nothing, and a row
@@ -27,24 +27,27 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MeterStore, meter_store_close)
 /** The identity of the installation whose ledger is held; "" before the first. */
 const char *meter_store_get_service_id(MeterStore *store);
 
-/** The seq of the newest row that is held; 0 if there is none. */
+/** The seq of the newest row that is held, 0 if there is none, and its hash. */
 gint64 meter_store_get_cursor(MeterStore *store);
+char *meter_store_get_hash(MeterStore *store);
 
 /** The instant up to which the facts are known: open segments count up to it. */
 gint64 meter_store_get_known_ms(MeterStore *store);
 
 /**
- * Makes sure that the ledger of service_id, whose newest number is seq, is the one that
- * is held.  The first is remembered; fails for another one, and for one that ends before
- * the cursor.
+ * Makes sure that the ledger of service_id, whose newest row is seq, is the one that is
+ * held.  The first is remembered; fails for another one, and for one that ends before the
+ * cursor.
  */
 bool
 meter_store_bind(MeterStore *store, const char *service_id, gint64 seq, GError **error);
 
-/** Takes rows of the ledger, all or none. */
+/** Takes rows of the ledger, packed, all or none.  hash is what the last of them is said
+ * to have. */
 bool meter_store_apply(MeterStore *store,
-                       const ProtoLedgerRow *rows,
-                       gsize n_rows,
+                       const guint8 *packed,
+                       gsize length,
+                       const char *hash,
                        GError **error);
 
 /** There is no row after the cursor, as of now_ms. */
@@ -57,8 +60,8 @@ bool meter_store_has_tenant(MeterStore *store,
                             GError **error);
 
 /**
- * A reading of the segments that touch window, as of a row: what was written later does
- * not change it, however long it takes.
+ * A reading of the segments of instances that touch window, as of a row: what was written
+ * later does not change it, however long it takes.
  */
 typedef struct {
     /** NULL: every tenant. */
@@ -69,8 +72,7 @@ typedef struct {
 
     /** Where it stands; all zero at the start. */
     char *at_tenant;
-    gint64 at_first_ms;
-    char *at_instance;
+    gint64 at_resource;
     gint64 at_seq;
 } SegmentReading;
 
@@ -81,8 +83,8 @@ void segment_reading_clear(SegmentReading *reading);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SegmentReading, segment_reading_clear)
 
 /**
- * Adds at most limit more segments to fold: by tenant, by the instance's first time, by
- * instance, by seq.  ret_more tells whether there may be others.
+ * Adds at most limit more segments to fold: by tenant, by instance in the order in which
+ * they were made, by seq.  ret_more tells whether there may be others.
  */
 bool meter_store_read(MeterStore *store,
                       SegmentReading *reading,

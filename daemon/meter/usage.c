@@ -50,6 +50,7 @@ static const struct {
     [BILLING_STATE_RUNNING] = { true, true },
     [BILLING_STATE_PAUSED] = { false, true },
     [BILLING_STATE_STOPPED] = { false, false },
+    [BILLING_STATE_HELD] = { false, false },
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(charges) == BILLING_STATE_N);

@@ -39,9 +39,10 @@ read_call(WireCall *call, const ProtoEventReadCall *in)
         wire_call_fail(call, error);
         return;
     }
-    reader_start(
-        call, read_events, in->has_after ? in->after : store_get_seq(rpc_of(call)->store),
-        rpc_get_limit(in->has_limit, in->limit), in->has_follow && in->follow, tenant);
+    reader_start(call, READER_EVENTS, read_events,
+                 in->has_after ? in->after : store_get_seq(rpc_of(call)->store),
+                 rpc_get_limit(in->has_limit, in->limit), in->has_follow && in->follow,
+                 tenant);
 }
 
 const ProtoEventHandlers rpc_event_handlers = {

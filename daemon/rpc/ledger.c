@@ -1,41 +1,149 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ledger/ledger.h"
 
-#include "base/clock.h"
 #include "rpc/rpc.h"
 
-static void
-on_rows(const ProtoLedgerRow *rows, gsize n_rows, gpointer data)
+static char *
+take_hash(const LedgerPage *page)
 {
-    Reader *reader = data;
-    g_autofree char *now = NULL;
-    ProtoLedgerReadReply reply = {
-        .rows = (ProtoLedgerRow *) (gsize) rows,
-        .n_rows = n_rows,
-    };
+    return page->hashes->len > 0 ? chain_to_text(&g_array_index(page->hashes, ChainHash,
+                                                                page->hashes->len - 1))
+                                 : NULL;
+}
 
-    if (reader_is_gone(reader))
-        return;
-    reply.next = n_rows > 0 ? rows[n_rows - 1].seq : reader->cursor;
-    reply.now = now = clock_format_time(store_ledger_now_ms(reader->rpc->store));
-    reader_send(reader, &reply, n_rows, n_rows, reply.next);
+/* Reading */
+
+static void
+send_page(Reader *reader, const LedgerPage *page, ProtoLedgerReadReply *reply)
+{
+    gsize n_rows = page->hashes->len;
+
+    reply->hash = take_hash(page);
+    reply->next = n_rows > 0 ? page->last_seq : reader->cursor;
+    reply->now_ms = store_ledger_now_ms(reader->rpc->store);
+    /* A page of many bytes may hold fewer rows than were asked for. */
+    reader_send(reader, reply,
+                page->rows->len >= STORE_PAGE_BYTES ? reader->limit : n_rows, n_rows,
+                reply->next);
+    proto_ledger_read_reply_clear(reply);
 }
 
 static void
-read_ledger(Reader *reader)
+on_packed(const LedgerPage *page, gpointer data)
+{
+    Reader *reader = data;
+    ProtoLedgerReadReply reply = { 0 };
+
+    if (reader_is_gone(reader))
+        return;
+    reply.packed = g_base64_encode(page->rows->data, page->rows->len);
+    send_page(reader, page, &reply);
+}
+
+static void
+on_rows(const LedgerPage *page, gpointer data)
+{
+    Reader *reader = data;
+    ProtoLedgerReadReply reply = { 0 };
+    LedgerWalk walk = { 0 };
+
+    if (reader_is_gone(reader))
+        return;
+    reply.rows = g_new0(ProtoLedgerRow, page->hashes->len);
+    while (ledger_page_next(page, &walk, &reply.rows[reply.n_rows])) {
+        reply.n_rows++;
+    }
+    send_page(reader, page, &reply);
+}
+
+static void
+read_rows(Reader *reader)
 {
     instance_book_follow_clock(reader->rpc->instances);
     store_read_ledger(reader->rpc->store, reader->cursor, reader->limit, on_rows, reader);
 }
 
 static void
+read_packed(Reader *reader)
+{
+    instance_book_follow_clock(reader->rpc->instances);
+    store_read_ledger(reader->rpc->store, reader->cursor, reader->limit, on_packed,
+                      reader);
+}
+
+static void
 read_call(WireCall *call, const ProtoLedgerReadCall *in)
 {
-    reader_start(call, read_ledger, in->has_after ? in->after : 0,
-                 rpc_get_limit(in->has_limit, in->limit), in->has_follow && in->follow,
-                 NULL);
+    bool packed = in->has_packed && in->packed;
+    guint limit = rpc_get_limit(in->has_limit, in->limit);
+
+    reader_start(call, READER_LEDGER, packed ? read_packed : read_rows,
+                 in->has_after ? in->after : 0,
+                 packed ? limit : MIN(limit, (guint) WIRE_PAGE_ROWS),
+                 in->has_follow && in->follow, NULL);
+}
+
+static void
+get_head(WireCall *call, const ProtoLedgerGetHeadCall *in)
+{
+    Store *store = rpc_of(call)->store;
+    LedgerHead head = store_get_ledger_head(store);
+    g_autofree char *hash = chain_to_text(&head.hash);
+    const ProtoLedgerGetHeadReply reply = {
+        .service_id = (char *) (gsize) store_get_service_id(store),
+        .seq = head.seq,
+        .hash = hash,
+        .at_ms = head.at_ms,
+        .note = head.note_seq,
+        .has_forked = head.forked_seq > 0,
+        .forked = head.forked_seq,
+    };
+
+    wire_call_reply(call, &reply);
+}
+
+/* Writing */
+
+typedef struct {
+    WireCall *call;
+    gint64 seq;
+} Noted;
+
+static void
+on_noted(gpointer data)
+{
+    g_autofree Noted *noted = data;
+    const ProtoLedgerNoteReply reply = { .seq = noted->seq };
+
+    wire_call_reply(noted->call, &reply);
+}
+
+static void
+note(WireCall *call, const ProtoLedgerNoteCall *in)
+{
+    Rpc *rpc = rpc_of(call);
+    gint64 newest = store_get_note_seq(rpc->store);
+    StoreTx *tx = NULL;
+    Noted *noted = NULL;
+    GError *error = NULL;
+
+    if (in->follows != newest) {
+        proto_error_set_conflict(&error, "note", in->topic, NULL,
+                                 "The newest entry of the books is row %" G_GINT64_FORMAT,
+                                 newest);
+        wire_call_fail(call, error);
+        return;
+    }
+    tx = store_begin(rpc->store);
+    noted = g_new0(Noted, 1);
+    *noted =
+        (Noted){ call, ledger_add_note(rpc->store, tx, in->topic, in->tenant, in->note) };
+    store_on_commit(tx, on_noted, noted);
+    store_commit(tx);
 }
 
 const ProtoLedgerHandlers rpc_ledger_handlers = {
+    .get_head = get_head,
     .read = read_call,
+    .note = note,
 };

@@ -14,16 +14,27 @@ enum {
 static void
 reader_free(Reader *reader)
 {
-    g_ptr_array_remove_fast(reader->rpc->followers, reader);
+    g_ptr_array_remove_fast(reader->rpc->followers[reader->kind], reader);
     g_free(reader->tenant);
     g_free(reader);
+}
+
+G_STATIC_ASSERT(G_N_ELEMENTS(((Rpc *) NULL)->followers) == READER_KINDS);
+
+static gint64
+get_newest(const Reader *reader)
+{
+    Store *store = reader->rpc->store;
+
+    return reader->kind == READER_LEDGER ? store_get_ledger_head(store).seq
+                                         : store_get_seq(store);
 }
 
 static void
 read_on(Reader *reader)
 {
     reader->is_reading = true;
-    reader->seq = store_get_seq(reader->rpc->store);
+    reader->seq = get_newest(reader);
     reader->read(reader);
 }
 
@@ -39,6 +50,7 @@ on_gone(WireCall *call, gpointer data)
 
 void
 reader_start(WireCall *call,
+             ReaderKind kind,
              void (*read)(Reader *reader),
              gint64 after,
              guint limit,
@@ -49,6 +61,7 @@ reader_start(WireCall *call,
 
     *reader = (Reader){
         .rpc = rpc_of(call),
+        .kind = kind,
         .call = call,
         .read = read,
         .cursor = after,
@@ -81,10 +94,10 @@ go_on(Reader *reader, bool full)
 {
     if (wire_call_get_backlog(reader->call) > BACKLOG_BYTES) {
         wire_call_on_drained(reader->call, on_drained, reader);
-    } else if (full || reader->seq < store_get_seq(reader->rpc->store)) {
+    } else if (full || reader->seq < get_newest(reader)) {
         read_on(reader);
     } else {
-        g_ptr_array_add(reader->rpc->followers, reader);
+        g_ptr_array_add(reader->rpc->followers[reader->kind], reader);
     }
 }
 
@@ -113,11 +126,11 @@ reader_send(Reader *reader, const void *reply, gsize n_rows, gsize n_shown, gint
 }
 
 void
-reader_wake_all(Rpc *rpc)
+reader_wake(Rpc *rpc, ReaderKind kind)
 {
-    g_autoptr(GPtrArray) all = g_steal_pointer(&rpc->followers);
+    g_autoptr(GPtrArray) all = g_steal_pointer(&rpc->followers[kind]);
 
-    rpc->followers = g_ptr_array_new();
+    rpc->followers[kind] = g_ptr_array_new();
     for (guint i = 0; i < all->len; i++) {
         read_on(all->pdata[i]);
     }

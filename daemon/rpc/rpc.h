@@ -30,8 +30,10 @@ typedef struct Rpc {
     gid_t admin_group;
     /** The group whose members see what admins see, and change nothing; or -1. */
     gid_t reader_group;
-    /** Readers of events and of the ledger that wait for more. */
-    GPtrArray *followers;
+    /** The group whose members add entries of the books; or -1. */
+    gid_t accountant_group;
+    /** Readers of events and of the ledger that wait for more, by kind. */
+    GPtrArray *followers[2];
     /** An audit is under way. */
     bool is_auditing;
 } Rpc;
@@ -113,8 +115,16 @@ guint rpc_get_limit(bool has_limit, gint64 limit);
 
 typedef struct Reader Reader;
 
+/** What is read. */
+typedef enum {
+    READER_EVENTS,
+    READER_LEDGER,
+    READER_KINDS,
+} ReaderKind;
+
 struct Reader {
     Rpc *rpc;
+    ReaderKind kind;
     /** NULL when the client has gone. */
     WireCall *call;
     /** Asks the store for what comes after the cursor. */
@@ -131,6 +141,7 @@ struct Reader {
 
 /** Starts a stream for the call. */
 void reader_start(WireCall *call,
+                  ReaderKind kind,
                   void (*read)(Reader *reader),
                   gint64 after,
                   guint limit,
@@ -144,5 +155,5 @@ bool reader_is_gone(Reader *reader);
 void
 reader_send(Reader *reader, const void *reply, gsize n_rows, gsize n_shown, gint64 last);
 
-/** Something new is on disk: those who follow read on. */
-void reader_wake_all(Rpc *rpc);
+/** Something new is on disk: those who follow it read on. */
+void reader_wake(Rpc *rpc, ReaderKind kind);

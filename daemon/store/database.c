@@ -104,6 +104,12 @@ database_is_full(Database *database)
     return sqlite3_errcode(database->handle) == SQLITE_FULL;
 }
 
+int
+database_count_changes(Database *database)
+{
+    return sqlite3_changes(database->handle);
+}
+
 struct DatabaseCopy {
     sqlite3 *target;
     sqlite3_backup *handle;
@@ -213,6 +219,12 @@ statement_bind_text(Statement *statement, int parameter, const char *text)
     sqlite3_bind_text(statement->handle, parameter, text, -1, SQLITE_TRANSIENT);
 }
 
+void
+statement_bind_blob(Statement *statement, int parameter, const guint8 *data, gsize length)
+{
+    sqlite3_bind_blob64(statement->handle, parameter, data, length, SQLITE_TRANSIENT);
+}
+
 bool
 statement_step(Statement *statement, bool *ret_row, GError **error)
 {
@@ -251,4 +263,13 @@ const char *
 statement_get_text(Statement *statement, int column)
 {
     return (const char *) sqlite3_column_text(statement->handle, column);
+}
+
+const guint8 *
+statement_get_blob(Statement *statement, int column, gsize *ret_length)
+{
+    const guint8 *data = sqlite3_column_blob(statement->handle, column);
+
+    *ret_length = (gsize) sqlite3_column_bytes(statement->handle, column);
+    return data;
 }

@@ -25,6 +25,9 @@ bool database_run(Database *database, const char *sql, GError **error);
 /** Whether the last call failed because the disk is full. */
 bool database_is_full(Database *database);
 
+/** How many rows the last statement that was run changed. */
+int database_count_changes(Database *database);
+
 /** A copy that is taken while the database goes on, a few pages at a time. */
 typedef struct DatabaseCopy DatabaseCopy;
 
@@ -47,6 +50,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Statement, statement_free)
 /** Parameters count from 1.  Text is copied; NULL is NULL. */
 void statement_bind_int(Statement *statement, int parameter, gint64 value);
 void statement_bind_text(Statement *statement, int parameter, const char *text);
+void statement_bind_blob(Statement *statement,
+                         int parameter,
+                         const guint8 *data,
+                         gsize length);
 
 /** Moves to the next row; ret_row tells whether there is one. */
 bool statement_step(Statement *statement, bool *ret_row, GError **error);
@@ -59,3 +66,6 @@ void statement_reset(Statement *statement);
 /** Columns count from 0.  Text lives until the next step; NULL for NULL. */
 gint64 statement_get_int(Statement *statement, int column);
 const char *statement_get_text(Statement *statement, int column);
+
+/** Bytes that live until the next step; NULL and 0 for none. */
+const guint8 *statement_get_blob(Statement *statement, int column, gsize *ret_length);

@@ -4,15 +4,20 @@
 #include "proto.h"
 
 /*
- * Step n brings version n to n + 1.  A step that was released is never edited: what comes
- * later is a new step.
+ * Step n brings the version before it to version FIRST + n; a new database begins with
+ * the first.  A step that was released is never edited: what comes later is a new step.
  *
- * The rows of tenants, templates, instances and operations are a key, the two columns
- * that they are found by, a body: the record of io.vmctl.record as JSON, and its sum: a
- * bit that fell over on the disk is seen.  A field more in the record needs no step.
- * Events and the ledger are read by range and kept for ever, so the ledger has a column a
- * field.
+ * The rows of tenants, templates, instances, operations and counters are a key, the two
+ * columns that they are found by, a body: the record of io.vmctl.record as JSON (of
+ * counters, which are many and written often, packed), and its sum: a bit that fell over
+ * on the disk is seen.  A field more in the record needs no step.  A row of the ledger is
+ * packed as it is hashed.
  */
+enum {
+    /* 1 was that of versions that were never released. */
+    FIRST = 2
+};
+
 static const char *const steps[] = {
     "CREATE TABLE setting (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"
     "CREATE TABLE tenant (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL,"
@@ -27,72 +32,88 @@ static const char *const steps[] = {
     " sum TEXT NOT NULL) STRICT;"
     "CREATE TABLE event (seq INTEGER PRIMARY KEY, body TEXT NOT NULL, sum TEXT NOT NULL)"
     " STRICT;"
-    "CREATE TABLE ledger ("
-    " seq INTEGER PRIMARY KEY, kind INTEGER NOT NULL, segment INTEGER NOT NULL,"
-    " tenant TEXT NOT NULL, instance TEXT NOT NULL, name TEXT NOT NULL, host TEXT NOT "
-    "NULL,"
-    " state INTEGER NOT NULL, vcpus INTEGER NOT NULL CHECK (vcpus > 0),"
-    " memory_bytes INTEGER NOT NULL CHECK (memory_bytes > 0),"
-    " disk_bytes INTEGER NOT NULL CHECK (disk_bytes > 0), generation INTEGER NOT NULL,"
-    " at_ms INTEGER NOT NULL, boot_ms INTEGER NOT NULL, boot_id TEXT NOT NULL,"
-    " cause TEXT NOT NULL) STRICT;"
-    "CREATE UNIQUE INDEX ledger_segment ON ledger (segment, kind);"
-    "CREATE INDEX ledger_instance ON ledger (instance, seq);"
+    "CREATE TABLE counter (key TEXT PRIMARY KEY, a TEXT, b TEXT, body BLOB NOT NULL,"
+    " sum TEXT NOT NULL) STRICT;"
+    "CREATE TABLE ledger (seq INTEGER PRIMARY KEY, body BLOB NOT NULL,"
+    " hash BLOB NOT NULL CHECK (length(hash) = 32)) STRICT;"
     "CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger"
     " BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END;"
     "CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger"
     " BEGIN SELECT RAISE(ABORT, 'the ledger is append only'); END;"
-    "CREATE TRIGGER ledger_in_order BEFORE INSERT ON ledger"
-    " WHEN NEW.seq <= (SELECT ifnull(max(seq), 0) FROM ledger)"
-    " OR NEW.at_ms < (SELECT ifnull(max(at_ms), 0) FROM (SELECT at_ms FROM ledger ORDER "
-    "BY seq DESC LIMIT 1))"
-    " BEGIN SELECT RAISE(ABORT, 'ledger rows come in order'); END;"
-    /* The newest row of an instance says whether a segment is open. */
-    "CREATE TRIGGER ledger_one_open BEFORE INSERT ON ledger"
-    " WHEN NEW.kind = (SELECT kind FROM ledger WHERE instance = NEW.instance ORDER BY "
-    "seq DESC LIMIT 1)"
-    " OR (NEW.kind = 1 AND NEW.segment <> ifnull((SELECT segment FROM ledger"
-    "  WHERE instance = NEW.instance ORDER BY seq DESC LIMIT 1), 0))"
-    " BEGIN SELECT RAISE(ABORT, 'segments open and close in turn'); END;",
+    "CREATE TRIGGER ledger_no_hole BEFORE INSERT ON ledger"
+    " WHEN NEW.seq <> (SELECT ifnull(max(seq), 0) + 1 FROM ledger)"
+    " BEGIN SELECT RAISE(ABORT, 'the ledger is numbered without a hole'); END;"
+    /* What the rows say of segments, for the database to hold them to it. */
+    "CREATE TABLE segment (seq INTEGER PRIMARY KEY REFERENCES ledger,"
+    " resource TEXT NOT NULL, from_ms INTEGER NOT NULL,"
+    " to_ms INTEGER CHECK (to_ms >= from_ms)) STRICT;"
+    "CREATE UNIQUE INDEX segment_open ON segment (resource) WHERE to_ms IS NULL;"
+    "CREATE INDEX segment_resource ON segment (resource, from_ms);"
+    "CREATE TRIGGER segment_no_overlap BEFORE INSERT ON segment WHEN NEW.from_ms <"
+    " (SELECT to_ms FROM segment WHERE resource = NEW.resource"
+    "  ORDER BY from_ms DESC, seq DESC LIMIT 1)"
+    " BEGIN SELECT RAISE(ABORT, 'segments do not overlap'); END;"
+    "CREATE TRIGGER segment_once BEFORE UPDATE ON segment WHEN OLD.to_ms IS NOT NULL"
+    " BEGIN SELECT RAISE(ABORT, 'a segment is closed once'); END;"
+    "CREATE TRIGGER segment_kept BEFORE DELETE ON segment"
+    " BEGIN SELECT RAISE(ABORT, 'segments are kept'); END;",
 };
 
 static bool
-run_step(Database *database, int version, GError **error)
+run_step(Database *database, gsize step, GError **error)
 {
+    int version = FIRST + (int) step;
+
     if (!database_run(database, "BEGIN IMMEDIATE", error))
         return false;
-    if (!database_run(database, steps[version], error) ||
-        !database_set_version(database, version + 1, error) ||
+    if (!database_run(database, steps[step], error) ||
+        !database_set_version(database, version, error) ||
         !database_run(database, "COMMIT", error)) {
-        g_prefix_error(error, "Bringing the database to version %d: ", version + 1);
+        g_prefix_error(error, "Bringing the database to version %d: ", version);
         database_run(database, "ROLLBACK", NULL);
         return false;
     }
     return true;
 }
 
-bool
-migrations_run(Database *database, GError **error)
+/* The first step that a database of this version still needs. */
+static bool
+find_step(int version, gsize *ret_step, GError **error)
 {
-    int version = 0;
+    const int newest = FIRST + (int) G_N_ELEMENTS(steps) - 1;
 
-    if (!database_get_version(database, &version, error))
-        return false;
     if (version < 0) {
         proto_error_set_internal(error, "database",
                                  "The database is damaged: its version is %d", version);
-        return false;
-    }
-    if (version > (int) G_N_ELEMENTS(steps)) {
+    } else if (version > newest) {
         proto_error_set_internal(
             error, "database",
             "The database has version %d, this program knows up to %d: "
             "use the newer program, or restore a backup",
-            version, (int) G_N_ELEMENTS(steps));
-        return false;
+            version, newest);
+    } else if (version > 0 && version < FIRST) {
+        proto_error_set_internal(error, "database",
+                                 "The database has version %d, from before the first "
+                                 "release, and cannot be read: move it away",
+                                 version);
+    } else {
+        *ret_step = version == 0 ? 0 : (gsize) (version - FIRST + 1);
+        return true;
     }
-    for (; version < (int) G_N_ELEMENTS(steps); version++) {
-        if (!run_step(database, version, error))
+    return false;
+}
+
+bool
+migrations_run(Database *database, GError **error)
+{
+    int version = 0;
+    gsize step = 0;
+
+    if (!database_get_version(database, &version, error) ||
+        !find_step(version, &step, error))
+        return false;
+    for (; step < G_N_ELEMENTS(steps); step++) {
+        if (!run_step(database, step, error))
             return false;
     }
     return true;

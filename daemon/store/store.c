@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "store/anchor.h"
 #include "store/backup.h"
 #include "store/ballast.h"
 #include "store/database.h"
@@ -15,6 +16,7 @@
 #include "store/thread.h"
 #include "store/work.h"
 #include "store/write.h"
+#include "wire/pack.h"
 
 /*
  * How it works
@@ -27,7 +29,8 @@
 
 enum {
     EXIT_STORE = 74,
-    ROOM_SECONDS = 5
+    ROOM_SECONDS = 5,
+    ANCHOR_SECONDS = 3600
 };
 
 typedef struct {
@@ -38,6 +41,7 @@ typedef struct {
 struct StoreTx {
     Store *store;
     GPtrArray *writes;
+    GPtrArray *ledger;
     GArray *events;
     GArray *callbacks;
 };
@@ -49,8 +53,9 @@ typedef struct {
     StoreLedger ledger;
     StoreChecked checked;
     gpointer data;
-    /** ProtoEvent, ProtoLedgerRow or char *, as read. */
+    /** What was read: ProtoEvent or char *, or a page. */
     GArray *rows;
+    LedgerPage *page;
 } Read;
 
 typedef struct {
@@ -64,15 +69,20 @@ typedef struct {
     StoreTx *tx;
     Read *read;
     Work *work;
+    /** Where the ledger stood behind tx. */
+    LedgerHead head;
 } Job;
 
 struct Store {
     char *directory;
     Database *database;
     WriteSet *statements;
+    LedgerTable *ledger;
     char *service_id;
     StoreThread *thread;
     Backup *backup;
+    char *anchor;
+    guint anchor_source;
     /** The ballast is gone.  Set by the thread. */
     gint is_short;
     guint room_source;
@@ -80,15 +90,21 @@ struct Store {
     gint64 seq;
     gint64 committed;
     gint64 last_ms;
+    gint64 ledger_seq;
     gint64 ledger_ms;
+    gint64 note_seq;
+    LedgerHead ledger_committed;
     void (*on_event)(const ProtoEvent *event, gpointer data);
     gpointer on_event_data;
+    void (*on_ledger)(gpointer data);
+    gpointer on_ledger_data;
 };
 
 static void
 tx_free(StoreTx *tx)
 {
     g_ptr_array_unref(tx->writes);
+    g_ptr_array_unref(tx->ledger);
     g_array_unref(tx->events);
     g_array_unref(tx->callbacks);
     g_free(tx);
@@ -100,8 +116,10 @@ job_free(gpointer data)
     Job *job = data;
 
     g_clear_pointer(&job->tx, tx_free);
-    if (job->read != NULL)
+    if (job->read != NULL) {
         g_clear_pointer(&job->read->rows, g_array_unref);
+        ledger_page_free(job->read->page);
+    }
     g_free(job->read);
     g_free(job->work);
     g_free(job);
@@ -118,14 +136,19 @@ check(bool good, GError *const *error)
     _exit(EXIT_STORE);
 }
 
-static GArray *
-run_read(Store *store, const Read *read, GError **error)
+static bool
+run_read(Store *store, Read *read, GError **error)
 {
-    if (read->events != NULL)
-        return write_read_events(store->statements, read->after, read->limit, error);
-    if (read->ledger != NULL)
-        return write_read_ledger(store->statements, read->after, read->limit, error);
-    return write_check(store->statements, error);
+    if (read->ledger != NULL) {
+        read->page = ledger_table_read(store->ledger, read->after, read->limit,
+                                       STORE_PAGE_BYTES, error);
+    } else if (read->events != NULL) {
+        read->rows =
+            write_read_events(store->statements, read->after, read->limit, error);
+    } else {
+        read->rows = write_check(store->statements, error);
+    }
+    return read->rows != NULL || read->page != NULL;
 }
 
 static bool
@@ -140,19 +163,35 @@ commit(Store *store, GError **error)
 }
 
 static bool
+write_tx(Store *store, const StoreTx *tx, GError **error)
+{
+    for (guint i = 0; i < tx->writes->len; i++) {
+        if (!write_run(store->statements, tx->writes->pdata[i], error))
+            return false;
+    }
+    for (guint i = 0; i < tx->ledger->len; i++) {
+        if (!ledger_table_add(store->ledger, tx->ledger->pdata[i], error))
+            return false;
+    }
+    return true;
+}
+
+static bool
 write_all(Store *store, GPtrArray *jobs, GError **error)
 {
     if (!database_run(store->database, "BEGIN IMMEDIATE", error))
         return false;
     for (guint i = 0; i < jobs->len; i++) {
-        StoreTx *tx = ((Job *) jobs->pdata[i])->tx;
+        Job *job = jobs->pdata[i];
 
-        for (guint j = 0; tx != NULL && j < tx->writes->len; j++) {
-            if (!write_run(store->statements, tx->writes->pdata[j], error))
-                return false;
-        }
+        if (job->tx != NULL && !write_tx(store, job->tx, error))
+            return false;
+        job->head = ledger_table_get_head(store->ledger);
     }
-    return commit(store, error);
+    if (!commit(store, error))
+        return false;
+    ledger_table_keep(store->ledger);
+    return true;
 }
 
 /* After a failure for want of room: whether there is more now. */
@@ -166,6 +205,7 @@ make_room(Store *store)
               store->directory);
     g_atomic_int_set(&store->is_short, 1);
     database_run(store->database, "ROLLBACK", NULL);
+    ledger_table_give_up(store->ledger);
     return true;
 }
 
@@ -214,14 +254,30 @@ run_batch(GPtrArray *jobs, gpointer data)
             job->work->run(store, store->database, job->work->data);
         if (job->read == NULL)
             continue;
-        job->read->rows = run_read(store, job->read, &error);
-        check(job->read->rows != NULL, &error);
+        check(run_read(store, job->read, &error), &error);
     }
 }
 
+/* A disk that does not take the line is tried again: nothing depends on it but the
+ * finding of a fork. */
 static void
-tell_committed(Store *store, StoreTx *tx)
+write_anchor(Store *store, Database *database, gpointer data)
 {
+    LedgerHead head = ledger_table_get_head(store->ledger);
+    g_autoptr(GError) error = NULL;
+
+    if (head.seq > 0 && !anchor_write(store->anchor, store->service_id, &head, &error))
+        g_warning("%s", error->message);
+}
+
+static void
+tell_committed(Store *store, const Job *job)
+{
+    StoreTx *tx = job->tx;
+
+    if (store->anchor != NULL && job->head.note_seq > store->ledger_committed.note_seq)
+        store_work(store, write_anchor, NULL, NULL);
+    store->ledger_committed = job->head;
     for (guint i = 0; i < tx->events->len; i++) {
         const ProtoEvent *event = &g_array_index(tx->events, ProtoEvent, i);
 
@@ -234,10 +290,12 @@ tell_committed(Store *store, StoreTx *tx)
 
         callback->func(callback->data);
     }
+    if (tx->ledger->len > 0 && store->on_ledger != NULL)
+        store->on_ledger(store->on_ledger_data);
 }
 
 static void
-tell_read(Read *read)
+tell_read(const Read *read)
 {
     if (read->events != NULL) {
         read->events((const ProtoEvent *) (gpointer) read->rows->data, read->rows->len,
@@ -246,8 +304,7 @@ tell_read(Read *read)
         read->checked((const char *const *) (gpointer) read->rows->data, read->rows->len,
                       read->data);
     } else {
-        read->ledger((const ProtoLedgerRow *) (gpointer) read->rows->data,
-                     read->rows->len, read->data);
+        read->ledger(read->page, read->data);
     }
 }
 
@@ -280,7 +337,7 @@ tell_done(gpointer done, gpointer data)
     Job *job = done;
 
     if (job->tx != NULL)
-        tell_committed(data, job->tx);
+        tell_committed(data, job);
     if (job->read != NULL)
         tell_read(job->read);
     if (job->work != NULL && job->work->done != NULL)
@@ -295,9 +352,23 @@ load_state(Store *store, GError **error)
     store->statements = write_set_new(store->database, error);
     if (store->statements == NULL)
         return false;
-    return write_quick_check(store->statements, error) &&
-           write_load_service_id(store->statements, &store->service_id, error) &&
-           write_load_newest(store->statements, &store->seq, &store->last_ms, error);
+    if (!write_quick_check(store->statements, error) ||
+        !write_load_service_id(store->statements, &store->service_id, error) ||
+        !write_load_newest(store->statements, &store->seq, error))
+        return false;
+    store->ledger = ledger_table_new(store->database, store->service_id, error);
+    return store->ledger != NULL;
+}
+
+/* Everything that is numbered goes on from where the disk has it. */
+static void
+set_heads(Store *store)
+{
+    store->committed = store->seq;
+    store->ledger_committed = ledger_table_get_head(store->ledger);
+    store->ledger_seq = store->ledger_committed.seq;
+    store->ledger_ms = store->last_ms = store->ledger_committed.at_ms;
+    store->note_seq = store->ledger_committed.note_seq;
 }
 
 /* A database that is missing or empty beside what only a database leaves behind was lost:
@@ -335,8 +406,7 @@ store_open(const char *directory, bool anew, GError **error)
     if (store->database == NULL || !migrations_run(store->database, error) ||
         !load_state(store, error))
         return NULL;
-    store->committed = store->seq;
-    store->ledger_ms = store->last_ms;
+    set_heads(store);
     look_for_room(store);
     return g_steal_pointer(&store);
 }
@@ -348,30 +418,15 @@ store_close(Store *store)
         return;
     store_thread_free(store->thread);
     g_clear_handle_id(&store->room_source, g_source_remove);
+    g_clear_handle_id(&store->anchor_source, g_source_remove);
     backup_free(store->backup);
     write_set_free(store->statements);
+    ledger_table_free(store->ledger);
     database_close(store->database);
+    g_free(store->anchor);
     g_free(store->service_id);
     g_free(store->directory);
     g_free(store);
-}
-
-typedef struct {
-    const WireStruct *type;
-    void (*row)(gpointer record, gpointer data);
-    gpointer data;
-} Load;
-
-static bool
-load_body(const char *body, gpointer data, GError **error)
-{
-    const Load *load = data;
-    g_autofree gpointer record = g_malloc0(load->type->size);
-
-    if (!write_parse_body(load->type, body, record, error))
-        return false;
-    load->row(g_steal_pointer(&record), load->data);
-    return true;
 }
 
 bool
@@ -382,9 +437,7 @@ store_load(Store *store,
            gpointer data,
            GError **error)
 {
-    Load load = { type, row, data };
-
-    return write_load(store->statements, table, load_body, &load, error);
+    return write_load(store->statements, table, type, row, data, error);
 }
 
 const char *
@@ -408,6 +461,61 @@ store_keep_backups(Store *store, guint keep, guint seconds)
     store->backup = backup_new(store, store->directory, keep, seconds);
 }
 
+/* The anchor */
+
+static gboolean
+on_anchor_time(gpointer data)
+{
+    store_work(data, write_anchor, NULL, NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+/* The ledger is a copy from before the anchor was written, or not that one at all. */
+static void
+add_fork(Store *store, const LedgerHead *anchored)
+{
+    g_autofree char *hash = chain_to_text(&anchored->hash);
+    g_auto(ProtoLedgerRow) row = {
+        .kind = LEDGER_KIND_FORKED,
+        .at_ms = store_ledger_now_ms(store),
+        .cause = g_strdup(anchored->seq > store->ledger_seq ? "older" : "other"),
+        .note = g_strdup_printf("%" G_GINT64_FORMAT " %s", anchored->seq, hash),
+    };
+    g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func(job_free);
+    Job *job = g_new0(Job, 1);
+
+    g_critical("The ledger was at row %" G_GINT64_FORMAT ", and is not any more: it was "
+               "put back to an older copy. No period can be closed until that is "
+               "accepted: vmctl usage recover",
+               anchored->seq);
+    job->tx = store_begin(store);
+    store_add_ledger(job->tx, &row);
+    g_ptr_array_add(jobs, job);
+    run_writes(store, jobs);
+    set_heads(store);
+}
+
+bool
+store_keep_anchor(Store *store, const char *path, GError **error)
+{
+    LedgerHead anchored = { 0 };
+    ChainHash hash;
+    bool found = false;
+
+    if (!anchor_read(path, store->service_id, &found, &anchored, error))
+        return false;
+    store->anchor = g_strdup(path);
+    store->anchor_source = g_timeout_add_seconds(ANCHOR_SECONDS, on_anchor_time, store);
+    if (!found)
+        return true;
+    if (!ledger_table_find_hash(store->ledger, anchored.seq, &found, &hash, error))
+        return false;
+    if (!found || !chain_is_equal(&hash, &anchored.hash))
+        add_fork(store, &anchored);
+    write_anchor(store, store->database, NULL);
+    return true;
+}
+
 bool
 store_is_short(Store *store)
 {
@@ -421,6 +529,7 @@ store_begin(Store *store)
 
     tx->store = store;
     tx->writes = g_ptr_array_new_with_free_func((GDestroyNotify) write_free);
+    tx->ledger = g_ptr_array_new_with_free_func((GDestroyNotify) ledger_write_free);
     tx->events = g_array_new(FALSE, TRUE, sizeof(ProtoEvent));
     g_array_set_clear_func(tx->events, (GDestroyNotify) proto_event_clear);
     tx->callbacks = g_array_new(FALSE, TRUE, sizeof(Callback));
@@ -441,6 +550,15 @@ store_put(StoreTx *tx,
     wire_struct_print(type, record, body);
     g_ptr_array_add(tx->writes,
                     write_new_put(table, key, a, b, g_string_free(body, FALSE)));
+}
+
+void
+store_put_packed(StoreTx *tx, const char *key, const WireStruct *type, const void *record)
+{
+    GByteArray *packed = g_byte_array_new();
+
+    wire_struct_pack(type, record, packed);
+    g_ptr_array_add(tx->writes, write_new_put_packed(STORE_COUNTER, key, packed));
 }
 
 void
@@ -486,10 +604,29 @@ store_add_event(StoreTx *tx, ProtoEvent *event)
 }
 
 void
-store_add_ledger(StoreTx *tx, const ProtoLedgerRow *row, gint64 at_ms)
+store_add_ledger(StoreTx *tx, ProtoLedgerRow *row)
 {
-    tx->store->ledger_ms = at_ms;
-    g_ptr_array_add(tx->writes, write_new_ledger(row, at_ms));
+    row->seq = ++tx->store->ledger_seq;
+    if (row->kind == LEDGER_KIND_OPENED) {
+        row->has_segment = true;
+        row->segment = row->seq;
+    }
+    if (row->kind == LEDGER_KIND_NOTED)
+        tx->store->note_seq = row->seq;
+    tx->store->ledger_ms = row->at_ms;
+    g_ptr_array_add(tx->ledger, ledger_write_new(row));
+}
+
+gint64
+store_get_note_seq(Store *store)
+{
+    return store->note_seq;
+}
+
+LedgerHead
+store_get_ledger_head(Store *store)
+{
+    return store->ledger_committed;
 }
 
 void
@@ -523,6 +660,13 @@ store_on_event(Store *store,
 {
     store->on_event = func;
     store->on_event_data = data;
+}
+
+void
+store_on_ledger(Store *store, void (*func)(gpointer data), gpointer data)
+{
+    store->on_ledger = func;
+    store->on_ledger_data = data;
 }
 
 static void

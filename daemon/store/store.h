@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "proto.h"
+#include "store/ledger-table.h"
 
 /**
  * What outlives the process.  The main loop owns all state and hands the store whole
@@ -26,6 +27,7 @@ typedef enum {
     STORE_TEMPLATE,
     STORE_INSTANCE,
     STORE_OPERATION,
+    STORE_COUNTER,
     STORE_TABLES,
 } StoreTable;
 
@@ -61,6 +63,14 @@ void store_start(Store *store);
  * and keeps the newest of the copies.  Call after store_start(). */
 void store_keep_backups(Store *store, guint keep, guint seconds);
 
+/**
+ * Holds the ledger against the file at path (store/anchor.h), and from then on has the
+ * file tell where the ledger stands, every hour and after each entry of the books.  If
+ * the ledger does not come up to the file, a row tells of that fork.  Call before
+ * store_start(), with no transaction before it.
+ */
+bool store_keep_anchor(Store *store, const char *path, GError **error);
+
 /** Whether the disk is full: nothing that takes room may be admitted.  It looks for room
  * by itself from time to time. */
 bool store_is_short(Store *store);
@@ -76,6 +86,11 @@ void store_put(StoreTx *tx,
                const char *b,
                const WireStruct *type,
                const void *record);
+/** Writes a record of STORE_COUNTER. */
+void store_put_packed(StoreTx *tx,
+                      const char *key,
+                      const WireStruct *type,
+                      const void *record);
 void store_delete(StoreTx *tx, StoreTable table, const char *key);
 
 /** Numbers event and adds it; takes its contents.  Returns the number. */
@@ -88,8 +103,15 @@ gint64 store_ledger_now_ms(Store *store);
 /** The time of the newest row of the ledger; 0 if there is none. */
 gint64 store_get_ledger_ms(Store *store);
 
-/** Adds a row to the ledger.  Its seq is that of an event of the same transaction. */
-void store_add_ledger(StoreTx *tx, const ProtoLedgerRow *row, gint64 at_ms);
+/** Numbers a row and adds it to the ledger; its at_ms is that of the row before or later.
+ */
+void store_add_ledger(StoreTx *tx, ProtoLedgerRow *row);
+
+/** The newest entry of the books; 0 if there is none. */
+gint64 store_get_note_seq(Store *store);
+
+/** The newest row of the ledger that is on disk. */
+LedgerHead store_get_ledger_head(Store *store);
 
 /** Calls func when tx is on disk, in the order of these calls. */
 void store_on_commit(StoreTx *tx, void (*func)(gpointer data), gpointer data);
@@ -105,9 +127,12 @@ void store_on_event(Store *store,
                     void (*func)(const ProtoEvent *event, gpointer data),
                     gpointer data);
 
+/** Is told when rows of the ledger are on disk. */
+void store_on_ledger(Store *store, void (*func)(gpointer data), gpointer data);
+
 /** Rows that were read; borrowed during the call. */
 typedef void (*StoreEvents)(const ProtoEvent *events, gsize n_events, gpointer data);
-typedef void (*StoreLedger)(const ProtoLedgerRow *rows, gsize n_rows, gpointer data);
+typedef void (*StoreLedger)(const LedgerPage *page, gpointer data);
 
 /** What is wrong with the database's file, a text each; n_faults is 0 if nothing. */
 typedef void (*StoreChecked)(const char *const *faults, gsize n_faults, gpointer data);
@@ -116,8 +141,12 @@ typedef void (*StoreChecked)(const char *const *faults, gsize n_faults, gpointer
  * meanwhile: about a second for a gigabyte. */
 void store_check(Store *store, StoreChecked func, gpointer data);
 
-/** Reads at most limit events or ledger rows after that seq, and tells of them later on
- * the main loop. */
+/** Reads at most limit events or ledger rows after that seq, of the ledger about
+ * STORE_PAGE_BYTES at most, and tells of them later on the main loop. */
+enum {
+    STORE_PAGE_BYTES = 256 * 1024
+};
+
 void store_read_events(
     Store *store, gint64 after, guint limit, StoreEvents func, gpointer data);
 void store_read_ledger(

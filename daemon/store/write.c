@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "base/clock.h"
+#include "wire/pack.h"
 
 enum {
     SUM_LENGTH = 32
@@ -14,18 +14,19 @@ typedef enum {
     SQL_PUT_TEMPLATE,
     SQL_PUT_INSTANCE,
     SQL_PUT_OPERATION,
+    SQL_PUT_COUNTER,
     SQL_DELETE_TENANT,
     SQL_DELETE_TEMPLATE,
     SQL_DELETE_INSTANCE,
     SQL_DELETE_OPERATION,
+    SQL_DELETE_COUNTER,
     SQL_LOAD_TENANT,
     SQL_LOAD_TEMPLATE,
     SQL_LOAD_INSTANCE,
     SQL_LOAD_OPERATION,
+    SQL_LOAD_COUNTER,
     SQL_ADD_EVENT,
-    SQL_ADD_LEDGER,
     SQL_READ_EVENTS,
-    SQL_READ_LEDGER,
     SQL_READ_NEWEST,
     SQL_PUT_SERVICE_ID,
     SQL_READ_SERVICE_ID,
@@ -45,29 +46,21 @@ static const char *const texts[] = {
     [SQL_PUT_TEMPLATE] = PUT("template"),
     [SQL_PUT_INSTANCE] = PUT("instance"),
     [SQL_PUT_OPERATION] = PUT("operation"),
+    [SQL_PUT_COUNTER] = PUT("counter"),
     [SQL_DELETE_TENANT] = DELETE("tenant"),
     [SQL_DELETE_TEMPLATE] = DELETE("template"),
     [SQL_DELETE_INSTANCE] = DELETE("instance"),
     [SQL_DELETE_OPERATION] = DELETE("operation"),
+    [SQL_DELETE_COUNTER] = DELETE("counter"),
     [SQL_LOAD_TENANT] = LOAD("tenant"),
     [SQL_LOAD_TEMPLATE] = LOAD("template"),
     [SQL_LOAD_INSTANCE] = LOAD("instance"),
     [SQL_LOAD_OPERATION] = LOAD("operation"),
+    [SQL_LOAD_COUNTER] = LOAD("counter"),
     [SQL_ADD_EVENT] = "INSERT INTO event (seq, body, sum) VALUES (?1, ?2, ?3)",
-    [SQL_ADD_LEDGER] =
-        ("INSERT INTO ledger (seq, kind, segment, tenant, instance, name, host, state,"
-         " vcpus, memory_bytes, disk_bytes, generation, at_ms, boot_ms, boot_id, cause)"
-         " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, "
-         "?16)"),
     [SQL_READ_EVENTS] =
         "SELECT seq, body, sum FROM event WHERE seq > ?1 ORDER BY seq LIMIT ?2",
-    [SQL_READ_LEDGER] =
-        ("SELECT seq, kind, segment, tenant, instance, name, host, state, vcpus,"
-         " memory_bytes, disk_bytes, generation, at_ms, boot_ms, boot_id, cause"
-         " FROM ledger WHERE seq > ?1 ORDER BY seq LIMIT ?2"),
-    [SQL_READ_NEWEST] =
-        ("SELECT ifnull((SELECT max(seq) FROM event), 0),"
-         " ifnull((SELECT at_ms FROM ledger ORDER BY seq DESC LIMIT 1), 0)"),
+    [SQL_READ_NEWEST] = "SELECT ifnull(max(seq), 0) FROM event",
     [SQL_PUT_SERVICE_ID] =
         "INSERT OR IGNORE INTO setting (key, value) VALUES ('service_id', ?1)",
     [SQL_READ_SERVICE_ID] = "SELECT value FROM setting WHERE key = 'service_id'",
@@ -92,8 +85,7 @@ struct Write {
     char *a;
     char *b;
     char *body;
-    ProtoLedgerRow row;
-    gint64 at_ms;
+    GByteArray *packed;
 };
 
 WriteSet *
@@ -142,6 +134,15 @@ write_new_put(StoreTable table, const char *key, const char *a, const char *b, c
 }
 
 Write *
+write_new_put_packed(StoreTable table, const char *key, GByteArray *packed)
+{
+    Write *write = new_write((Sql) ((int) SQL_PUT_TENANT + (int) table), key, NULL);
+
+    write->packed = packed;
+    return write;
+}
+
+Write *
 write_new_delete(StoreTable table, const char *key)
 {
     return new_write((Sql) ((int) SQL_DELETE_TENANT + (int) table), key, NULL);
@@ -155,16 +156,6 @@ write_new_event(gint64 seq, char *body)
     return new_write(SQL_ADD_EVENT, key, body);
 }
 
-Write *
-write_new_ledger(const ProtoLedgerRow *row, gint64 at_ms)
-{
-    Write *write = new_write(SQL_ADD_LEDGER, NULL, NULL);
-
-    proto_ledger_row_copy(row, &write->row);
-    write->at_ms = at_ms;
-    return write;
-}
-
 void
 write_free(Write *write)
 {
@@ -174,49 +165,29 @@ write_free(Write *write)
     g_free(write->a);
     g_free(write->b);
     g_free(write->body);
-    proto_ledger_row_clear(&write->row);
+    g_clear_pointer(&write->packed, g_byte_array_unref);
     g_free(write);
-}
-
-static void
-bind_ledger(Statement *statement, const ProtoLedgerRow *row, gint64 at_ms)
-{
-    statement_bind_int(statement, 1, row->seq);
-    statement_bind_int(statement, 2, row->kind);
-    statement_bind_int(statement, 3, row->segment);
-    statement_bind_text(statement, 4, row->tenant);
-    statement_bind_text(statement, 5, row->instance);
-    statement_bind_text(statement, 6, row->name);
-    statement_bind_text(statement, 7, row->host);
-    statement_bind_int(statement, 8, row->state);
-    statement_bind_int(statement, 9, row->vcpus);
-    statement_bind_int(statement, 10, row->memory_bytes);
-    statement_bind_int(statement, 11, row->disk_bytes);
-    statement_bind_int(statement, 12, row->generation);
-    statement_bind_int(statement, 13, at_ms);
-    statement_bind_int(statement, 14, row->boot_ms);
-    statement_bind_text(statement, 15, row->boot_id);
-    statement_bind_text(statement, 16, row->cause);
 }
 
 /* The sum of a row: of its key and body, the first half of their SHA-256. */
 static char *
-sum_row(const char *key, const char *body)
+sum_row(const char *key, const guint8 *body, gsize length)
 {
     g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
 
     g_checksum_update(checksum, (const guchar *) key, (gssize) strlen(key) + 1);
-    g_checksum_update(checksum, (const guchar *) body, (gssize) strlen(body));
+    g_checksum_update(checksum, body, (gssize) length);
     return g_strndup(g_checksum_get_string(checksum), SUM_LENGTH);
 }
 
 /* The body of a row of key, body and sum; NULL if the three do not go together. */
-static const char *
-get_body(Statement *statement, GError **error)
+static const guint8 *
+get_body(Statement *statement, gsize *ret_length, GError **error)
 {
     const char *key = statement_get_text(statement, 0);
-    const char *body = statement_get_text(statement, 1);
-    g_autofree char *sum = key != NULL && body != NULL ? sum_row(key, body) : NULL;
+    const guint8 *body = statement_get_blob(statement, 1, ret_length);
+    g_autofree char *sum =
+        key != NULL && body != NULL ? sum_row(key, body, *ret_length) : NULL;
 
     if (sum != NULL && g_strcmp0(sum, statement_get_text(statement, 2)) == 0)
         return body;
@@ -225,22 +196,30 @@ get_body(Statement *statement, GError **error)
     return NULL;
 }
 
+static void
+bind_body(Statement *statement, const Write *write)
+{
+    bool is_packed = write->packed != NULL;
+    const guint8 *data = is_packed ? write->packed->data : (const guint8 *) write->body;
+    gsize length = is_packed ? write->packed->len : strlen(write->body);
+    g_autofree char *sum = sum_row(write->key, data, length);
+
+    if (is_packed) {
+        statement_bind_blob(statement, 2, data, length);
+    } else {
+        statement_bind_text(statement, 2, write->body);
+    }
+    statement_bind_text(statement, 3, sum);
+}
+
 bool
 write_run(WriteSet *set, const Write *write, GError **error)
 {
     Statement *statement = set->statements[write->sql];
 
-    if (write->sql == SQL_ADD_LEDGER) {
-        bind_ledger(statement, &write->row, write->at_ms);
-    } else {
-        statement_bind_text(statement, 1, write->key);
-    }
-    if (write->body != NULL) {
-        g_autofree char *sum = sum_row(write->key, write->body);
-
-        statement_bind_text(statement, 2, write->body);
-        statement_bind_text(statement, 3, sum);
-    }
+    statement_bind_text(statement, 1, write->key);
+    if (write->body != NULL || write->packed != NULL)
+        bind_body(statement, write);
     if (write->sql < SQL_DELETE_TENANT) {
         statement_bind_text(statement, 4, write->a);
         statement_bind_text(statement, 5, write->b);
@@ -248,16 +227,17 @@ write_run(WriteSet *set, const Write *write, GError **error)
     return statement_run(statement, error);
 }
 
-bool
-write_parse_body(const WireStruct *type,
-                 const char *body,
-                 void *ret_value,
-                 GError **error)
+static bool
+parse_json(const WireStruct *type,
+           const guint8 *body,
+           gsize length,
+           void *ret_value,
+           GError **error)
 {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
     JsonNode *root = NULL;
 
-    if (!json_parser_load_from_data(parser, body, -1, error))
+    if (!json_parser_load_from_data(parser, (const char *) body, (gssize) length, error))
         return false;
     root = json_parser_get_root(parser);
     if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
@@ -281,69 +261,16 @@ write_read_events(WriteSet *set, gint64 after, guint limit, GError **error)
     statement_bind_int(statement, 1, after);
     statement_bind_int(statement, 2, limit);
     while (good && (good = statement_step(statement, &row, error)) && row) {
-        const char *body = get_body(statement, error);
+        gsize length = 0;
+        const guint8 *body = get_body(statement, &length, error);
         ProtoEvent event = { 0 };
 
-        good = body != NULL && write_parse_body(&proto_event_type, body, &event, error);
+        good = body != NULL && parse_json(&proto_event_type, body, length, &event, error);
         if (good)
             g_array_append_val(events, event);
     }
     statement_reset(statement);
     return good ? g_steal_pointer(&events) : NULL;
-}
-
-/* Words that are out of range would be an index out of range. */
-static bool
-read_ledger_row(Statement *statement, ProtoLedgerRow *ret_row, GError **error)
-{
-    gint64 kind = statement_get_int(statement, 1);
-    gint64 state = statement_get_int(statement, 7);
-
-    if (kind < 0 || kind >= LEDGER_KIND_N || state < 0 || state >= BILLING_STATE_N) {
-        proto_error_set_internal(error, "database", "A row of the ledger is damaged");
-        return false;
-    }
-    *ret_row = (ProtoLedgerRow){
-        .seq = statement_get_int(statement, 0),
-        .kind = (LedgerKind) kind,
-        .segment = statement_get_int(statement, 2),
-        .tenant = g_strdup(statement_get_text(statement, 3)),
-        .instance = g_strdup(statement_get_text(statement, 4)),
-        .name = g_strdup(statement_get_text(statement, 5)),
-        .host = g_strdup(statement_get_text(statement, 6)),
-        .state = (BillingState) state,
-        .vcpus = statement_get_int(statement, 8),
-        .memory_bytes = statement_get_int(statement, 9),
-        .disk_bytes = statement_get_int(statement, 10),
-        .generation = statement_get_int(statement, 11),
-        .at = clock_format_time(statement_get_int(statement, 12)),
-        .boot_ms = statement_get_int(statement, 13),
-        .boot_id = g_strdup(statement_get_text(statement, 14)),
-        .cause = g_strdup(statement_get_text(statement, 15)),
-    };
-    return true;
-}
-
-GArray *
-write_read_ledger(WriteSet *set, gint64 after, guint limit, GError **error)
-{
-    Statement *statement = set->statements[SQL_READ_LEDGER];
-    g_autoptr(GArray) rows = g_array_new(FALSE, TRUE, sizeof(ProtoLedgerRow));
-    bool row = true;
-    bool good = true;
-
-    g_array_set_clear_func(rows, (GDestroyNotify) proto_ledger_row_clear);
-    statement_bind_int(statement, 1, after);
-    statement_bind_int(statement, 2, limit);
-    while (good && (good = statement_step(statement, &row, error)) && row) {
-        ProtoLedgerRow read = { 0 };
-
-        good = read_ledger_row(statement, &read, error);
-        if (good)
-            g_array_append_val(rows, read);
-    }
-    statement_reset(statement);
-    return good ? g_steal_pointer(&rows) : NULL;
 }
 
 static void
@@ -386,10 +313,25 @@ write_quick_check(WriteSet *set, GError **error)
     return good;
 }
 
+static gpointer
+read_record(Statement *statement, const WireStruct *type, bool is_packed, GError **error)
+{
+    g_autofree gpointer record = g_malloc0(type->size);
+    gsize length = 0;
+    gsize used = 0;
+    const guint8 *body = get_body(statement, &length, error);
+    bool good = body != NULL &&
+                (is_packed ? wire_struct_unpack(type, body, length, &used, record, error)
+                           : parse_json(type, body, length, record, error));
+
+    return good ? g_steal_pointer(&record) : NULL;
+}
+
 bool
 write_load(WriteSet *set,
            StoreTable table,
-           bool (*func)(const char *body, gpointer data, GError **error),
+           const WireStruct *type,
+           void (*func)(gpointer record, gpointer data),
            gpointer data,
            GError **error)
 {
@@ -398,9 +340,11 @@ write_load(WriteSet *set,
     bool good = true;
 
     while (good && (good = statement_step(statement, &row, error)) && row) {
-        const char *body = get_body(statement, error);
+        gpointer record = read_record(statement, type, table == STORE_COUNTER, error);
 
-        good = body != NULL && func(body, data, error);
+        good = record != NULL;
+        if (good)
+            func(record, data);
     }
     statement_reset(statement);
     return good;
@@ -427,7 +371,7 @@ write_load_service_id(WriteSet *set, char **ret_id, GError **error)
 }
 
 bool
-write_load_newest(WriteSet *set, gint64 *ret_seq, gint64 *ret_at_ms, GError **error)
+write_load_newest(WriteSet *set, gint64 *ret_seq, GError **error)
 {
     Statement *statement = set->statements[SQL_READ_NEWEST];
     bool row = false;
@@ -435,7 +379,6 @@ write_load_newest(WriteSet *set, gint64 *ret_seq, gint64 *ret_at_ms, GError **er
     if (!statement_step(statement, &row, error))
         return false;
     *ret_seq = statement_get_int(statement, 0);
-    *ret_at_ms = statement_get_int(statement, 1);
     statement_reset(statement);
     return true;
 }

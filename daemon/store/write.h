@@ -9,8 +9,8 @@
 #include "store/store.h"
 
 /**
- * The SQL of the store: every statement, prepared once, and the rows that go through it.
- * Used by whichever thread owns the database at the time.
+ * The SQL of records and events: every statement, prepared once, and the rows that go
+ * through it.  Used by whichever thread owns the database at the time.
  */
 typedef struct WriteSet WriteSet;
 typedef struct Write Write;
@@ -19,20 +19,18 @@ WriteSet *write_set_new(Database *database, GError **error);
 void write_set_free(WriteSet *set);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WriteSet, write_set_free)
 
-/** A write is made on the main loop and run on the thread; body is taken. */
+/** A write is made on the main loop and run on the thread; body and packed are taken. */
 Write *write_new_put(
     StoreTable table, const char *key, const char *a, const char *b, char *body);
+Write *write_new_put_packed(StoreTable table, const char *key, GByteArray *packed);
 Write *write_new_delete(StoreTable table, const char *key);
 Write *write_new_event(gint64 seq, char *body);
-Write *write_new_ledger(const ProtoLedgerRow *row, gint64 at_ms);
 void write_free(Write *write);
 
 bool write_run(WriteSet *set, const Write *write, GError **error);
 
-/** Rows after a seq, at most limit: arrays of ProtoEvent and of ProtoLedgerRow that clear
- * their elements. */
+/** Events after a seq, at most limit: an array of ProtoEvent that clears its elements. */
 GArray *write_read_events(WriteSet *set, gint64 after, guint limit, GError **error);
-GArray *write_read_ledger(WriteSet *set, gint64 after, guint limit, GError **error);
 
 /** What is wrong with the file: an array of texts that it owns. */
 GArray *write_check(WriteSet *set, GError **error);
@@ -41,21 +39,16 @@ GArray *write_check(WriteSet *set, GError **error);
  * the indexes against the rows too. */
 bool write_quick_check(WriteSet *set, GError **error);
 
-/** Reads the JSON of a row into ret_value, type->size bytes. */
-bool write_parse_body(const WireStruct *type,
-                      const char *body,
-                      void *ret_value,
-                      GError **error);
-
+/** Reads a whole table: row gets each record, type->size bytes on the heap. */
 bool write_load(WriteSet *set,
                 StoreTable table,
-                bool (*row)(const char *body, gpointer data, GError **error),
+                const WireStruct *type,
+                void (*row)(gpointer record, gpointer data),
                 gpointer data,
                 GError **error);
 
 /** Reads the installation's identity, making it if there is none. */
 bool write_load_service_id(WriteSet *set, char **ret_id, GError **error);
 
-/** The number of the newest event and the time of the newest ledger row; 0 where there is
- * none. */
-bool write_load_newest(WriteSet *set, gint64 *ret_seq, gint64 *ret_at_ms, GError **error);
+/** The number of the newest event; 0 if there is none. */
+bool write_load_newest(WriteSet *set, gint64 *ret_seq, GError **error);

@@ -115,7 +115,8 @@ def test_an_image_header_that_a_guest_writes_to_its_disk_is_data() -> None:
     (first,) = said("forger", "found")
     assert wrote.split()[0] != first.split()[0]
     shared.do("Instance.Restart", instance="forger", force=True)
-    assert wait_for_word("forger", "wrote", 2) == [wrote, wrote] and said("forger", "found")[1] == wrote
+    told = wait_for_word("forger", "wrote", 2), said("forger", "found")
+    assert told == ([wrote, wrote], [first, wrote]), (told, console("forger"))
     shared.do("Instance.Stop", instance="forger", force=True)
     shared.do("Instance.Resize", instance="forger", disk_bytes=2 * GIB)
     shared.do("Instance.Start", instance="forger")

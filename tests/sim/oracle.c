@@ -9,6 +9,7 @@
 #include "sim/machine.h"
 #include "sim/process.h"
 #include "sim/world.h"
+#include "store/ledger-check.h"
 
 enum {
     AUDIT_LIMIT_MS = 120000,
@@ -107,111 +108,121 @@ check_audit(void)
 
 /* The ledger */
 
-/** What was billed of one instance. */
+/** What was billed of one resource. */
 typedef struct {
     gint64 total_ms;
-    /** The end of its last segment, and why; NULL while one is open or none was. */
-    char *closed_at;
+    /** The end of its last segment, and why; 0 while one is open or none was. */
+    gint64 closed_ms;
     char *cause;
     ProtoLedgerRow open;
 } Bill;
+
+typedef struct {
+    /** "kind/id" to Bill, and the segments that are open to their Bill. */
+    GHashTable *bills;
+    GHashTable *open;
+    LedgerCheck *check;
+    bool is_done;
+} Reading;
 
 static void
 bill_free(gpointer data)
 {
     Bill *bill = data;
 
-    g_free(bill->closed_at);
     g_free(bill->cause);
     proto_ledger_row_clear(&bill->open);
     g_free(bill);
 }
 
 static Bill *
-get_bill(GHashTable *bills, const char *instance)
+get_bill(GHashTable *bills, const ProtoLedgerRow *row)
 {
-    Bill *bill = g_hash_table_lookup(bills, instance);
+    g_autofree char *key = g_strdup_printf(
+        "%s/%s", resource_kind_to_string(row->resource_kind), row->resource);
+    Bill *bill = g_hash_table_lookup(bills, key);
 
     if (bill == NULL) {
         bill = g_new0(Bill, 1);
-        g_hash_table_insert(bills, g_strdup(instance), bill);
+        g_hash_table_insert(bills, g_steal_pointer(&key), bill);
     }
     return bill;
 }
 
 static void
-take_opened(Bill *bill, const ProtoLedgerRow *row)
+take_opened(Reading *reading, const ProtoLedgerRow *row)
 {
+    Bill *bill = get_bill(reading->bills, row);
     /* What a step of the clock passed over is not billed. */
     bool may_have_a_gap = bill->cause != NULL && (strcmp(bill->cause, "destroyed") == 0 ||
                                                   strcmp(bill->cause, "clock-step") == 0);
 
-    if (bill->closed_at != NULL && !may_have_a_gap &&
-        strcmp(bill->closed_at, row->at) != 0)
-        world_blame("ledger: %s has a gap from %s to %s", row->name, bill->closed_at,
-                    row->at);
+    if (bill->closed_ms != 0 && !may_have_a_gap && bill->closed_ms != row->from_ms)
+        world_blame("ledger: %s has a gap of %" G_GINT64_FORMAT " ms", row->name,
+                    row->from_ms - bill->closed_ms);
     proto_ledger_row_clear(&bill->open);
     proto_ledger_row_copy(row, &bill->open);
-}
-
-/* How long it is by the wall clock, by which it is billed. */
-static gint64
-get_billed_ms(const ProtoLedgerRow *opened, const ProtoLedgerRow *closed)
-{
-    gint64 from_ms = 0;
-    gint64 to_ms = 0;
-
-    clock_parse_time(opened->at, &from_ms);
-    clock_parse_time(closed->at, &to_ms);
-    return to_ms - from_ms;
+    g_hash_table_insert(reading->open, g_memdup2(&row->seq, sizeof row->seq), bill);
 }
 
 static void
-take_closed(Bill *bill, const ProtoLedgerRow *row)
+take_closed(Reading *reading, const ProtoLedgerRow *row)
 {
-    bool is_same_boot = g_strcmp0(bill->open.boot_id, row->boot_id) == 0;
-    gint64 length_ms = row->boot_ms - bill->open.boot_ms;
+    Bill *bill = g_hash_table_lookup(reading->open, &row->segment);
+    gint64 length_ms = 0;
+    gint64 billed_ms = 0;
 
-    if (is_same_boot && length_ms < 0)
-        world_blame("ledger: segment %" G_GINT64_FORMAT " of %s is %" G_GINT64_FORMAT
-                    " ms long",
-                    row->segment, row->name, length_ms);
-    if (is_same_boot && get_billed_ms(&bill->open, row) > length_ms + CLOCKS_MS)
-        world_blame("ledger: segment %" G_GINT64_FORMAT
-                    " of %s is billed %" G_GINT64_FORMAT " ms, but was %" G_GINT64_FORMAT
-                    " ms long",
-                    row->segment, row->name, get_billed_ms(&bill->open, row), length_ms);
-    if (is_same_boot)
+    if (bill == NULL)
+        return;
+    length_ms = row->boot_ms - bill->open.boot_ms;
+    billed_ms = row->to_ms - bill->open.from_ms;
+    if (strcmp(bill->open.boot_id, row->boot_id) == 0) {
+        if (length_ms < 0 || billed_ms > length_ms + CLOCKS_MS)
+            world_blame("ledger: segment %" G_GINT64_FORMAT
+                        " of %s is billed %" G_GINT64_FORMAT
+                        " ms, but was %" G_GINT64_FORMAT " ms long",
+                        row->segment, bill->open.name, billed_ms, length_ms);
         bill->total_ms += length_ms;
-    g_free(bill->closed_at);
-    bill->closed_at = g_strdup(row->at);
+    }
+    if (bill->total_ms > world_now_ms())
+        world_blame("ledger: %s was billed for more time than there was",
+                    bill->open.name);
+    bill->closed_ms = row->to_ms;
     g_free(bill->cause);
     bill->cause = g_strdup(row->cause);
+    g_hash_table_remove(reading->open, &row->segment);
 }
 
-typedef struct {
-    GHashTable *bills;
-    bool is_done;
-} Reading;
+static void
+on_fault(
+    gint64 seq, const char *resource, const char *name, const char *text, gpointer data)
+{
+    world_blame("ledger: row %" G_GINT64_FORMAT " of %s: %s", seq,
+                name != NULL ? name : "-", text);
+}
 
 static void
-on_ledger(const ProtoLedgerRow *rows, gsize n_rows, gpointer data)
+on_ledger(const LedgerPage *page, gpointer data)
 {
     Reading *reading = data;
+    LedgerWalk walk = { 0 };
+    ProtoLedgerRow row = { 0 };
+    gsize from = 0;
 
-    for (gsize i = 0; i < n_rows; i++) {
-        Bill *bill = get_bill(reading->bills, rows[i].instance);
-
-        if (rows[i].kind == LEDGER_KIND_OPENED) {
-            take_opened(bill, &rows[i]);
-        } else {
-            take_closed(bill, &rows[i]);
-        }
-        if (bill->total_ms > world_now_ms())
-            world_blame("ledger: %s was billed for more time than there was",
-                        rows[i].name);
+    while (ledger_page_next(page, &walk, &row)) {
+        ledger_check_take(reading->check, &row, page->rows->data + from, walk.at - from,
+                          &g_array_index(page->hashes, ChainHash, walk.index - 1));
+        from = walk.at;
+        if (row.kind == LEDGER_KIND_OPENED)
+            take_opened(reading, &row);
+        if (row.kind == LEDGER_KIND_CLOSED)
+            take_closed(reading, &row);
+        proto_ledger_row_clear(&row);
     }
-    reading->is_done = true;
+    reading->is_done = page->hashes->len == 0;
+    if (!reading->is_done)
+        store_read_ledger(process_get()->rpc.store, page->last_seq, ROWS, on_ledger,
+                          reading);
 }
 
 static bool
@@ -223,11 +234,16 @@ is_read(gpointer data)
 static void
 check_ledger(void)
 {
+    Store *store = process_get()->rpc.store;
     g_autoptr(GHashTable) bills =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, bill_free);
-    Reading reading = { bills, false };
+    g_autoptr(GHashTable) open =
+        g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    g_autoptr(LedgerCheck) check =
+        ledger_check_new(store_get_service_id(store), on_fault, NULL);
+    Reading reading = { bills, open, check, false };
 
-    store_read_ledger(process_get()->rpc.store, 0, ROWS, on_ledger, &reading);
+    store_read_ledger(store, 0, ROWS, on_ledger, &reading);
     if (!world_run(is_read, &reading, AUDIT_LIMIT_MS))
         world_blame("the ledger cannot be read");
 }
@@ -265,7 +281,8 @@ static void
 check_instance(const Instance *instance)
 {
     const ProtoInstance *view = &instance->record.view;
-    const ProtoLedgerRow *open = instance->record.open;
+    const ProtoOpenSegment *open =
+        ledger_find_open(&instance->record, RESOURCE_KIND_INSTANCE);
     const ProtoDomain *domain = fake_fleet_find(machine_get_fleet(), view->id);
     bool is_on =
         view->state == INSTANCE_STATE_RUNNING || view->state == INSTANCE_STATE_PAUSED;

@@ -110,12 +110,6 @@ def test_what_concerns_an_instance_tells_its_name_and_tenant() -> None:
     shared.do("Instance.Destroy", instance="told")
 
 
-def test_ledger_and_events_share_their_numbers() -> None:
-    kinds = {event["seq"]: event["kind"] for event in shared.events()}
-    for row in shared.ledger():
-        assert kinds[row["seq"]] == f"usage_{row['kind']}", row
-
-
 with shared:
     shared.import_template()
     tap.main(globals())

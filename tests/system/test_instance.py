@@ -82,16 +82,16 @@ def test_a_verb_that_the_state_does_not_allow_is_refused() -> None:
 
 
 def test_a_live_resize_cuts_the_ledger() -> None:
-    shared.create(name="grow", vcpus=1, memory_bytes=256 * MIB)
+    instance = shared.create(name="grow", vcpus=1, memory_bytes=256 * MIB)["id"]
     operation = shared.do("Instance.Resize", instance="grow", vcpus=3, memory_bytes=512 * MIB)
     assert operation["resize"]["vcpus"] == "live" and operation["resize"]["guest_vcpus"] == 3
-    rows = [row for row in shared.ledger() if row["name"] == "grow"]
+    rows = shared.segments(instance)
     assert [(row["kind"], row["vcpus"], row["cause"]) for row in rows] == [
         ("opened", 1, "created"),
         ("closed", 1, "resized"),
         ("opened", 3, "resized"),
     ]
-    assert rows[1]["at"] == rows[2]["at"]
+    assert rows[1]["ms"] == rows[2]["ms"]
     shared.do("Instance.Destroy", instance="grow")
 
 

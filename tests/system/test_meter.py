@@ -6,6 +6,7 @@ The program is named by the environment variable VMD_METER.
 """
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -22,6 +23,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Callable
 
+from lib import ledger
 from lib.varlink import Connection, VarlinkError
 
 METER = os.environ.get("VMD_METER", "")
@@ -32,12 +34,12 @@ WINDOW = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
 Row = dict[str, Any]
 
 
-def text_of(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
 def at(hours: float) -> datetime:
     return START + timedelta(milliseconds=round(hours * 3600000))
+
+
+def milliseconds(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
@@ -57,6 +59,7 @@ class FakeController:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.rows: list[Row] = []
+        self.hashes: list[bytes] = []
         self.service_id = "0f0e0d0c-0b0a-4908-8706-050403020100"
         self.now = at(0)
         self.principals = {os.getuid(): ("default", "admin")}
@@ -98,7 +101,10 @@ class FakeController:
 
     def add(self, *rows: Row) -> None:
         with self.changed:
-            self.rows.extend(rows)
+            for row in rows:
+                self.rows.append(row)
+                before = self.hashes[-1] if self.hashes else ledger.chain_begin(self.service_id)
+                self.hashes.append(ledger.chain_next(before, ledger.pack(row)))
             self.changed.notify_all()
 
     def accept(self, listener: socket.socket) -> None:
@@ -131,8 +137,8 @@ class FakeController:
         method = call["method"]
         if self.is_stuck:
             return
-        if method == "io.vmctl.GetInfo":
-            self.reply(connection, self.info())
+        if method == "io.vmctl.Ledger.GetHead":
+            self.reply(connection, self.head())
         elif method == "io.vmctl.WhoAmI":
             self.questions += 1
             uid = parameters["uid"]
@@ -143,10 +149,10 @@ class FakeController:
         elif method == "io.vmctl.Ledger.Read":
             self.reply(connection, self.read(parameters["after"], parameters["limit"]))
 
-    def info(self) -> dict[str, Any]:
-        return {"program": "vmd", "version": "0", "service_id": self.service_id,
-                "uptime_ms": 1, "seq": self.rows[-1]["seq"] if self.rows else 0,
-                "resident_bytes": 1}
+    def head(self) -> dict[str, Any]:
+        return {"service_id": self.service_id, "seq": len(self.rows), "note": 0,
+                "hash": (self.hashes or [ledger.chain_begin(self.service_id)])[-1].hex(),
+                "at_ms": self.rows[-1]["at_ms"] if self.rows else 0}
 
     def find(self, after: int) -> list[Row]:
         return [row for row in self.rows
@@ -155,8 +161,13 @@ class FakeController:
     def read(self, after: int, limit: int) -> dict[str, Any]:
         with self.changed:
             rows = self.find(after)[:limit]
-            return {"rows": rows, "next": rows[-1]["seq"] if rows else after,
-                    "now": text_of(self.now)}
+            packed = b"".join(ledger.pack(row) for row in rows)
+            page: dict[str, Any] = {
+                "rows": [], "packed": base64.b64encode(packed).decode(),
+                "next": rows[-1]["seq"] if rows else after, "now_ms": milliseconds(self.now)}
+            if rows:
+                page["hash"] = self.hashes[rows[-1]["seq"] - 1].hex()
+            return page
 
     def follow(self, connection: socket.socket, parameters: dict[str, Any]) -> None:
         after = 0 if self.ignores_after else parameters["after"]
@@ -181,31 +192,26 @@ def instance_id(number: int) -> str:
     return f"{number:08d}-1111-4111-8111-111111111111"
 
 
-def make_row(kind: str, seq: int, segment: int, instance: int, moment: datetime,
-             **changes: Any) -> Row:
-    row: Row = {
-        "seq": seq, "kind": kind, "segment": segment, "tenant": "default",
-        "instance": instance_id(instance), "name": f"vm-{instance}", "host": "local",
-        "state": "running", "vcpus": 2, "memory_bytes": GIB, "disk_bytes": 4 * GIB,
-        "generation": 1, "at": text_of(moment), "boot_ms": seq, "boot_id": "boot",
-        "cause": "test",
-    }
-    row.update(changes)
-    return row
-
-
 def opened(seq: int, instance: int, hours: float, **changes: Any) -> Row:
-    return make_row("opened", seq, seq, instance, at(hours), **changes)
+    row: Row = {
+        "seq": seq, "kind": "opened", "at_ms": milliseconds(at(hours)), "segment": seq,
+        "from_ms": milliseconds(at(hours)), "cause": "test", "resource_kind": "instance",
+        "resource": instance_id(instance), "tenant": "default", "name": f"vm-{instance}",
+        "host": "local", "state": "running", "vcpus": 2, "memory_bytes": GIB,
+        "disk_bytes": 4 * GIB, "generation": 1,
+    }
+    return row | changes
 
 
-def closed(seq: int, segment: int, instance: int, hours: float, **changes: Any) -> Row:
-    return make_row("closed", seq, segment, instance, at(hours), **changes)
+def closed(seq: int, segment: int, hours: float) -> Row:
+    return {"seq": seq, "kind": "closed", "at_ms": milliseconds(at(hours)),
+            "segment": segment, "to_ms": milliseconds(at(hours)), "cause": "test"}
 
 
 def many_rows(count: int) -> list[Row]:
     """count instances that ran for 100 hours each, started one after the other."""
     starts = [opened(number + 1, number, number * 0.0001) for number in range(count)]
-    ends = [closed(count + number + 1, number + 1, number, 100 + number * 0.0001)
+    ends = [closed(count + number + 1, number + 1, 100 + number * 0.0001)
             for number in range(count)]
     return starts + ends
 
@@ -278,8 +284,8 @@ class MeterTest(unittest.TestCase):
     # What is answered
 
     def test_resize_splits_the_line(self) -> None:
-        self.controller.add(opened(4, 1, 0), closed(9, 4, 1, 1),
-                            opened(10, 1, 1, vcpus=4), closed(20, 10, 1, 3, vcpus=4))
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1),
+                            opened(3, 1, 1, vcpus=4), closed(4, 3, 3))
         self.start_meter()
         reply = self.usage()
         self.assertEqual([line["vcpu_hours"] for line in reply["lines"]], ["2.0", "8.0"])
@@ -288,7 +294,7 @@ class MeterTest(unittest.TestCase):
         self.assertEqual(reply["totals"], [{
             "tenant": "default", "instances": 1, "running_hours": "3.0",
             "vcpu_hours": "10.0", "memory_gib_hours": "3.0", "disk_gib_hours": "12.0"}])
-        self.assertEqual(reply["ledger_seq"], 20)
+        self.assertEqual(reply["ledger_seq"], 4)
 
     def test_open_segment_counts_up_to_the_controllers_now(self) -> None:
         self.controller.add(opened(1, 1, 0))
@@ -312,7 +318,7 @@ class MeterTest(unittest.TestCase):
         for number in range(50):
             seq = 2 * number + 1
             self.controller.add(opened(seq, number, number),
-                                closed(seq + 1, seq, number, number + 1))
+                                closed(seq + 1, seq, number + 1))
             self.assertEqual(self.usage()["ledger_seq"], seq + 1)
 
     def test_same_question_has_the_same_bytes(self) -> None:
@@ -343,17 +349,15 @@ class MeterTest(unittest.TestCase):
                          Fraction(replies[-1]["totals"][0]["vcpu_hours"]))
 
     def test_answer_of_500_lines_fits_and_501_do_not(self) -> None:
-        rows = many_rows(501)
-        last = instance_id(500)
-        self.controller.add(*[row for row in rows if row["instance"] != last])
+        self.controller.add(*many_rows(500))
         self.start_meter()
         self.wait_for_seq(self.controller.rows[-1]["seq"])
         self.assertEqual(len(self.usage()["lines"]), 500)
         self.kill_meter()
         shutil.rmtree(self.folder / "state")
-        self.controller.rows = rows
+        self.controller.add(opened(1001, 500, 200), closed(1002, 1001, 201))
         self.start_meter()
-        self.wait_for_seq(rows[-1]["seq"])
+        self.wait_for_seq(1002)
         error = self.refusal(**WINDOW)
         self.assertEqual(error.name, "io.vmctl.TooLarge")
         self.assertIn("more", error.parameters["message"])
@@ -494,7 +498,7 @@ class MeterTest(unittest.TestCase):
     # What goes away and comes back
 
     def test_answers_while_the_controller_is_away(self) -> None:
-        self.controller.add(opened(1, 1, 0), closed(2, 1, 1, 1))
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1))
         self.start_meter()
         self.wait_for_seq(2)
         self.usage()
@@ -502,7 +506,7 @@ class MeterTest(unittest.TestCase):
         self.assertEqual(self.usage()["totals"][0]["running_hours"], "1.0")
 
     def test_answers_while_the_controller_is_stuck(self) -> None:
-        self.controller.add(opened(1, 1, 0), closed(2, 1, 1, 1))
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1))
         self.start_meter()
         self.wait_for_seq(2)
         self.controller.is_stuck = True
@@ -571,28 +575,28 @@ class MeterTest(unittest.TestCase):
 
     def test_rows_that_come_twice_count_once(self) -> None:
         self.controller.ignores_after = True
-        self.controller.add(opened(1, 1, 0), closed(2, 1, 1, 1))
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1))
         self.start_meter()
         self.wait_for_seq(2)
         self.controller.stop()
-        self.controller.add(opened(3, 1, 2), closed(4, 3, 1, 3))
+        self.controller.add(opened(3, 1, 2), closed(4, 3, 3))
         self.controller.start()
         self.wait_for_seq(4)
         self.assertEqual(self.usage()["totals"][0]["running_hours"], "2.0")
 
     def test_hole_is_asked_for_again(self) -> None:
         self.controller.hidden = {3}
-        self.controller.add(opened(1, 1, 0), closed(2, 1, 1, 1), opened(3, 1, 2),
-                            closed(4, 3, 1, 3))
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1), opened(3, 1, 2),
+                            closed(4, 3, 3))
         self.start_meter()
-        self.wait_for_log("is not held")
+        self.wait_for_log("does not follow row 2")
         self.assertEqual(self.call("io.vmctl.GetInfo")["seq"], 0)
         self.controller.hidden = set()
         self.wait_for_seq(4)
         self.assertEqual(self.usage()["totals"][0]["running_hours"], "2.0")
 
     def test_ledger_of_another_installation_is_not_taken(self) -> None:
-        self.controller.add(opened(1, 1, 0), closed(2, 1, 1, 1))
+        self.controller.add(opened(1, 1, 0), closed(2, 1, 1))
         self.start_meter()
         self.wait_for_seq(2)
         self.kill_meter()

@@ -112,11 +112,11 @@ def test_a_stop_by_force_after_a_start_that_failed_stops_nothing() -> None:
         vmd.import_template()
         vmd.create(name="off")
         vmd.do("Instance.Stop", instance="off")
-        rows = len(vmd.ledger())
+        rows = len(vmd.segments())
         start = vmd.call("Instance.Start", instance="off")["operation"]
         vmd.do("Instance.Stop", instance="off", force=True)
         assert vmd.wait(start)["state"] == "failed"
-        assert len(vmd.ledger()) == rows
+        assert len(vmd.segments()) == rows
         assert "leads nowhere" not in vmd.log.read_text()
 
 
@@ -126,7 +126,7 @@ def test_a_restart_that_fails_is_not_billed_as_running() -> None:
         vmd.import_template()
         vmd.create(name="down")
         assert vmd.wait(vmd.call("Instance.Restart", instance="down", force=True)["operation"])["state"] == "failed"
-        assert [row["state"] for row in vmd.ledger() if row["kind"] == "opened"] == ["running", "stopped"]
+        assert [row["state"] for row in vmd.segments() if row["kind"] == "opened"] == ["running", "stopped"]
 
 
 def test_a_destroy_is_not_followed_by_a_stop() -> None:

@@ -132,7 +132,7 @@ def test_a_guest_that_panics_is_seen_crashed() -> None:
     with guest("panics", user_data=PANIC) as instance:
         wait_until(lambda: states()["panics"] == "stopped", "the panic", 90)
         assert shared.get("panics")["reason"] == "the guest crashed"
-        last = [row for row in shared.ledger() if row["instance"] == instance["id"]][-1]
+        last = shared.segments(instance["id"])[-1]
         assert last["state"] == "stopped" and last["cause"] == "crashed", last
         shared.do("Instance.Start", instance="panics")
 

@@ -194,7 +194,9 @@ FOR_ADMINS = {
     "Host.ListForeign": {"host": "local"},
     "Template.Import": {"source": "tiny"},
     "Template.Remove": {"template": "tiny"},
+    "Ledger.GetHead": {},
     "Ledger.Read": {"after": 0},
+    "Ledger.Note": {"topic": "x", "note": "", "follows": 0},
     "Audit.Run": {},
     "Audit.Collect": {},
 }

@@ -5,7 +5,10 @@
 
 #include "base/clock.h"
 #include "meter/store.h"
+#include "store/chain.h"
+#include "wire/pack.h"
 
+#define SERVICE "1b4e28ba-2fa1-4d2b-883f-0016d3cca427"
 #define HOUR_MS G_GINT64_CONSTANT(3600000)
 #define GIB G_GINT64_CONSTANT(1073741824)
 /* 2026-10-01T00:00:00Z */
@@ -35,6 +38,7 @@ set_up(Fixture *fixture, gconstpointer unused)
     g_assert_no_error(error);
     fixture->directory = g_build_filename(directory, "state", NULL);
     open_store(fixture);
+    g_assert_true(meter_store_bind(fixture->store, SERVICE, 0, &error));
 }
 
 static void
@@ -58,38 +62,69 @@ tear_down(Fixture *fixture, gconstpointer unused)
 /* Rows */
 
 static ProtoLedgerRow
-make_row(LedgerKind kind, gint64 seq, gint64 segment, int instance, gint64 at_ms)
+make_opened(gint64 seq, int instance, gint64 at_ms)
 {
     return (ProtoLedgerRow){
         .seq = seq,
-        .kind = kind,
-        .segment = segment,
+        .kind = LEDGER_KIND_OPENED,
+        .at_ms = OCTOBER_MS + at_ms,
+        .has_segment = true,
+        .segment = seq,
+        .has_from_ms = true,
+        .from_ms = OCTOBER_MS + at_ms,
+        .cause = g_strdup("started"),
+        .has_resource_kind = true,
+        .resource_kind = RESOURCE_KIND_INSTANCE,
+        .resource = g_strdup_printf("%08d-1111-4111-8111-111111111111", instance),
         .tenant = g_strdup("blue"),
-        .instance = g_strdup_printf("%08d-1111-4111-8111-111111111111", instance),
         .name = g_strdup("web"),
         .host = g_strdup("local"),
+        .has_state = true,
         .state = BILLING_STATE_RUNNING,
+        .has_vcpus = true,
         .vcpus = 2,
+        .has_memory_bytes = true,
         .memory_bytes = GIB,
+        .has_disk_bytes = true,
         .disk_bytes = 4 * GIB,
-        .generation = 1,
-        .at = clock_format_time(OCTOBER_MS + at_ms),
-        .boot_ms = at_ms,
-        .boot_id = g_strdup("boot"),
-        .cause = g_strdup("started"),
     };
 }
 
 static ProtoLedgerRow
-make_opened(gint64 seq, int instance, gint64 at_ms)
+make_closed(gint64 seq, gint64 segment, gint64 at_ms)
 {
-    return make_row(LEDGER_KIND_OPENED, seq, seq, instance, at_ms);
+    return (ProtoLedgerRow){
+        .seq = seq,
+        .kind = LEDGER_KIND_CLOSED,
+        .at_ms = OCTOBER_MS + at_ms,
+        .has_segment = true,
+        .segment = segment,
+        .has_to_ms = true,
+        .to_ms = OCTOBER_MS + at_ms,
+        .cause = g_strdup("stopped"),
+    };
 }
 
-static ProtoLedgerRow
-make_closed(gint64 seq, gint64 segment, int instance, gint64 at_ms)
+/* Rows as they come from the controller, with the hash of the last one. */
+static bool
+take(Fixture *fixture, const ProtoLedgerRow *rows, gsize n_rows, GError **error)
 {
-    return make_row(LEDGER_KIND_CLOSED, seq, segment, instance, at_ms);
+    g_autoptr(GByteArray) packed = g_byte_array_new();
+    g_autofree char *held = meter_store_get_hash(fixture->store);
+    g_autofree char *last = NULL;
+    ChainHash hash;
+
+    g_assert_true(chain_from_text(held, &hash));
+    for (gsize i = 0; i < n_rows; i++) {
+        guint from = packed->len;
+        ChainHash leaf;
+
+        wire_struct_pack(&proto_ledger_row_type, &rows[i], packed);
+        leaf = chain_leaf(packed->data + from, packed->len - from);
+        hash = chain_next(&hash, &leaf);
+    }
+    last = chain_to_text(&hash);
+    return meter_store_apply(fixture->store, packed->data, packed->len, last, error);
 }
 
 /* Takes row. */
@@ -98,7 +133,7 @@ apply(Fixture *fixture, ProtoLedgerRow row)
 {
     g_autoptr(GError) error = NULL;
 
-    meter_store_apply(fixture->store, &row, 1, &error);
+    take(fixture, &row, 1, &error);
     g_assert_no_error(error);
     proto_ledger_row_clear(&row);
 }
@@ -110,7 +145,7 @@ assert_refused(Fixture *fixture, ProtoLedgerRow row)
     gint64 cursor = meter_store_get_cursor(fixture->store);
     g_autoptr(GError) error = NULL;
 
-    g_assert_false(meter_store_apply(fixture->store, &row, 1, &error));
+    g_assert_false(take(fixture, &row, 1, &error));
     g_assert_error(error, PROTO_ERROR, PROTO_ERROR_INTERNAL);
     g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, cursor);
     proto_ledger_row_clear(&row);
@@ -174,25 +209,31 @@ assert_running_hours(Fixture *fixture, const char *expected)
 static void
 row_counts_once(Fixture *fixture, gconstpointer unused)
 {
-    apply(fixture, make_opened(3, 1, 0));
-    apply(fixture, make_opened(3, 1, 0));
-    apply(fixture, make_closed(7, 3, 1, HOUR_MS));
-    apply(fixture, make_opened(3, 1, 0));
-    apply(fixture, make_closed(7, 3, 1, HOUR_MS));
-    g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 7);
+    apply(fixture, make_opened(1, 1, 0));
+    apply(fixture, make_opened(1, 1, 0));
+    apply(fixture, make_closed(2, 1, HOUR_MS));
+    apply(fixture, make_opened(1, 1, 0));
+    apply(fixture, make_closed(2, 1, HOUR_MS));
+    g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 2);
     assert_running_hours(fixture, "1.0");
 }
 
 static void
 rows_outlive_the_process(Fixture *fixture, gconstpointer unused)
 {
-    apply(fixture, make_opened(3, 1, 0));
-    apply(fixture, make_closed(7, 3, 1, HOUR_MS));
+    g_autofree char *before = NULL;
+    g_autofree char *after = NULL;
+
+    apply(fixture, make_opened(1, 1, 0));
+    apply(fixture, make_closed(2, 1, HOUR_MS));
+    before = meter_store_get_hash(fixture->store);
     meter_store_close(fixture->store);
     open_store(fixture);
-    g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 7);
+    after = meter_store_get_hash(fixture->store);
+    g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 2);
+    g_assert_cmpstr(before, ==, after);
     g_assert_cmpint(meter_store_get_known_ms(fixture->store), ==, OCTOBER_MS + HOUR_MS);
-    apply(fixture, make_closed(7, 3, 1, HOUR_MS));
+    apply(fixture, make_closed(2, 1, HOUR_MS));
     assert_running_hours(fixture, "1.0");
 }
 
@@ -208,68 +249,92 @@ file_has_one_owner(Fixture *fixture, gconstpointer unused)
 static void
 batch_is_taken_whole_or_not_at_all(Fixture *fixture, gconstpointer unused)
 {
-    ProtoLedgerRow rows[] = { make_opened(3, 1, 0), make_closed(4, 2, 1, 0) };
+    ProtoLedgerRow rows[] = { make_opened(1, 1, 0), make_closed(2, 2, 0) };
     g_autoptr(GError) error = NULL;
     bool has = true;
 
-    g_assert_false(meter_store_apply(fixture->store, rows, 2, &error));
+    g_assert_false(take(fixture, rows, 2, &error));
     g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 0);
     g_clear_error(&error);
     g_assert_true(meter_store_has_tenant(fixture->store, "blue", &has, &error));
     g_assert_false(has);
     proto_ledger_row_clear(&rows[0]);
     proto_ledger_row_clear(&rows[1]);
-    apply(fixture, make_opened(3, 1, 0));
+    apply(fixture, make_opened(1, 1, 0));
+}
+
+static void
+missing_row_is_noticed(Fixture *fixture, gconstpointer unused)
+{
+    assert_refused(fixture, make_opened(2, 1, 0));
+    apply(fixture, make_opened(1, 1, 0));
+    assert_refused(fixture, make_closed(3, 1, HOUR_MS));
+}
+
+static void
+row_that_was_changed_is_noticed(Fixture *fixture, gconstpointer unused)
+{
+    ProtoLedgerRow row = make_opened(1, 1, 0);
+    g_autoptr(GByteArray) packed = g_byte_array_new();
+    g_autofree char *hash = meter_store_get_hash(fixture->store);
+    g_autoptr(GError) error = NULL;
+
+    wire_struct_pack(&proto_ledger_row_type, &row, packed);
+    g_assert_false(
+        meter_store_apply(fixture->store, packed->data, packed->len, hash, &error));
+    g_assert_error(error, PROTO_ERROR, PROTO_ERROR_INTERNAL);
+    g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 0);
+    proto_ledger_row_clear(&row);
 }
 
 static void
 missing_opening_is_noticed(Fixture *fixture, gconstpointer unused)
 {
-    assert_refused(fixture, make_closed(4, 2, 1, HOUR_MS));
+    assert_refused(fixture, make_closed(1, 1, HOUR_MS));
 }
 
 static void
 missing_closing_is_noticed(Fixture *fixture, gconstpointer unused)
 {
-    apply(fixture, make_opened(3, 1, 0));
-    assert_refused(fixture, make_opened(5, 1, HOUR_MS));
+    apply(fixture, make_opened(1, 1, 0));
+    assert_refused(fixture, make_opened(2, 1, HOUR_MS));
 }
 
 static void
 second_closing_is_refused(Fixture *fixture, gconstpointer unused)
 {
-    apply(fixture, make_opened(3, 1, 0));
-    apply(fixture, make_closed(4, 3, 1, HOUR_MS));
-    assert_refused(fixture, make_closed(5, 3, 1, HOUR_MS));
+    apply(fixture, make_opened(1, 1, 0));
+    apply(fixture, make_closed(2, 1, HOUR_MS));
+    assert_refused(fixture, make_closed(3, 1, HOUR_MS));
 }
 
 static void
 other_row_of_a_held_number_is_refused(Fixture *fixture, gconstpointer unused)
 {
-    apply(fixture, make_opened(3, 1, 0));
-    apply(fixture, make_closed(5, 3, 1, HOUR_MS));
-    assert_refused(fixture, make_opened(3, 2, 0));
-    assert_refused(fixture, make_opened(3, 1, 1));
-    assert_refused(fixture, make_closed(4, 3, 1, HOUR_MS));
-    assert_refused(fixture, make_opened(2, 9, 0));
+    apply(fixture, make_opened(1, 1, 0));
+    apply(fixture, make_closed(2, 1, HOUR_MS));
+    assert_refused(fixture, make_opened(1, 2, 0));
+    assert_refused(fixture, make_opened(1, 1, 1));
+    assert_refused(fixture, make_closed(2, 1, HOUR_MS + 1));
 }
 
 static void
 time_that_goes_back_is_refused(Fixture *fixture, gconstpointer unused)
 {
-    apply(fixture, make_opened(3, 1, HOUR_MS));
-    assert_refused(fixture, make_closed(4, 3, 1, HOUR_MS - 1));
-    assert_refused(fixture, make_opened(4, 2, HOUR_MS - 1));
-    apply(fixture, make_opened(4, 2, HOUR_MS));
+    apply(fixture, make_opened(1, 1, HOUR_MS));
+    assert_refused(fixture, make_closed(2, 1, HOUR_MS - 1));
+    assert_refused(fixture, make_opened(2, 2, HOUR_MS - 1));
+    apply(fixture, make_opened(2, 2, HOUR_MS));
 }
 
 static void
-closing_of_another_size_is_refused(Fixture *fixture, gconstpointer unused)
+segment_that_overlaps_is_refused(Fixture *fixture, gconstpointer unused)
 {
-    ProtoLedgerRow row = make_closed(4, 3, 1, HOUR_MS);
+    ProtoLedgerRow row = make_opened(3, 1, 2 * HOUR_MS);
 
-    apply(fixture, make_opened(3, 1, 0));
-    row.vcpus = 1;
+    apply(fixture, make_opened(1, 1, 0));
+    apply(fixture, make_closed(2, 1, HOUR_MS));
+    row.from_ms = OCTOBER_MS + HOUR_MS - 1;
     assert_refused(fixture, row);
 }
 
@@ -278,11 +343,10 @@ other_ledger_is_refused(Fixture *fixture, gconstpointer unused)
 {
     g_autoptr(GError) error = NULL;
 
-    g_assert_true(meter_store_bind(fixture->store, "one", 0, &error));
     meter_store_close(fixture->store);
     open_store(fixture);
-    g_assert_cmpstr(meter_store_get_service_id(fixture->store), ==, "one");
-    g_assert_true(meter_store_bind(fixture->store, "one", 9, &error));
+    g_assert_cmpstr(meter_store_get_service_id(fixture->store), ==, SERVICE);
+    g_assert_true(meter_store_bind(fixture->store, SERVICE, 9, &error));
     g_assert_false(meter_store_bind(fixture->store, "two", 9, &error));
     g_assert_error(error, PROTO_ERROR, PROTO_ERROR_INTERNAL);
 }
@@ -292,16 +356,17 @@ ledger_that_lost_rows_is_refused(Fixture *fixture, gconstpointer unused)
 {
     g_autoptr(GError) error = NULL;
 
-    apply(fixture, make_opened(8, 1, 0));
-    g_assert_true(meter_store_bind(fixture->store, "one", 8, &error));
-    g_assert_false(meter_store_bind(fixture->store, "one", 7, &error));
+    apply(fixture, make_opened(1, 1, 0));
+    apply(fixture, make_closed(2, 1, 0));
+    g_assert_true(meter_store_bind(fixture->store, SERVICE, 2, &error));
+    g_assert_false(meter_store_bind(fixture->store, SERVICE, 1, &error));
     g_assert_error(error, PROTO_ERROR, PROTO_ERROR_INTERNAL);
 }
 
 static void
 open_segment_counts_up_to_what_is_known(Fixture *fixture, gconstpointer unused)
 {
-    apply(fixture, make_opened(3, 1, 0));
+    apply(fixture, make_opened(1, 1, 0));
     meter_store_set_known_ms(fixture->store, OCTOBER_MS + HOUR_MS / 2);
     assert_running_hours(fixture, "0.5");
     meter_store_set_known_ms(fixture->store, OCTOBER_MS + 2 * HOUR_MS);
@@ -316,15 +381,15 @@ reading_stays_as_of_its_row(Fixture *fixture, gconstpointer unused)
     g_autofree char *before = NULL;
     g_autofree char *after = NULL;
 
-    apply(fixture, make_opened(3, 1, 0));
+    apply(fixture, make_opened(1, 1, 0));
     meter_store_set_known_ms(fixture->store, OCTOBER_MS + HOUR_MS);
     fold = read_usage(fixture, NULL, 1);
     before = print_lines(fold);
     g_clear_pointer(&fold, usage_fold_free);
     reading = segment_reading_start(fixture->store, NULL, &MONTH);
-    apply(fixture, make_closed(4, 3, 1, 2 * HOUR_MS));
-    apply(fixture, make_opened(5, 1, 2 * HOUR_MS));
-    apply(fixture, make_opened(6, 2, 2 * HOUR_MS));
+    apply(fixture, make_closed(2, 1, 2 * HOUR_MS));
+    apply(fixture, make_opened(3, 1, 2 * HOUR_MS));
+    apply(fixture, make_opened(4, 2, 2 * HOUR_MS));
     fold = read_from(fixture, &reading, 1);
     after = print_lines(fold);
     g_assert_cmpstr(before, ==, after);
@@ -336,13 +401,13 @@ fill(Fixture *fixture)
 {
     gint64 seq = 1;
 
-    for (int i = 0; i < 40; i++, seq += 2) {
+    for (int i = 0; i < 40; i++, seq++) {
         int instance = 5 - i % 5;
         bool opens = i % 10 < 5;
         ProtoLedgerRow row = opens ? make_opened(seq, instance, i * 1000)
-                                   : make_closed(seq, seq - 10, instance, i * 1000);
+                                   : make_closed(seq, seq - 5, i * 1000);
 
-        if (instance % 2 == 0) {
+        if (opens && instance % 2 == 0) {
             g_free(row.tenant);
             row.tenant = g_strdup("red");
         }
@@ -399,8 +464,8 @@ lines_come_by_first_time(Fixture *fixture, gconstpointer unused)
     apply(fixture, make_opened(1, 9, 0));
     apply(fixture, make_opened(2, 4, 1000));
     apply(fixture, make_opened(3, 6, 1000));
-    apply(fixture, make_closed(4, 1, 9, 2000));
-    apply(fixture, make_opened(6, 9, 5000));
+    apply(fixture, make_closed(4, 1, 2000));
+    apply(fixture, make_opened(5, 9, 5000));
     meter_store_set_known_ms(fixture->store, OCTOBER_MS + 9000);
     fold = read_usage(fixture, NULL, 2);
     lines = usage_fold_get_lines(fold);
@@ -431,8 +496,11 @@ main(int argc, char **argv)
         { "/meter-store/another-row-of-a-held-number-is-refused",
           other_row_of_a_held_number_is_refused },
         { "/meter-store/time-that-goes-back-is-refused", time_that_goes_back_is_refused },
-        { "/meter-store/a-closing-of-another-size-is-refused",
-          closing_of_another_size_is_refused },
+        { "/meter-store/a-missing-row-is-noticed", missing_row_is_noticed },
+        { "/meter-store/a-row-that-was-changed-is-noticed",
+          row_that_was_changed_is_noticed },
+        { "/meter-store/a-segment-that-overlaps-is-refused",
+          segment_that_overlaps_is_refused },
         { "/meter-store/another-ledger-is-refused", other_ledger_is_refused },
         { "/meter-store/a-ledger-that-lost-rows-is-refused",
           ledger_that_lost_rows_is_refused },

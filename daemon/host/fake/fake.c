@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "build-config.h"
+#include "host/fake/counters.h"
 #include "wire/server.h"
 
 enum {
@@ -353,9 +354,13 @@ do_inspect(FakeHost *fake, WireCall *call, const void *in)
     const ProtoWorkerInspectCall *ask = in;
     const ProtoDomain *domain = fake_fleet_find(fake->options.fleet, ask->id);
     ProtoWorkerInspectReply reply = { .domain = { .id = ask->id } };
+    g_auto(ProtoDomainStats) stats = { 0 };
 
     if (domain != NULL)
         reply.domain = *domain;
+    if (domain != NULL && ask->has_stats && ask->stats &&
+        fake_counters_read(domain, &stats))
+        reply.stats = &stats;
     wire_call_reply(call, &reply);
 }
 
@@ -546,10 +551,15 @@ do_inventory(FakeHost *fake, WireCall *call, const void *in)
 static void
 do_stats(FakeHost *fake, WireCall *call, const void *in)
 {
-    g_autofree char *now = clock_format_time(clock_wall_ms());
-    ProtoWorkerStatsReply reply = { .at = now };
+    g_autoptr(GPtrArray) all = fake_fleet_list(fake->options.fleet);
 
-    wire_call_reply(call, &reply);
+    for (guint i = 0; i < all->len; i += BATCH) {
+        g_autofree char *samples = fake_counters_pack(all, i, BATCH);
+        ProtoWorkerStatsReply part = { samples };
+
+        wire_call_continue(call, &part);
+    }
+    wire_call_reply(call, &(ProtoWorkerStatsReply){ (char *) (gsize) "" });
 }
 
 static void

@@ -6,10 +6,17 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "base/clock.h"
+
 struct FakeFleet {
     GHashTable *by_id;
     GHashTable *keepsakes;
     FILE *journal;
+};
+
+enum {
+    PIDS = 32768,
+    MS_PER_CLOCK_TICK = 10
 };
 
 /* A line of the journal that takes an entry off. */
@@ -146,11 +153,32 @@ fake_fleet_note(FakeFleet *fleet, const ProtoDomain *domain)
     fflush(fleet->journal);
 }
 
+static bool
+is_active(DomainState state)
+{
+    return state == DOMAIN_STATE_RUNNING || state == DOMAIN_STATE_PAUSED;
+}
+
+/* A process of its own, that is none: its start tells it from others. */
+static void
+set_epoch(ProtoDomain *domain)
+{
+    if (domain->epoch == NULL)
+        domain->epoch = g_new0(ProtoEpoch, 1);
+    else
+        proto_epoch_clear(domain->epoch);
+    domain->epoch->boot_id = g_strdup(clock_boot_id());
+    domain->epoch->pid = 1 + g_str_hash(domain->id) % PIDS;
+    domain->epoch->pid_start = clock_boot_ms() / MS_PER_CLOCK_TICK;
+}
+
 void
 fake_fleet_set_state(FakeFleet *fleet, ProtoDomain *domain, DomainState state)
 {
+    if (is_active(state) && !is_active(domain->state))
+        set_epoch(domain);
     domain->state = state;
-    if (state != DOMAIN_STATE_RUNNING && state != DOMAIN_STATE_PAUSED) {
+    if (!is_active(state)) {
         domain->agent = false;
         g_clear_pointer(&domain->addresses, g_strfreev);
     }

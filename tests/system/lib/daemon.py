@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from . import ledger
 from .tap import wait_until
 from .varlink import Connection, VarlinkError
 
@@ -59,6 +60,8 @@ class Vmd:
                 "run_dir": self.dir / "run",
                 "meter": program("VMD_METER") if meter else "",
             },
+            # What is put back to an older copy here is so on purpose.
+            "metering": {"anchor": ""},
             "host": {
                 "worker": program("VMD_FAKEHOST" if fake else "VMD_HOST"),
                 "worker_arguments": arguments if fake else "",
@@ -209,6 +212,10 @@ class Vmd:
     def ledger(self) -> list[dict[str, Any]]:
         with self.connect() as connection:
             return [row for page in connection.stream("io.vmctl.Ledger.Read", after=0) for row in page["rows"]]
+
+    def segments(self, instance: str | None = None, kind: str = "instance") -> list[dict[str, Any]]:
+        """See lib.ledger; instance is an id."""
+        return ledger.segments(self.ledger(), instance, kind)
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
         with self.connect() as connection:

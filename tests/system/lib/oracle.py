@@ -5,27 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import ledger
 from .daemon import Vmd
 from .tap import wait_until
 
 
-def check_ledger(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Segments open and close in turn, in order of time, without overlap; returns what is open by instance."""
-    still_open: dict[str, dict[str, Any]] = {}
-    last_at = ""
-    last_seq = 0
-    for row in rows:
-        assert row["seq"] > last_seq, row
-        assert row["at"] >= last_at, row
-        last_seq, last_at = row["seq"], row["at"]
-        if row["kind"] == "opened":
-            assert row["instance"] not in still_open, f"opened twice: {row}"
-            assert row["segment"] == row["seq"], row
-            still_open[row["instance"]] = row
-        else:
-            begun = still_open.pop(row["instance"], None)
-            assert begun is not None and begun["seq"] == row["segment"], f"closed without being open: {row}"
-    return still_open
+def check_ledger(vmd: Vmd) -> dict[tuple[str, str], dict[str, Any]]:
+    """The ledger is whole; what is open, by kind and id of its resource."""
+    return ledger.check(vmd.ledger(), vmd.call("GetInfo")["service_id"])
 
 
 def check_events(events: list[dict[str, Any]]) -> None:
@@ -49,11 +36,13 @@ def check_at_rest(vmd: Vmd) -> None:
         assert row["state"] in states and "operation" not in row, row
     shown, held = {key: states[row["state"]] for key, row in instances.items()}, vmd.domains()
     assert shown == held, (shown, held)
-    still_open = check_ledger(vmd.ledger())
-    assert set(still_open) == set(instances)
-    for key, row in still_open.items():
-        assert row["state"] == instances[key]["state"], (row, instances[key])
+    still_open = check_ledger(vmd)
+    assert set(still_open) == {(kind, key) for key in instances for kind in ledger.RESOURCES}, still_open
+    for key, row in instances.items():
+        open_row = still_open["instance", key]
+        assert row["state"] == open_row["state"], (row, open_row)
         for size in ("vcpus", "memory_bytes", "disk_bytes"):
-            assert row[size] == instances[key][size], (row, instances[key])
+            assert row[size] == open_row[size], (row, open_row)
+        assert row["disk_bytes"] == still_open["volume", key]["disk_bytes"], row
     check_events(vmd.events())
     check_audit(vmd)

@@ -20,6 +20,10 @@ ABSENT: dict[str, Any] = {
     "template": "none",
     "host": "none",
     "source": "none",
+    "topic": "none",
+    "note": "",
+    # An entry of the books that is not the newest.
+    "follows": 9007199254740991,
 }
 
 

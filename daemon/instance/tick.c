@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/tick.h"
+
+#include "base/clock.h"
+#include "ledger/counters.h"
+#include "ledger/ledger.h"
+#include "wire/pack.h"
+
+enum {
+    STATS_TIMEOUT_MS = 60000,
+    HOUR_MS = 3600000
+};
+
+static const char no_reading[] = "no-reading";
+
+static bool
+is_on(const ProtoInstance *view)
+{
+    return view->state == INSTANCE_STATE_RUNNING || view->state == INSTANCE_STATE_PAUSED;
+}
+
+/* Writes what was booked, and the counters. */
+static void
+put(Instance *instance, StoreTx *tx, GArray *rows)
+{
+    for (guint i = 0; i < rows->len; i++) {
+        ledger_add_reading(instance->book->store, tx,
+                           &g_array_index(rows, ProtoLedgerRow, i));
+    }
+    store_put_packed(tx, instance->record.view.id, &proto_counter_record_type,
+                     &instance->counters);
+}
+
+void
+tick_follow_segment(Instance *instance, StoreTx *tx, gint64 ended_ms, gint64 at_ms)
+{
+    ProtoCounterRecord *counters = &instance->counters;
+    const ProtoOpenSegment *open =
+        ledger_find_open(&instance->record, RESOURCE_KIND_INSTANCE);
+    bool counts = open != NULL && (open->state == BILLING_STATE_RUNNING ||
+                                   open->state == BILLING_STATE_PAUSED);
+    g_autoptr(GArray) rows = counters_new_rows();
+
+    if (counts ? counters->segment == open->seq : counters->segment == 0)
+        return;
+    if (counts) {
+        counters_begin_segment(counters, open->seq, ended_ms, at_ms, rows);
+    } else {
+        counters_end_segment(counters, ended_ms);
+        /* A destroy reads once more. */
+        if (instance->record.view.state != INSTANCE_STATE_DESTROYING)
+            counters_finish(counters, "ended", rows);
+    }
+    put(instance, tx, rows);
+}
+
+void
+tick_take(Instance *instance, const ProtoDomainStats *stats)
+{
+    InstanceBook *book = instance->book;
+    g_autoptr(GArray) rows = counters_new_rows();
+    CounterTime time = { 0 };
+    StoreTx *tx = NULL;
+
+    /* What is counted while nothing is billed was started by others. */
+    if (instance->counters.segment == 0)
+        return;
+    instance_book_follow_clock(book);
+    time = (CounterTime){ store_ledger_now_ms(book->store), clock_boot_ms() };
+    tx = store_begin(book->store);
+    counters_read(&instance->counters, stats, instance->record.view.vcpus, &time, rows);
+    put(instance, tx, rows);
+    store_commit(tx);
+}
+
+/* Those that could not be read by the end of an hour have a gap there. */
+static void
+book_gaps(InstanceBook *book)
+{
+    gint64 now_ms = store_ledger_now_ms(book->store);
+    gint64 hour_ms = now_ms - now_ms % HOUR_MS;
+    StoreTx *tx = store_begin(book->store);
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        Instance *instance = value;
+        ProtoCounterRecord *counters = &instance->counters;
+        gint64 known_ms = MAX(counters->at_ms, MAX(counters->gap_ms, counters->from_ms));
+        g_autoptr(GArray) rows = NULL;
+
+        if (!is_on(&instance->record.view) || counters->segment == 0 ||
+            known_ms >= hour_ms)
+            continue;
+        rows = counters_new_rows();
+        counters_miss(counters, hour_ms, no_reading, rows);
+        put(instance, tx, rows);
+    }
+    store_commit(tx);
+}
+
+static void
+take_batch(InstanceBook *book, const char *text)
+{
+    gsize length = 0;
+    g_autofree guint8 *data = g_base64_decode(text, &length);
+    g_autoptr(GError) error = NULL;
+    gsize used = 0;
+
+    for (gsize at = 0; at < length; at += used) {
+        g_auto(ProtoDomainStats) stats = { 0 };
+        Instance *instance = NULL;
+
+        if (!wire_struct_unpack(&proto_domain_stats_type, data + at, length - at, &used,
+                                &stats, &error)) {
+            g_warning("Host %s: counters: %s", host_get_name(book->host), error->message);
+            return;
+        }
+        instance = instance_get(book, stats.id);
+        if (instance != NULL)
+            tick_take(instance, &stats);
+    }
+}
+
+static void
+on_stats(const void *out, bool continues, const GError *error, gpointer data)
+{
+    const ProtoWorkerStatsReply *reply = out;
+    InstanceBook *book = data;
+
+    if (reply != NULL)
+        take_batch(book, reply->samples);
+    if (continues)
+        return;
+    if (error != NULL)
+        g_message("Host %s: no counters: %s", host_get_name(book->host), error->message);
+    book->is_ticking = false;
+    book_gaps(book);
+}
+
+static gboolean on_tick(gpointer data);
+
+/* Ticks are on the wall clock: an hour ends with one. */
+static void
+wait_for_next(InstanceBook *book)
+{
+    gint64 interval_ms = book->config->tick_seconds * 1000;
+    gint64 wait_ms = interval_ms - clock_wall_ms() % interval_ms;
+
+    book->tick_source = g_timeout_add((guint) wait_ms, on_tick, book);
+}
+
+static gboolean
+on_tick(gpointer data)
+{
+    InstanceBook *book = data;
+
+    wait_for_next(book);
+    if (book->is_ticking)
+        return G_SOURCE_REMOVE;
+    instance_book_follow_clock(book);
+    book->is_ticking = true;
+    host_call(book->host, HOST_LANE_QUERY, &proto_worker_stats, NULL, STATS_TIMEOUT_MS,
+              on_stats, book);
+    return G_SOURCE_REMOVE;
+}
+
+void
+tick_start(InstanceBook *book)
+{
+    wait_for_next(book);
+}
+
+void
+tick_stop(InstanceBook *book)
+{
+    g_clear_handle_id(&book->tick_source, g_source_remove);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "meter/store-private.h"
+#include "wire/pack.h"
+
+static bool G_GNUC_PRINTF(3, 4)
+    refuse(GError **error, const ProtoLedgerRow *row, const char *format, ...)
+{
+    g_autofree char *why = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    why = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    proto_error_set_internal(error, "ledger", "Row %" G_GINT64_FORMAT " of the ledger %s",
+                             row->seq, why);
+    return false;
+}
+
+/* Segments */
+
+/* The number of the resource that row opens a segment of, and whether it may. */
+static bool
+find_resource(MeterStore *store,
+              const ProtoLedgerRow *row,
+              gint64 *ret_resource,
+              GError **error)
+{
+    Statement *newest = store->statements[FIND_NEWEST];
+    gint64 resource = row->seq;
+    bool has_row = false;
+    bool is_open = false;
+    bool overlaps = false;
+    bool good = false;
+
+    statement_bind_int(newest, 1, row->resource_kind);
+    statement_bind_text(newest, 2, row->resource);
+    good = statement_step(newest, &has_row, error);
+    if (good && has_row) {
+        resource = statement_get_int(newest, 0);
+        is_open = statement_get_int(newest, 1) == 0;
+        overlaps = statement_get_int(newest, 2) > row->from_ms;
+    }
+    statement_reset(newest);
+    if (!good)
+        return false;
+    if (is_open)
+        return refuse(error, row, "opens a segment of %s while another is open",
+                      row->resource);
+    if (overlaps)
+        return refuse(error, row, "begins before the segment of %s before it ended",
+                      row->resource);
+    *ret_resource = resource;
+    return true;
+}
+
+static char *
+print_labels(char *const *labels)
+{
+    GString *text = NULL;
+
+    if (labels == NULL)
+        return NULL;
+    text = g_string_new("{");
+    for (gsize i = 0; labels[i] != NULL; i += 2) {
+        if (i > 0)
+            g_string_append_c(text, ',');
+        wire_json_append_string(text, labels[i]);
+        g_string_append_c(text, ':');
+        wire_json_append_string(text, labels[i + 1]);
+    }
+    g_string_append_c(text, '}');
+    return g_string_free(text, FALSE);
+}
+
+static bool
+is_complete(const ProtoLedgerRow *row)
+{
+    return row->has_resource_kind && row->resource != NULL && row->tenant != NULL &&
+           row->name != NULL && row->host != NULL && row->has_state && row->has_from_ms &&
+           row->cause != NULL && row->segment == row->seq;
+}
+
+static bool
+open_segment(MeterStore *store, const ProtoLedgerRow *row, GError **error)
+{
+    Statement *statement = store->statements[OPEN_SEGMENT];
+    g_autofree char *labels = print_labels(row->labels);
+    gint64 resource = 0;
+
+    if (!is_complete(row))
+        return refuse(error, row, "does not say what it opens a segment of");
+    if (!find_resource(store, row, &resource, error))
+        return false;
+    statement_bind_int(statement, 1, row->seq);
+    statement_bind_int(statement, 2, resource);
+    statement_bind_int(statement, 3, row->resource_kind);
+    statement_bind_text(statement, 4, row->tenant);
+    statement_bind_text(statement, 5, row->resource);
+    statement_bind_text(statement, 6, row->name);
+    statement_bind_text(statement, 7, labels);
+    statement_bind_text(statement, 8, row->template);
+    statement_bind_text(statement, 9, row->host);
+    statement_bind_int(statement, 10, row->state);
+    statement_bind_int(statement, 11, row->vcpus);
+    statement_bind_int(statement, 12, row->memory_bytes);
+    statement_bind_int(statement, 13, row->disk_bytes);
+    statement_bind_int(statement, 14, row->generation);
+    statement_bind_int(statement, 15, row->from_ms);
+    statement_bind_text(statement, 16, row->cause);
+    return statement_run(statement, error);
+}
+
+/* Why row may not close the segment that was found; NULL if it may. */
+static const char *
+check_open(Statement *found, const ProtoLedgerRow *row)
+{
+    if (statement_get_int(found, 0) != 0)
+        return "closes a segment that is closed";
+    if (!row->has_to_ms || statement_get_int(found, 1) > row->to_ms)
+        return "ends before it began";
+    return NULL;
+}
+
+static bool
+close_segment(MeterStore *store, const ProtoLedgerRow *row, GError **error)
+{
+    Statement *found = store->statements[FIND_SEGMENT];
+    Statement *statement = store->statements[CLOSE_SEGMENT];
+    const char *why = "closes a segment that is not held";
+    bool has_row = false;
+    bool good = false;
+
+    statement_bind_int(found, 1, row->segment);
+    good = statement_step(found, &has_row, error);
+    if (good && has_row)
+        why = check_open(found, row);
+    statement_reset(found);
+    if (!good)
+        return false;
+    if (why != NULL)
+        return refuse(error, row, "%s", why);
+    statement_bind_int(statement, 1, row->segment);
+    statement_bind_int(statement, 2, row->seq);
+    statement_bind_int(statement, 3, row->to_ms);
+    statement_bind_int(statement, 4, row->estimated);
+    statement_bind_text(statement, 5, row->cause);
+    return statement_run(statement, error);
+}
+
+/* Rows */
+
+/* A row that was read before: nothing changes if it is the one that is held. */
+static bool
+check_replay(MeterStore *store,
+             const ProtoLedgerRow *row,
+             const guint8 *body,
+             gsize length,
+             GError **error)
+{
+    Statement *statement = store->statements[FIND_ROW];
+    const guint8 *held = NULL;
+    gsize held_length = 0;
+    bool has_row = false;
+    bool good = false;
+    bool is_same = false;
+
+    statement_bind_int(statement, 1, row->seq);
+    good = statement_step(statement, &has_row, error);
+    if (good && has_row)
+        held = statement_get_blob(statement, 0, &held_length);
+    is_same = held_length == length && held != NULL && memcmp(held, body, length) == 0;
+    statement_reset(statement);
+    if (!good)
+        return false;
+    return is_same || refuse(error, row, "is not the one that is held");
+}
+
+static bool
+add_row(MeterStore *store,
+        const ProtoLedgerRow *row,
+        const guint8 *body,
+        gsize length,
+        GError **error)
+{
+    Statement *statement = store->statements[ADD_ROW];
+
+    statement_bind_int(statement, 1, row->seq);
+    statement_bind_blob(statement, 2, body, length);
+    return statement_run(statement, error);
+}
+
+static bool
+take_in(MeterStore *store, const ProtoLedgerRow *row, GError **error)
+{
+    switch (row->kind) {
+    case LEDGER_KIND_OPENED:
+        return open_segment(store, row, error);
+    case LEDGER_KIND_CLOSED:
+        return close_segment(store, row, error);
+    case LEDGER_KIND_USED:
+    case LEDGER_KIND_GAP:
+    case LEDGER_KIND_CLOCK:
+    case LEDGER_KIND_NOTED:
+    case LEDGER_KIND_FORKED:
+    case LEDGER_KIND_N:
+        return true;
+    }
+    return true;
+}
+
+static bool
+apply_row(MeterStore *store,
+          Cursor *cursor,
+          const ProtoLedgerRow *row,
+          const guint8 *body,
+          gsize length,
+          GError **error)
+{
+    ChainHash leaf;
+
+    if (row->seq <= cursor->seq)
+        return check_replay(store, row, body, length, error);
+    if (row->seq != cursor->seq + 1)
+        return refuse(error, row, "does not follow row %" G_GINT64_FORMAT, cursor->seq);
+    if (row->at_ms < cursor->at_ms)
+        return refuse(error, row, "is earlier than the row before it");
+    if (!add_row(store, row, body, length, error) || !take_in(store, row, error))
+        return false;
+    leaf = chain_leaf(body, length);
+    *cursor = (Cursor){ row->seq, row->at_ms, chain_next(&cursor->hash, &leaf) };
+    return true;
+}
+
+static bool
+apply_all(
+    MeterStore *store, const guint8 *packed, gsize length, Cursor *cursor, GError **error)
+{
+    gsize used = 0;
+
+    for (gsize at = 0; at < length; at += used) {
+        g_auto(ProtoLedgerRow) row = { 0 };
+
+        if (!wire_struct_unpack(&proto_ledger_row_type, packed + at, length - at, &used,
+                                &row, error) ||
+            !apply_row(store, cursor, &row, packed + at, used, error))
+            return false;
+    }
+    return true;
+}
+
+/* Whoever sends rows that are not those that were hashed is found out here. */
+static bool
+check_hash(const Cursor *cursor, const Cursor *before, const char *hash, GError **error)
+{
+    g_autofree char *mine = chain_to_text(&cursor->hash);
+
+    if (cursor->seq == before->seq || (hash != NULL && strcmp(mine, hash) == 0))
+        return true;
+    proto_error_set_internal(error, "ledger",
+                             "The rows up to %" G_GINT64_FORMAT
+                             " of the ledger have not the hash that they should",
+                             cursor->seq);
+    return false;
+}
+
+bool
+meter_store_apply(MeterStore *store,
+                  const guint8 *packed,
+                  gsize length,
+                  const char *hash,
+                  GError **error)
+{
+    Cursor cursor = store->cursor;
+
+    if (length == 0)
+        return true;
+    if (!database_run(store->database, "BEGIN IMMEDIATE", error))
+        return false;
+    if (!apply_all(store, packed, length, &cursor, error) ||
+        !check_hash(&cursor, &store->cursor, hash, error) ||
+        !meter_store_save_cursor(store, &cursor, error) ||
+        !database_run(store->database, "COMMIT", error)) {
+        database_run(store->database, "ROLLBACK", NULL);
+        return false;
+    }
+    store->cursor = cursor;
+    store->known_ms = MAX(store->known_ms, cursor.at_ms);
+    return true;
+}

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <glib.h>
+#include <string.h>
+
+#include "ledger/counters.h"
+
+enum {
+    MINUTE_MS = 60000,
+    SEGMENT = 7
+};
+
+/* 2026-10-01T00:00:00Z */
+static const gint64 start_ms = 1790812800000;
+static const gint64 hour_ms = 3600000;
+static const gint64 second_ns = 1000000000;
+
+/** An instance that started at start_ms, and what was booked of it. */
+typedef struct {
+    ProtoCounterRecord counters;
+    GArray *rows;
+    gint64 pid;
+    gint64 vcpus;
+} Fixture;
+
+static void
+set_up(Fixture *fixture, gconstpointer unused)
+{
+    *fixture = (Fixture){ .rows = counters_new_rows(), .pid = 100, .vcpus = 1 };
+    counters_begin_segment(&fixture->counters, SEGMENT, start_ms, start_ms,
+                           fixture->rows);
+}
+
+static void
+tear_down(Fixture *fixture, gconstpointer unused)
+{
+    proto_counter_record_clear(&fixture->counters);
+    g_array_unref(fixture->rows);
+}
+
+/* after_ms after the start the guest has had so much processor time; less than 0: it was
+ * not told. */
+static void
+read_at(Fixture *fixture, gint64 after_ms, gint64 cpu_ns, gint64 tx_bytes)
+{
+    ProtoNicStats nic = { .mac = (char *) (gsize) "52:54", .tx_bytes = tx_bytes };
+    const ProtoDomainStats stats = {
+        .epoch = { .boot_id = (char *) (gsize) "boot", .pid = fixture->pid },
+        .has_cpu_ns = cpu_ns >= 0,
+        .cpu_ns = cpu_ns,
+        .nics = &nic,
+        .n_nics = tx_bytes >= 0 ? 1 : 0,
+    };
+    const CounterTime time = { start_ms + after_ms, after_ms + 1 };
+
+    counters_read(&fixture->counters, &stats, fixture->vcpus, &time, fixture->rows);
+}
+
+static void
+finish_at(Fixture *fixture, gint64 after_ms)
+{
+    counters_end_segment(&fixture->counters, start_ms + after_ms);
+    counters_finish(&fixture->counters, "ended", fixture->rows);
+}
+
+static gint64
+sum(const Fixture *fixture, Counter counter)
+{
+    gint64 total = 0;
+
+    for (guint i = 0; i < fixture->rows->len; i++) {
+        const ProtoLedgerRow *row = &g_array_index(fixture->rows, ProtoLedgerRow, i);
+
+        if (row->kind == LEDGER_KIND_USED && row->counter == counter)
+            total += row->quantity;
+    }
+    return total;
+}
+
+static const ProtoLedgerRow *
+get_row(const Fixture *fixture, LedgerKind kind, guint number)
+{
+    for (guint i = 0; i < fixture->rows->len; i++) {
+        const ProtoLedgerRow *row = &g_array_index(fixture->rows, ProtoLedgerRow, i);
+
+        if (row->kind == kind && number-- == 0)
+            return row;
+    }
+    return NULL;
+}
+
+static void
+assert_row(const ProtoLedgerRow *row,
+           gint64 from_ms,
+           gint64 to_ms,
+           gint64 quantity,
+           gint64 estimated)
+{
+    g_assert_nonnull(row);
+    g_assert_cmpint(row->from_ms - start_ms, ==, from_ms);
+    g_assert_cmpint(row->to_ms - start_ms, ==, to_ms);
+    g_assert_cmpint(row->quantity, ==, quantity);
+    g_assert_cmpint(row->estimated, ==, estimated);
+}
+
+static void
+the_first_reading_counts_in_full(Fixture *fixture, gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, 5 * second_ns, 1000);
+    finish_at(fixture, MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, 5 * second_ns);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 1000);
+    g_assert_null(get_row(fixture, LEDGER_KIND_GAP, 0));
+    assert_row(get_row(fixture, LEDGER_KIND_USED, 0), 0, MINUTE_MS, 5 * second_ns, 0);
+}
+
+static void
+an_adopted_instance_begins_with_its_first_reading(Fixture *fixture, gconstpointer unused)
+{
+    fixture->counters.adopted = true;
+    read_at(fixture, MINUTE_MS, 500 * second_ns, 100000);
+    read_at(fixture, 2 * MINUTE_MS, 501 * second_ns, 100007);
+    finish_at(fixture, 2 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, second_ns);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 7);
+}
+
+static void
+an_hour_is_a_row(Fixture *fixture, gconstpointer unused)
+{
+    for (gint64 minute = 1; minute <= 61; minute++) {
+        read_at(fixture, minute * MINUTE_MS + 40, minute * second_ns, 0);
+    }
+    finish_at(fixture, 61 * MINUTE_MS + 40);
+    assert_row(get_row(fixture, LEDGER_KIND_USED, 0), 0, hour_ms, 60 * second_ns, 0);
+    assert_row(get_row(fixture, LEDGER_KIND_USED, 1), hour_ms, hour_ms + MINUTE_MS + 40,
+               second_ns, 0);
+    g_assert_null(get_row(fixture, LEDGER_KIND_USED, 2));
+}
+
+static void
+the_same_reading_again_counts_nothing(Fixture *fixture, gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, second_ns, 10);
+    read_at(fixture, MINUTE_MS, second_ns, 10);
+    read_at(fixture, MINUTE_MS + 1, second_ns, 10);
+    finish_at(fixture, MINUTE_MS + 1);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, second_ns);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 10);
+}
+
+static void
+a_late_reading_spans_the_time_and_makes_up_for_its_gap(Fixture *fixture,
+                                                       gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, second_ns, 10);
+    counters_miss(&fixture->counters, start_ms + hour_ms, "no-reading", fixture->rows);
+    read_at(fixture, hour_ms + MINUTE_MS, 4 * second_ns, 10);
+    finish_at(fixture, hour_ms + MINUTE_MS);
+    assert_row(get_row(fixture, LEDGER_KIND_GAP, 0), MINUTE_MS, hour_ms, 0, 0);
+    g_assert_null(get_row(fixture, LEDGER_KIND_GAP, 1));
+    assert_row(get_row(fixture, LEDGER_KIND_USED, 0), 0, MINUTE_MS, second_ns, 0);
+    assert_row(get_row(fixture, LEDGER_KIND_USED, 2), MINUTE_MS, hour_ms + MINUTE_MS,
+               3 * second_ns, 3 * second_ns);
+    /* Nothing was sent meanwhile, and that is known. */
+    assert_row(get_row(fixture, LEDGER_KIND_USED, 3), MINUTE_MS, hour_ms + MINUTE_MS, 0,
+               0);
+}
+
+static void
+another_process_counts_from_zero(Fixture *fixture, gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, 10 * second_ns, 1000);
+    fixture->pid++;
+    /* More than before: that the value grew says nothing. */
+    read_at(fixture, 2 * MINUTE_MS, 11 * second_ns, 2000);
+    finish_at(fixture, 2 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, 21 * second_ns);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 3000);
+    assert_row(get_row(fixture, LEDGER_KIND_GAP, 0), MINUTE_MS, 2 * MINUTE_MS, 0, 0);
+}
+
+static void
+a_counter_that_goes_back_counts_nothing(Fixture *fixture, gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, 10 * second_ns, 1000);
+    read_at(fixture, 2 * MINUTE_MS, 10 * second_ns, 400);
+    read_at(fixture, 3 * MINUTE_MS, 10 * second_ns, 500);
+    finish_at(fixture, 3 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 1100);
+    g_assert_cmpstr(get_row(fixture, LEDGER_KIND_GAP, 0)->cause, ==, "went-back");
+}
+
+static void
+no_more_time_than_the_processors_had(Fixture *fixture, gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, second_ns, 0);
+    read_at(fixture, 2 * MINUTE_MS, 1000 * second_ns, 0);
+    finish_at(fixture, 2 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), <=, 62 * second_ns);
+    g_assert_cmpstr(get_row(fixture, LEDGER_KIND_GAP, 0)->cause, ==, "implausible");
+}
+
+static void
+what_is_not_told_is_not_zero(Fixture *fixture, gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, second_ns, 10);
+    for (gint64 minute = 2; minute <= 5; minute++) {
+        read_at(fixture, minute * MINUTE_MS, minute * second_ns, -1);
+    }
+    read_at(fixture, 6 * MINUTE_MS, 6 * second_ns, 70);
+    finish_at(fixture, 6 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 70);
+    assert_row(get_row(fixture, LEDGER_KIND_GAP, 0), MINUTE_MS, 4 * MINUTE_MS, 0, 0);
+    g_assert_cmpstr(get_row(fixture, LEDGER_KIND_GAP, 0)->device, ==, "52:54");
+}
+
+static void
+a_cut_ends_the_row_and_begins_another(Fixture *fixture, gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, 10 * second_ns, 0);
+    counters_begin_segment(&fixture->counters, 9, start_ms + MINUTE_MS,
+                           start_ms + MINUTE_MS, fixture->rows);
+    read_at(fixture, 2 * MINUTE_MS, 15 * second_ns, 0);
+    finish_at(fixture, 2 * MINUTE_MS);
+    g_assert_cmpint(get_row(fixture, LEDGER_KIND_USED, 0)->segment, ==, SEGMENT);
+    g_assert_cmpint(get_row(fixture, LEDGER_KIND_USED, 0)->quantity, ==, 10 * second_ns);
+    g_assert_cmpint(get_row(fixture, LEDGER_KIND_USED, 1)->segment, ==, 9);
+    g_assert_cmpint(get_row(fixture, LEDGER_KIND_USED, 1)->quantity, ==, 5 * second_ns);
+    g_assert_null(get_row(fixture, LEDGER_KIND_GAP, 0));
+}
+
+static void
+a_reading_after_the_end_belongs_to_the_segment(Fixture *fixture, gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, 10 * second_ns, 0);
+    counters_end_segment(&fixture->counters, start_ms + 2 * MINUTE_MS);
+    read_at(fixture, 2 * MINUTE_MS + 500, 15 * second_ns, 0);
+    counters_finish(&fixture->counters, "ended", fixture->rows);
+    assert_row(get_row(fixture, LEDGER_KIND_USED, 0), 0, 2 * MINUTE_MS, 15 * second_ns,
+               0);
+    g_assert_null(get_row(fixture, LEDGER_KIND_GAP, 0));
+}
+
+static void
+what_nobody_read_before_the_end_is_a_gap(Fixture *fixture, gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, 10 * second_ns, 0);
+    finish_at(fixture, 2 * MINUTE_MS);
+    assert_row(get_row(fixture, LEDGER_KIND_USED, 0), 0, MINUTE_MS, 10 * second_ns, 0);
+    assert_row(get_row(fixture, LEDGER_KIND_GAP, 0), MINUTE_MS, 2 * MINUTE_MS, 0, 0);
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*run)(Fixture *fixture, gconstpointer unused);
+    } tests[] = {
+        { "/counters/the-first-reading-counts-in-full",
+          the_first_reading_counts_in_full },
+        { "/counters/an-adopted-instance-begins-with-its-first-reading",
+          an_adopted_instance_begins_with_its_first_reading },
+        { "/counters/an-hour-is-a-row", an_hour_is_a_row },
+        { "/counters/the-same-reading-again-counts-nothing",
+          the_same_reading_again_counts_nothing },
+        { "/counters/a-late-reading-spans-the-time-and-makes-up-for-its-gap",
+          a_late_reading_spans_the_time_and_makes_up_for_its_gap },
+        { "/counters/another-process-counts-from-zero",
+          another_process_counts_from_zero },
+        { "/counters/a-counter-that-goes-back-counts-nothing",
+          a_counter_that_goes_back_counts_nothing },
+        { "/counters/no-more-time-than-the-processors-had",
+          no_more_time_than_the_processors_had },
+        { "/counters/what-is-not-told-is-not-zero", what_is_not_told_is_not_zero },
+        { "/counters/a-cut-ends-the-row-and-begins-another",
+          a_cut_ends_the_row_and_begins_another },
+        { "/counters/a-reading-after-the-end-belongs-to-the-segment",
+          a_reading_after_the_end_belongs_to_the_segment },
+        { "/counters/what-nobody-read-before-the-end-is-a-gap",
+          what_nobody_read_before_the_end_is_a_gap },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    for (gsize i = 0; i < G_N_ELEMENTS(tests); i++) {
+        g_test_add(tests[i].name, Fixture, NULL, set_up, tests[i].run, tear_down);
+    }
+    return g_test_run();
+}
