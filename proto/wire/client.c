@@ -120,7 +120,7 @@ read_message(WireClient *client,
              GError **error)
 {
     for (;;) {
-        char buffer[READ_BYTES];
+        FRAME_BUFFER(buffer, READ_BYTES);
         ssize_t count = 0;
 
         if (!frame_reader_next(&client->in, ret_message, ret_length, error))

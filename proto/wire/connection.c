@@ -246,7 +246,7 @@ wire_connection_call_ended(WireConnection *connection)
 static bool
 receive(WireConnection *connection)
 {
-    char buffer[READ_BYTES];
+    FRAME_BUFFER(buffer, READ_BYTES);
     ssize_t length = recv(connection->fd, buffer, sizeof buffer, MSG_DONTWAIT);
 
     if (length < 0)

@@ -4,6 +4,10 @@
 #include <glib.h>
 #include <stdbool.h>
 
+/** A buffer that is read into is not zeroed before, as others are: for a short message
+ * that takes longer than all the rest. */
+#define FRAME_BUFFER(name, bytes) char name[bytes] __attribute__((uninitialized))
+
 /**
  * Cuts a stream of bytes into messages that end with a NUL byte.  Never holds more than
  * one message's limit and one read.  No I/O.

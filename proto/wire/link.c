@@ -165,7 +165,7 @@ static gboolean
 on_readable(int fd, GIOCondition condition, gpointer data)
 {
     WireLink *link = data;
-    char buffer[READ_BYTES];
+    FRAME_BUFFER(buffer, READ_BYTES);
     ssize_t length = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
 
     if (length < 0 && (errno == EAGAIN || errno == EINTR))

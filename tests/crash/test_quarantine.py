@@ -18,8 +18,8 @@ FIRST = {
     "restart": "instance_restart.shutdown.before",
     "pause": "instance_pause.pause.after",
     "resume": "instance_resume.resume.before",
-    "resize": "instance_resize.resize.after",
-    "destroy": "instance_destroy.remove.before",
+    "resize": "instance_resize.sample.after",
+    "destroy": "instance_destroy.sample.before",
     "import": "template_import.import.after",
     "remove": "template_remove.remove.before",
 }
