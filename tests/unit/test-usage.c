@@ -332,7 +332,8 @@ count_by_ticks(const History *history, const char *tenant, gint64 from_ms, gint6
 
         for (gsize i = 0; i < history->n_segments; i++) {
             const UsageSegment *segment = &history->segments[i];
-            bool holds = segment->state != BILLING_STATE_STOPPED;
+            bool holds = segment->state == BILLING_STATE_RUNNING ||
+                         segment->state == BILLING_STATE_PAUSED;
 
             if (strcmp(segment->tenant, tenant) != 0 || at_ms <= segment->start_ms ||
                 at_ms > segment->end_ms)
