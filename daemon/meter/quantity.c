@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "meter/quantity.h"
 
+#include "meter/money/meters.h"
 #include "proto.h"
 
 enum {
     TICK_MS = 36,
     /* An hour has 10^5 ticks. */
-    HOUR_PLACES = 5,
-    /* A GiB-hour has 2^10 * 10^5 MiB-ticks, and 5^10 / 10^15 is one of them. */
-    GIB_HOUR_PLACES = 15,
-    FIVE_TO_TEN = 9765625,
+    HOUR_PLACES = 5
 };
-
-#define QUANTITY_MAX ((Quantity) (~(unsigned __int128) 0 >> 1))
 
 static bool
 refuse(GError **error)
@@ -55,45 +51,19 @@ quantity_merge(Quantity *sum, Quantity more, GError **error)
     return true;
 }
 
-/* value / 10^places, with at least one place and no more zeros than that. */
-static char *
-format_decimal(Quantity value, int places)
-{
-    /* 39 digits, the point, the sign and the end. */
-    char text[48];
-    char *start = text + sizeof text - 1;
-    unsigned __int128 rest =
-        value < 0 ? -(unsigned __int128) value : (unsigned __int128) value;
-    bool has_digit = false;
-
-    *start = '\0';
-    for (int place = 0; place <= places || rest > 0; place++, rest /= 10) {
-        char digit = (char) ('0' + (int) (rest % 10));
-
-        if (place == places)
-            *--start = '.';
-        if (digit != '0' || has_digit || place >= places - 1) {
-            *--start = digit;
-            has_digit = true;
-        }
-    }
-    if (value < 0)
-        *--start = '-';
-    return g_strdup(start);
-}
-
 char *
 quantity_format_hours(Quantity ticks)
 {
-    return format_decimal(ticks, HOUR_PLACES);
+    return decimal_format((Decimal){ ticks, HOUR_PLACES }, 1);
 }
 
 bool
 quantity_format_gib_hours(Quantity mib_ticks, char **ret_text, GError **error)
 {
-    /* Not __builtin_mul_overflow(): clang's needs a library of its own for 128 bits. */
-    if (mib_ticks > QUANTITY_MAX / FIVE_TO_TEN || mib_ticks < -QUANTITY_MAX / FIVE_TO_TEN)
-        return refuse(error);
-    *ret_text = format_decimal(mib_ticks * FIVE_TO_TEN, GIB_HOUR_PLACES);
+    Decimal gib_hours = { 0 };
+
+    if (!meter_get_quantity(METER_MEMORY, mib_ticks, &gib_hours, error))
+        return false;
+    *ret_text = decimal_format(gib_hours, 1);
     return true;
 }
