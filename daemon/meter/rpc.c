@@ -138,9 +138,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsageRequest, usage_request_free)
  * same bytes.
  */
 static bool
-get_tenant(const UsageRequest *request, const char **ret_tenant, GError **error)
+get_tenant(const UsageRequest *request,
+           View *view,
+           const char **ret_tenant,
+           GError **error)
 {
-    MeterStore *store = meter_of(request->call)->store;
     const char *asked = request->in->tenant;
     bool has = false;
 
@@ -152,7 +154,7 @@ get_tenant(const UsageRequest *request, const char **ret_tenant, GError **error)
         *ret_tenant = request->own_tenant;
         return true;
     }
-    if (request->role == ROLE_ADMIN && !meter_store_has_tenant(store, asked, &has, error))
+    if (request->role == ROLE_ADMIN && !view_has_tenant(view, asked, &has, error))
         return false;
     if (!has) {
         proto_error_set_not_found(error, "tenant", asked, "There is no tenant \"%s\"",
@@ -164,9 +166,9 @@ get_tenant(const UsageRequest *request, const char **ret_tenant, GError **error)
 }
 
 static gint64
-get_now_ms(MeterStore *store)
+get_now_ms(const View *view)
 {
-    gint64 known_ms = meter_store_get_known_ms(store);
+    gint64 known_ms = view_get_head(view)->known_ms;
 
     return known_ms > 0 ? known_ms : clock_wall_ms();
 }
@@ -175,18 +177,19 @@ static void
 on_usage_fresh(gpointer data)
 {
     g_autoptr(UsageRequest) request = data;
-    MeterStore *store = meter_of(request->call)->store;
+    g_autoptr(View) view = NULL;
     const char *tenant = NULL;
     Window window = { 0 };
     GError *error = NULL;
 
-    if (!get_tenant(request, &tenant, &error) ||
-        !window_resolve(request->in->from, request->in->to, get_now_ms(store), &window,
+    view = view_open(meter_of(request->call)->store, 0, &error);
+    if (view == NULL || !get_tenant(request, view, &tenant, &error) ||
+        !window_resolve(request->in->from, request->in->to, get_now_ms(view), &window,
                         &error)) {
         wire_call_fail(request->call, error);
         return;
     }
-    usage_reply_start(request->call, store, tenant, &window);
+    usage_reply_start(request->call, g_steal_pointer(&view), tenant, &window);
 }
 
 static void

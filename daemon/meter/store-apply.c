@@ -149,7 +149,175 @@ close_segment(MeterStore *store, const ProtoLedgerRow *row, GError **error)
     return statement_run(statement, error);
 }
 
+/* Who a segment is of */
+
+enum {
+    /* So many owners are kept at hand. */
+    OWNERS_MAX = 200000
+};
+
+static const char *
+intern_tenant(MeterStore *store, const char *tenant)
+{
+    gpointer held = NULL;
+
+    if (g_hash_table_lookup_extended(store->tenants, tenant, &held, NULL))
+        return held;
+    held = g_strdup(tenant);
+    g_hash_table_add(store->tenants, held);
+    return held;
+}
+
+static const Owner *
+keep_owner(MeterStore *store, gint64 seq, gint64 resource, const char *tenant)
+{
+    Owner *owner = g_new0(Owner, 1);
+
+    if (g_hash_table_size(store->owners) >= OWNERS_MAX)
+        g_hash_table_remove_all(store->owners);
+    *owner = (Owner){ seq, resource, intern_tenant(store, tenant) };
+    g_hash_table_insert(store->owners, &owner->seq, owner);
+    return owner;
+}
+
+const Owner *
+meter_store_find_owner(MeterStore *store, gint64 segment, GError **error)
+{
+    Statement *statement = store->statements[FIND_OWNER];
+    const Owner *owner = g_hash_table_lookup(store->owners, &segment);
+    bool has_row = false;
+    bool good = false;
+
+    if (owner != NULL)
+        return owner;
+    statement_bind_int(statement, 1, segment);
+    good = statement_step(statement, &has_row, error);
+    if (good && has_row)
+        owner = keep_owner(store, segment, statement_get_int(statement, 0),
+                           statement_get_text(statement, 1));
+    statement_reset(statement);
+    if (good && !has_row)
+        proto_error_set_internal(error, "ledger",
+                                 "Segment %" G_GINT64_FORMAT " is not held", segment);
+    return owner;
+}
+
+/* Gaps */
+
+void
+meter_store_note_gap(MeterStore *store, gint64 resource, gint64 to_ms)
+{
+    gint64 *held = g_hash_table_lookup(store->gaps, &resource);
+
+    if (held == NULL) {
+        g_hash_table_insert(store->gaps, g_memdup2(&resource, sizeof resource),
+                            g_memdup2(&to_ms, sizeof to_ms));
+    } else {
+        *held = MAX(*held, to_ms);
+    }
+}
+
+static const Owner *
+get_owner(MeterStore *store, const ProtoLedgerRow *row, GError **error)
+{
+    const Owner *owner = NULL;
+
+    if (!row->has_segment || !row->has_from_ms || !row->has_to_ms ||
+        row->from_ms > row->to_ms) {
+        refuse(error, row, "does not say what time of which segment it is of");
+        return NULL;
+    }
+    owner = meter_store_find_owner(store, row->segment, error);
+    if (owner == NULL)
+        g_prefix_error(error, "Row %" G_GINT64_FORMAT " of the ledger: ", row->seq);
+    return owner;
+}
+
+static bool
+add_gap(MeterStore *store, const ProtoLedgerRow *row, GError **error)
+{
+    Statement *statement = store->statements[ADD_GAP];
+    const Owner *owner = get_owner(store, row, error);
+
+    if (owner == NULL)
+        return false;
+    meter_store_note_gap(store, owner->resource, row->to_ms);
+    statement_bind_int(statement, 1, row->seq);
+    statement_bind_int(statement, 2, row->segment);
+    statement_bind_int(statement, 3, owner->resource);
+    statement_bind_text(statement, 4, owner->tenant);
+    if (row->has_counter)
+        statement_bind_int(statement, 5, row->counter);
+    statement_bind_text(statement, 6, row->device != NULL ? row->device : "");
+    statement_bind_int(statement, 7, row->from_ms);
+    statement_bind_int(statement, 8, row->to_ms);
+    statement_bind_text(statement, 9, row->cause != NULL ? row->cause : "");
+    return statement_run(statement, error);
+}
+
+/* Use makes up for the gaps that it spans. */
+static bool
+fill_gaps(MeterStore *store,
+          const ProtoLedgerRow *row,
+          const Owner *owner,
+          GError **error)
+{
+    Statement *statement = store->statements[FILL_GAPS];
+    const gint64 *until_ms = g_hash_table_lookup(store->gaps, &owner->resource);
+
+    if (until_ms == NULL || row->from_ms >= *until_ms)
+        return true;
+    statement_bind_int(statement, 1, row->seq);
+    statement_bind_int(statement, 2, owner->resource);
+    statement_bind_int(statement, 3, row->from_ms);
+    statement_bind_int(statement, 4, row->to_ms);
+    statement_bind_int(statement, 5, row->counter);
+    statement_bind_text(statement, 6, row->device != NULL ? row->device : "");
+    return statement_run(statement, error);
+}
+
+static bool
+add_use(MeterStore *store, const ProtoLedgerRow *row, GError **error)
+{
+    const Owner *owner = get_owner(store, row, error);
+
+    if (owner == NULL)
+        return false;
+    if (!row->has_counter || row->quantity < 0 || row->estimated < 0 ||
+        row->estimated > row->quantity)
+        return refuse(error, row, "has a quantity that cannot be");
+    return fill_gaps(store, row, owner, error);
+}
+
 /* Rows */
+
+/* Every so many rows the hash is kept, so that none is far from one. */
+static bool
+add_checkpoint(MeterStore *store, const Cursor *cursor, GError **error)
+{
+    Statement *statement = store->statements[ADD_CHECKPOINT];
+
+    if (cursor->seq % CHECKPOINT_ROWS != 0)
+        return true;
+    statement_bind_int(statement, 1, cursor->seq);
+    statement_bind_blob(statement, 2, cursor->hash.bytes, sizeof cursor->hash.bytes);
+    return statement_run(statement, error);
+}
+
+static bool
+add_mark(MeterStore *store,
+         const ProtoLedgerRow *row,
+         const ChainHash *hash,
+         GError **error)
+{
+    Statement *statement = store->statements[ADD_MARK];
+
+    statement_bind_int(statement, 1, row->seq);
+    statement_bind_int(statement, 2, row->kind);
+    statement_bind_text(statement, 3, row->topic);
+    statement_bind_blob(statement, 4, hash->bytes, sizeof hash->bytes);
+    return statement_run(statement, error);
+}
 
 /* A row that was read before: nothing changes if it is the one that is held. */
 static bool
@@ -192,7 +360,10 @@ add_row(MeterStore *store,
 }
 
 static bool
-take_in(MeterStore *store, const ProtoLedgerRow *row, GError **error)
+take_in(MeterStore *store,
+        const ProtoLedgerRow *row,
+        const ChainHash *hash,
+        GError **error)
 {
     switch (row->kind) {
     case LEDGER_KIND_OPENED:
@@ -200,12 +371,15 @@ take_in(MeterStore *store, const ProtoLedgerRow *row, GError **error)
     case LEDGER_KIND_CLOSED:
         return close_segment(store, row, error);
     case LEDGER_KIND_USED:
+        return add_use(store, row, error);
     case LEDGER_KIND_GAP:
+        return add_gap(store, row, error);
     case LEDGER_KIND_CLOCK:
     case LEDGER_KIND_NOTED:
     case LEDGER_KIND_FORKED:
+        return add_mark(store, row, hash, error);
     case LEDGER_KIND_N:
-        return true;
+        break;
     }
     return true;
 }
@@ -226,11 +400,11 @@ apply_row(MeterStore *store,
         return refuse(error, row, "does not follow row %" G_GINT64_FORMAT, cursor->seq);
     if (row->at_ms < cursor->at_ms)
         return refuse(error, row, "is earlier than the row before it");
-    if (!add_row(store, row, body, length, error) || !take_in(store, row, error))
-        return false;
     leaf = chain_leaf(body, length);
     *cursor = (Cursor){ row->seq, row->at_ms, chain_next(&cursor->hash, &leaf) };
-    return true;
+    return add_row(store, row, body, length, error) &&
+           take_in(store, row, &cursor->hash, error) &&
+           add_checkpoint(store, cursor, error);
 }
 
 static bool
@@ -283,6 +457,8 @@ meter_store_apply(MeterStore *store,
         !meter_store_save_cursor(store, &cursor, error) ||
         !database_run(store->database, "COMMIT", error)) {
         database_run(store->database, "ROLLBACK", NULL);
+        /* Some of them may not be there any more. */
+        g_hash_table_remove_all(store->owners);
         return false;
     }
     store->cursor = cursor;

@@ -6,99 +6,7 @@
 
 #include "meter/store-private.h"
 
-/*
- * A resource is known by the number of the row that opened its first segment: numbers
- * follow from the ledger alone, whoever reads it and when.  A segment is one row: what
- * opened it, and once it has ended, what closed it.
- */
-G_STATIC_ASSERT(BILLING_STATE_N == 4);
-G_STATIC_ASSERT(RESOURCE_KIND_N == 3);
-static const char schema[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE cursor (id INTEGER PRIMARY KEY CHECK (id = 1),"
-    " service_id TEXT NOT NULL, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
-    " hash TEXT NOT NULL) STRICT;"
-    "INSERT INTO cursor VALUES (1, '', 0, 0, '');"
-    "CREATE TABLE ledger (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;"
-    "CREATE TABLE segment (seq INTEGER PRIMARY KEY, resource INTEGER NOT NULL,"
-    " kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 2),"
-    " tenant TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, labels TEXT,"
-    " template TEXT, host TEXT NOT NULL,"
-    " state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3),"
-    " vcpus INTEGER NOT NULL CHECK (vcpus >= 0),"
-    " memory_bytes INTEGER NOT NULL CHECK (memory_bytes >= 0),"
-    " disk_bytes INTEGER NOT NULL CHECK (disk_bytes >= 0), generation INTEGER NOT NULL,"
-    " from_ms INTEGER NOT NULL, cause TEXT NOT NULL,"
-    " end_seq INTEGER, to_ms INTEGER CHECK (to_ms >= from_ms),"
-    " uncertain_ms INTEGER, end_cause TEXT) STRICT;"
-    "CREATE UNIQUE INDEX segment_open ON segment (kind, id) WHERE end_seq IS NULL;"
-    "CREATE INDEX segment_resource ON segment (kind, id, seq);"
-    "CREATE INDEX segment_report"
-    " ON segment (kind, tenant, resource, seq, from_ms, to_ms, end_seq);"
-    "CREATE TRIGGER segment_once BEFORE UPDATE ON segment WHEN OLD.end_seq IS NOT NULL"
-    " BEGIN SELECT RAISE(ABORT, 'a closed segment never changes'); END;"
-    "CREATE TRIGGER segment_kept BEFORE DELETE ON segment"
-    " BEGIN SELECT RAISE(ABORT, 'segments are kept'); END;"
-    "PRAGMA user_version = 2;"
-    "COMMIT;";
-
-enum {
-    VERSION = 2
-};
-
-#define READ_COLUMNS                                                                     \
-    "SELECT tenant, resource, id, seq, name, state, vcpus, memory_bytes,"                \
-    " disk_bytes, from_ms, end_seq, to_ms FROM segment"                                  \
-    " WHERE kind = 0 AND seq <= ?4 AND from_ms < ?5"                                     \
-    " AND (end_seq IS NULL OR end_seq > ?4 OR to_ms > ?6)"
-#define READ_ORDER " ORDER BY tenant, resource, seq LIMIT ?7"
-
-/* clang-format off */
-static const char *const statements[] = {
-    [LOAD_CURSOR] = "SELECT service_id, seq, at_ms, hash FROM cursor",
-    [SAVE_CURSOR] = "UPDATE cursor SET service_id = ?1, seq = ?2, at_ms = ?3, hash = ?4",
-    [ADD_ROW] = "INSERT INTO ledger (seq, body) VALUES (?1, ?2)",
-    [FIND_ROW] = "SELECT body FROM ledger WHERE seq = ?1",
-    [FIND_SEGMENT] = "SELECT end_seq, from_ms FROM segment WHERE seq = ?1",
-    [FIND_NEWEST] =
-        "SELECT resource, end_seq, to_ms FROM segment WHERE kind = ?1 AND id = ?2"
-        " ORDER BY seq DESC LIMIT 1",
-    [OPEN_SEGMENT] =
-        "INSERT INTO segment (seq, resource, kind, tenant, id, name, labels, template,"
-        " host, state, vcpus, memory_bytes, disk_bytes, generation, from_ms, cause)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
-    [CLOSE_SEGMENT] =
-        "UPDATE segment SET end_seq = ?2, to_ms = ?3, uncertain_ms = ?4, end_cause = ?5"
-        " WHERE seq = ?1",
-    [FIND_TENANT] = "SELECT 1 FROM segment WHERE kind = 0 AND tenant = ?1 LIMIT 1",
-    [READ_ALL] = READ_COLUMNS " AND (tenant, resource, seq) > (?1, ?2, ?3)" READ_ORDER,
-    [READ_TENANT] =
-        READ_COLUMNS " AND tenant = ?1 AND (resource, seq) > (?2, ?3)" READ_ORDER,
-};
-/* clang-format on */
-
-G_STATIC_ASSERT(G_N_ELEMENTS(statements) == N_STATEMENTS);
-
 /* Opening */
-
-static bool
-prepare_schema(Database *database, GError **error)
-{
-    int version = 0;
-
-    if (!database_get_version(database, &version, error))
-        return false;
-    if (version == 0)
-        return database_run(database, schema, error);
-    if (version == VERSION)
-        return true;
-    proto_error_set_internal(error, "database",
-                             "meter.db has version %d, this program knows %d: use the "
-                             "newer program, or remove meter.db to have it made again "
-                             "from the ledger",
-                             version, VERSION);
-    return false;
-}
 
 static bool
 read_cursor(MeterStore *store, Statement *statement, GError **error)
@@ -130,14 +38,24 @@ load_cursor(MeterStore *store, GError **error)
 }
 
 static bool
-prepare_statements(MeterStore *store, GError **error)
+load_gaps(MeterStore *store, GError **error)
 {
-    for (int i = 0; i < N_STATEMENTS; i++) {
-        store->statements[i] = database_prepare(store->database, statements[i], error);
-        if (store->statements[i] == NULL)
-            return false;
+    Statement *statement = store->statements[LIST_OPEN_GAPS];
+    bool has_row = true;
+    bool good = true;
+
+    while ((good = statement_step(statement, &has_row, error)) && has_row) {
+        meter_store_note_gap(store, statement_get_int(statement, 0),
+                             statement_get_int(statement, 1));
     }
-    return true;
+    statement_reset(statement);
+    return good;
+}
+
+static GHashTable *
+new_numbers(void)
+{
+    return g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
 }
 
 MeterStore *
@@ -152,8 +70,11 @@ meter_store_open(const char *directory, GError **error)
         return NULL;
     }
     store->database = database_open(path, error);
-    if (store->database == NULL || !prepare_schema(store->database, error) ||
-        !prepare_statements(store, error) || !load_cursor(store, error))
+    store->tenants = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    store->owners = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
+    store->gaps = new_numbers();
+    if (store->database == NULL || !meter_store_prepare(store, error) ||
+        !load_cursor(store, error) || !load_gaps(store, error))
         return NULL;
     return g_steal_pointer(&store);
 }
@@ -167,6 +88,9 @@ meter_store_close(MeterStore *store)
         statement_free(store->statements[i]);
     }
     database_close(store->database);
+    g_clear_pointer(&store->owners, g_hash_table_unref);
+    g_clear_pointer(&store->gaps, g_hash_table_unref);
+    g_clear_pointer(&store->tenants, g_hash_table_unref);
     g_free(store->service_id);
     g_free(store);
 }

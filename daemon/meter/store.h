@@ -4,9 +4,6 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#include "meter/usage.h"
-#include "proto.h"
-
 /**
  * meter.db: a copy of the controller's ledger, its segments, and how far it was read.
  * Holds nothing that cannot be read again from the ledger.
@@ -52,43 +49,3 @@ bool meter_store_apply(MeterStore *store,
 
 /** There is no row after the cursor, as of now_ms. */
 void meter_store_set_known_ms(MeterStore *store, gint64 now_ms);
-
-/** Whether tenant ever had a segment. */
-bool meter_store_has_tenant(MeterStore *store,
-                            const char *tenant,
-                            bool *ret_has,
-                            GError **error);
-
-/**
- * A reading of the segments of instances that touch window, as of a row: what was written
- * later does not change it, however long it takes.
- */
-typedef struct {
-    /** NULL: every tenant. */
-    char *tenant;
-    Window window;
-    gint64 as_of_seq;
-    gint64 known_ms;
-
-    /** Where it stands; all zero at the start. */
-    char *at_tenant;
-    gint64 at_resource;
-    gint64 at_seq;
-} SegmentReading;
-
-/** A reading as of now; release with segment_reading_clear(). */
-SegmentReading
-segment_reading_start(MeterStore *store, const char *tenant, const Window *window);
-void segment_reading_clear(SegmentReading *reading);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SegmentReading, segment_reading_clear)
-
-/**
- * Adds at most limit more segments to fold: by tenant, by instance in the order in which
- * they were made, by seq.  ret_more tells whether there may be others.
- */
-bool meter_store_read(MeterStore *store,
-                      SegmentReading *reading,
-                      guint limit,
-                      UsageFold *fold,
-                      bool *ret_more,
-                      GError **error);

@@ -2,6 +2,7 @@
 #include "meter/window.h"
 
 #include "base/clock.h"
+#include "meter/calendar.h"
 #include "proto.h"
 
 /* A month that has not ended may be asked for whole; a mistyped year is a mistake. */
@@ -18,11 +19,7 @@ refuse(GError **error, const char *path, const char *text, const char *reason)
 static gint64
 get_month_start(gint64 now_ms)
 {
-    g_autoptr(GDateTime) now = g_date_time_new_from_unix_utc(now_ms / 1000);
-    g_autoptr(GDateTime) start = g_date_time_new_utc(
-        g_date_time_get_year(now), g_date_time_get_month(now), 1, 0, 0, 0);
-
-    return g_date_time_to_unix(start) * 1000;
+    return calendar_month_window(calendar_month_of(calendar_day_of(now_ms))).from_ms;
 }
 
 static bool

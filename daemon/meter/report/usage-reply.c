@@ -2,6 +2,7 @@
 #include "meter/report/usage-reply.h"
 
 #include "base/clock.h"
+#include "meter/usage.h"
 
 enum {
     /* Segments of one turn of the main loop.  Each completes one line at most, and the
@@ -15,8 +16,8 @@ enum {
  * has gone. */
 typedef struct {
     WireCall *call;
-    MeterStore *store;
-    SegmentReading reading;
+    View *view;
+    ViewSegments *segments;
     UsageFold *fold;
     char *from;
     char *to;
@@ -32,7 +33,8 @@ static void
 usage_reply_free(UsageReply *self)
 {
     g_clear_handle_id(&self->source, g_source_remove);
-    segment_reading_clear(&self->reading);
+    view_segments_free(self->segments);
+    view_free(self->view);
     usage_fold_free(self->fold);
     g_free(self->from);
     g_free(self->to);
@@ -60,7 +62,7 @@ get_ready(UsageReply *self)
         .to = self->to,
         .lines = (ProtoUsageLine *) (gpointer) lines->data,
         .n_lines = lines->len,
-        .ledger_seq = self->reading.as_of_seq,
+        .ledger_seq = view_get_head(self->view)->seq,
     };
 }
 
@@ -87,6 +89,41 @@ has_room(UsageReply *self)
     return false;
 }
 
+static bool
+add_segment(UsageReply *self, const ViewSegment *segment, GError **error)
+{
+    const UsageSegment counted = {
+        .tenant = segment->tenant,
+        .instance = segment->id,
+        .name = segment->name,
+        .state = segment->state,
+        .vcpus = segment->vcpus,
+        .memory_bytes = segment->memory_bytes,
+        .disk_bytes = segment->disk_bytes,
+        .start_ms = segment->start_ms,
+        .end_ms = segment->end_ms,
+    };
+
+    return segment->kind != RESOURCE_KIND_INSTANCE ||
+           usage_fold_add(self->fold, &counted, error);
+}
+
+/* The segments of a turn; ret_more tells whether there may be others. */
+static bool
+read_segments(UsageReply *self, bool *ret_more, GError **error)
+{
+    ViewSegment segment;
+    bool has = true;
+
+    for (int i = 0; i < TURN_SEGMENTS && has; i++) {
+        if (!view_segments_next(self->segments, &has, &segment, error) ||
+            (has && !add_segment(self, &segment, error)))
+            return false;
+    }
+    *ret_more = has;
+    return true;
+}
+
 /* Reads on, and sends what is complete. */
 static void
 read_on(UsageReply *self)
@@ -95,8 +132,7 @@ read_on(UsageReply *self)
     GError *error = NULL;
     bool more = false;
 
-    if (!meter_store_read(self->store, &self->reading, TURN_SEGMENTS, self->fold, &more,
-                          &error) ||
+    if (!read_segments(self, &more, &error) ||
         (!more && !usage_fold_finish(self->fold, &error))) {
         fail(self, error);
         return;
@@ -170,17 +206,15 @@ turn(gpointer data)
 }
 
 void
-usage_reply_start(WireCall *call,
-                  MeterStore *store,
-                  const char *tenant,
-                  const Window *window)
+usage_reply_start(WireCall *call, View *view, const char *tenant, const Window *window)
 {
     UsageReply *self = g_new0(UsageReply, 1);
+    const ViewFilter filter = { .tenant = tenant, .window = *window };
 
     *self = (UsageReply){
         .call = call,
-        .store = store,
-        .reading = segment_reading_start(store, tenant, window),
+        .view = view,
+        .segments = view_segments_new(view, &filter),
         .fold = usage_fold_new(window),
         .from = clock_format_time(window->from_ms),
         .to = clock_format_time(window->to_ms),
