@@ -192,13 +192,14 @@ static void
 plan_hosts(InstanceBook *book, CreatePlan *plan)
 {
     PlaceHost hosts[] = { describe_host(book) };
+    const PlaceRequest request = { .size = plan->size };
 
     plan->hosts = g_new0(char *, plan->count + 1);
     for (gsize i = 0; i < plan->count; i++) {
         GError *error = NULL;
         gsize index = 0;
 
-        if (!place_choose(hosts, G_N_ELEMENTS(hosts), &plan->size, &index, &error)) {
+        if (!place_choose(hosts, G_N_ELEMENTS(hosts), &request, &index, &error)) {
             hinder(plan, error);
             return;
         }

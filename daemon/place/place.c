@@ -1,72 +1,290 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "place/place.h"
 
-/* Why host cannot take it; NULL if it can. */
-static char *
-refuse(const PlaceHost *host, const Quota *asked)
-{
-    if (host->refusal != NULL)
-        return g_strdup(host->refusal);
-    for (int i = 0; i < QUOTA_RESOURCES; i++) {
-        gint64 left = MAX(host->capacity.amount[i] - host->used.amount[i], 0);
+#include <string.h>
 
-        if (asked->amount[i] > left)
-            return g_strdup_printf(
-                "%s: %" G_GINT64_FORMAT " asked, %" G_GINT64_FORMAT " left",
-                quota_resource_to_string((QuotaResource) i), asked->amount[i], left);
+enum {
+    /** A host that is full has this load. */
+    LOAD_FULL = 1 << 20,
+    /** So many reasons stand in the message of a refusal; all are in its parameters. */
+    REASONS_TOLD = 4,
+};
+
+typedef struct {
+    const PlaceRequest *request;
+    Quota asked;
+    /** Value of the label apart_by to how many near ones are there; NULL without it. */
+    GHashTable *near;
+} Context;
+
+typedef struct {
+    const PlaceHost *host;
+    gint64 n_near_place;
+    gint64 n_near;
+    gint64 load;
+} Candidate;
+
+/* Labels */
+
+const char *
+place_get_label(char *const *labels, const char *key)
+{
+    for (gsize i = 0; labels != NULL && labels[i] != NULL; i += 2) {
+        if (strcmp(labels[i], key) == 0)
+            return labels[i + 1];
     }
     return NULL;
 }
 
-static gint64
-memory_left(const PlaceHost *host)
+bool
+place_has_labels(char *const *labels, char *const *wanted)
 {
-    return host->capacity.amount[QUOTA_MEMORY_BYTES] -
-           host->used.amount[QUOTA_MEMORY_BYTES];
+    for (gsize i = 0; wanted != NULL && wanted[i] != NULL; i += 2) {
+        if (g_strcmp0(place_get_label(labels, wanted[i]), wanted[i + 1]) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Filters: each gives the reason why a host cannot take it, or NULL. */
+
+static char *
+filter_state(const Context *context, const PlaceHost *host)
+{
+    return g_strdup(host->refusal);
+}
+
+static char *
+filter_pool(const Context *context, const PlaceHost *host)
+{
+    const char *pool = context->request->pool;
+
+    if (pool == NULL || g_strcmp0(pool, host->pool) == 0)
+        return NULL;
+    return g_strdup_printf("it is in the pool %s", host->pool);
+}
+
+static char *
+filter_labels(const Context *context, const PlaceHost *host)
+{
+    char *const *wanted = context->request->labels;
+
+    for (gsize i = 0; wanted != NULL && wanted[i] != NULL; i += 2) {
+        const char *value = place_get_label(host->labels, wanted[i]);
+
+        if (value == NULL)
+            return g_strdup_printf("it has no label %s", wanted[i]);
+        if (strcmp(value, wanted[i + 1]) != 0)
+            return g_strdup_printf("its label %s is %s", wanted[i], value);
+    }
+    return NULL;
+}
+
+static char *
+filter_arch(const Context *context, const PlaceHost *host)
+{
+    const char *arch = context->request->arch;
+
+    if (arch == NULL || host->arch == NULL || strcmp(arch, host->arch) == 0)
+        return NULL;
+    return g_strdup_printf("it is %s, and the template is for %s", host->arch, arch);
+}
+
+static char *
+filter_room(const Context *context, const PlaceHost *host)
+{
+    for (int i = 0; i < QUOTA_RESOURCES; i++) {
+        gint64 asked = context->asked.amount[i];
+        gint64 left = MAX(host->capacity.amount[i] - host->used.amount[i], 0);
+
+        if (asked > left)
+            return g_strdup_printf(
+                "%s: %" G_GINT64_FORMAT " asked, %" G_GINT64_FORMAT " left",
+                quota_resource_to_string((QuotaResource) i), asked, left);
+    }
+    return NULL;
+}
+
+/* How many near ones are in the host's place. */
+static gint64
+count_near(const Context *context, const PlaceHost *host)
+{
+    const char *place = context->near != NULL
+                            ? place_get_label(host->labels, context->request->apart_by)
+                            : NULL;
+    const gint64 *sum = place != NULL ? g_hash_table_lookup(context->near, place) : NULL;
+
+    return sum != NULL ? *sum : host->n_near;
+}
+
+static char *
+filter_apart(const Context *context, const PlaceHost *host)
+{
+    const char *by = context->request->apart_by;
+    const char *place = by != NULL ? place_get_label(host->labels, by) : NULL;
+
+    if (!context->request->is_strictly_apart)
+        return NULL;
+    if (by != NULL && place == NULL)
+        return g_strdup_printf("it has no label %s to be kept apart by", by);
+    if (count_near(context, host) == 0)
+        return NULL;
+    if (by != NULL)
+        return g_strdup_printf("what it is kept apart from is in %s %s", by, place);
+    return g_strdup("what it is kept apart from is there");
+}
+
+static char *(*const filters[])(const Context *context, const PlaceHost *host) = {
+    filter_state, filter_pool, filter_labels, filter_arch, filter_room, filter_apart,
+};
+
+static char *
+refuse(const Context *context, const PlaceHost *host)
+{
+    char *reason = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(filters) && reason == NULL; i++) {
+        reason = filters[i](context, host);
+    }
+    return reason;
+}
+
+/* Scores */
+
+/* The largest share of what may be promised, with the new one on it. */
+static gint64
+get_load(const Context *context, const PlaceHost *host)
+{
+    gint64 load = 0;
+
+    for (int i = QUOTA_VCPUS; i < QUOTA_RESOURCES; i++) {
+        __int128 used = (__int128) host->used.amount[i] + context->asked.amount[i];
+
+        if (host->capacity.amount[i] > 0)
+            load = MAX(load, (gint64) (used * LOAD_FULL / host->capacity.amount[i]));
+    }
+    return load;
+}
+
+static int
+compare_numbers(gint64 a, gint64 b)
+{
+    return (a > b) - (a < b);
+}
+
+/* Below 0: a is the better one. */
+static int
+compare(const Candidate *a, const Candidate *b, PlaceStrategy strategy)
+{
+    int loads = compare_numbers(a->load, b->load);
+    const int orders[] = {
+        compare_numbers(a->n_near_place, b->n_near_place),
+        compare_numbers(a->n_near, b->n_near),
+        strategy == PLACE_PACK ? -loads : loads,
+        strcmp(a->host->name, b->host->name),
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(orders); i++) {
+        if (orders[i] != 0)
+            return orders[i];
+    }
+    return 0;
+}
+
+/* The choice */
+
+static GHashTable *
+sum_near(const PlaceHost *hosts, gsize n_hosts, const char *by)
+{
+    GHashTable *near = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+
+    for (gsize i = 0; i < n_hosts; i++) {
+        const char *place = place_get_label(hosts[i].labels, by);
+        gint64 *sum = place != NULL ? g_hash_table_lookup(near, place) : NULL;
+
+        if (sum != NULL)
+            *sum += hosts[i].n_near;
+        else if (place != NULL)
+            g_hash_table_insert(near, (gpointer) (gsize) place,
+                                g_memdup2(&hosts[i].n_near, sizeof hosts[i].n_near));
+    }
+    return near;
+}
+
+static int
+compare_refusals(gconstpointer a, gconstpointer b)
+{
+    return strcmp(((const ProtoRefusal *) a)->host, ((const ProtoRefusal *) b)->host);
 }
 
 static void
-fail(ProtoRefusal *refusals, gsize n_refusals, GError **error)
+fail(GArray *refusals, GError **error)
 {
-    if (n_refusals == 1) {
-        proto_error_set_no_capacity(error, refusals, n_refusals,
-                                    "Host %s cannot take it: %s", refusals[0].host,
-                                    refusals[0].reason);
-    } else {
-        proto_error_set_no_capacity(error, refusals, n_refusals,
-                                    "None of %zu hosts can take it", n_refusals);
+    g_autoptr(GString) text = g_string_new(NULL);
+    const ProtoRefusal *rows = NULL;
+
+    g_array_sort(refusals, compare_refusals);
+    rows = (const ProtoRefusal *) (gpointer) refusals->data;
+    for (guint i = 0; i < MIN(refusals->len, (guint) REASONS_TOLD); i++) {
+        g_string_append_printf(text, "%s%s: %s", i > 0 ? "; " : "", rows[i].host,
+                               rows[i].reason);
     }
+    if (refusals->len > REASONS_TOLD)
+        g_string_append(text, "; ...");
+    if (refusals->len == 1) {
+        proto_error_set_no_capacity(error, (ProtoRefusal *) (gsize) rows, 1,
+                                    "Host %s cannot take it: %s", rows[0].host,
+                                    rows[0].reason);
+    } else {
+        proto_error_set_no_capacity(error, (ProtoRefusal *) (gsize) rows, refusals->len,
+                                    "None of %u hosts can take it%s%s", refusals->len,
+                                    refusals->len > 0 ? ": " : "", text->str);
+    }
+}
+
+static void
+take_candidate(const Context *context, const PlaceHost *host, Candidate *best)
+{
+    const Candidate candidate = {
+        .host = host,
+        .n_near_place = count_near(context, host),
+        .n_near = host->n_near,
+        .load = get_load(context, host),
+    };
+
+    if (best->host == NULL || compare(&candidate, best, context->request->strategy) < 0)
+        *best = candidate;
 }
 
 bool
 place_choose(const PlaceHost *hosts,
              gsize n_hosts,
-             const ProtoSize *size,
+             const PlaceRequest *request,
              gsize *ret_index,
              GError **error)
 {
-    g_autofree ProtoRefusal *refusals = g_new0(ProtoRefusal, n_hosts + 1);
-    const PlaceHost *best = NULL;
-    gsize n_refusals = 0;
-    Quota asked = { 0 };
+    g_autoptr(GArray) refusals = g_array_new(FALSE, FALSE, sizeof(ProtoRefusal));
+    g_autoptr(GHashTable) near =
+        request->apart_by != NULL ? sum_near(hosts, n_hosts, request->apart_by) : NULL;
+    Context context = { .request = request, .near = near };
+    Candidate best = { 0 };
 
-    quota_add(&asked, size, 1);
+    g_array_set_clear_func(refusals, (GDestroyNotify) proto_refusal_clear);
+    quota_add(&context.asked, &request->size, 1);
     for (gsize i = 0; i < n_hosts; i++) {
-        char *reason = refuse(&hosts[i], &asked);
+        ProtoRefusal refusal = { NULL, refuse(&context, &hosts[i]) };
 
-        if (reason != NULL) {
-            refusals[n_refusals++] = (ProtoRefusal){ g_strdup(hosts[i].name), reason };
-        } else if (best == NULL || memory_left(&hosts[i]) > memory_left(best)) {
-            best = &hosts[i];
+        if (refusal.reason == NULL) {
+            take_candidate(&context, &hosts[i], &best);
+            continue;
         }
+        refusal.host = g_strdup(hosts[i].name);
+        g_array_append_val(refusals, refusal);
     }
-    if (best == NULL) {
-        fail(refusals, n_refusals, error);
-    } else {
-        *ret_index = (gsize) (best - hosts);
+    if (best.host == NULL) {
+        fail(refusals, error);
+        return false;
     }
-    for (gsize i = 0; i < n_refusals; i++) {
-        proto_refusal_clear(&refusals[i]);
-    }
-    return best != NULL;
+    *ret_index = (gsize) (best.host - hosts);
+    return true;
 }
