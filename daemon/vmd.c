@@ -83,7 +83,7 @@ static bool
 start_server(Vmd *vmd, GError **error)
 {
     guint count = 0;
-    int first = service_take_sockets(&count);
+    int first = service_take_sockets(&count, NULL);
 
     vmd->controller.rpc.admin_group = find_group(vmd->controller.config->admin_group);
     vmd->controller.rpc.reader_group = find_group(vmd->controller.config->reader_group);
@@ -102,8 +102,13 @@ start_meter(Vmd *vmd)
     g_autofree char *controller = g_build_filename(config->run_dir, "vmd.sock", NULL);
     g_autofree char *socket = g_build_filename(config->run_dir, "meter.sock", NULL);
     g_autofree char *state = g_build_filename(config->state_dir, "meter", NULL);
-    const char *const argv[] = { config->meter, "--controller", controller, "--socket",
-                                 socket,        "--state",      state,      NULL };
+    g_autofree char *metrics = g_build_filename(config->run_dir, "metrics.sock", NULL);
+    g_autofree char *port = g_strdup_printf("%" G_GINT64_FORMAT, config->metrics_port);
+    const char *const argv[] = {
+        config->meter, "--controller",   controller, "--socket",
+        socket,        "--state",        state,      "--metrics-socket",
+        metrics,       "--metrics-port", port,       NULL
+    };
     const WorkerEvents events = { 0 };
 
     if (*config->meter == '\0')

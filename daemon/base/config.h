@@ -22,6 +22,7 @@ typedef struct {
 
     gint64 tick_seconds;
     char *anchor;
+    gint64 metrics_port;
 
     char *host_name;
     char *host_uri;

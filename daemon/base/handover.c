@@ -128,7 +128,7 @@ handover_take(
     guint n_fds, int *ret_fds, guint *ret_n_fds, int *ret_connection, GError **error)
 {
     guint n_listeners = 0;
-    int first = service_take_sockets(&n_listeners);
+    int first = service_take_sockets(&n_listeners, NULL);
     int connection = -1;
 
     if (n_listeners > 0) {

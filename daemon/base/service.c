@@ -74,12 +74,15 @@ service_keep_alive(void)
 }
 
 int
-service_take_sockets(guint *ret_count)
+service_take_sockets(guint *ret_count, GStrv *ret_names)
 {
     const char *pid = g_getenv("LISTEN_PID");
     const char *count = g_getenv("LISTEN_FDS");
+    const char *names = g_getenv("LISTEN_FDNAMES");
 
     *ret_count = 0;
+    if (ret_names != NULL)
+        *ret_names = g_strsplit(names != NULL ? names : "", ":", -1);
     if (pid == NULL || count == NULL || !is_for_us(pid))
         return FIRST_FD;
     *ret_count = (guint) g_ascii_strtoull(count, NULL, 10);
@@ -88,5 +91,6 @@ service_take_sockets(guint *ret_count)
     }
     g_unsetenv("LISTEN_PID");
     g_unsetenv("LISTEN_FDS");
+    g_unsetenv("LISTEN_FDNAMES");
     return FIRST_FD;
 }

@@ -21,5 +21,6 @@ guint service_take_watchdog_ms(void);
 void service_keep_alive(void);
 
 /** The sockets that were opened for us, from the returned descriptor on; ret_count may be
- * 0. */
-int service_take_sockets(guint *ret_count);
+ * 0.  ret_names, if it is not NULL, are what the manager calls them, of which there may
+ * be fewer. */
+int service_take_sockets(guint *ret_count, GStrv *ret_names);

@@ -266,6 +266,12 @@ controller_free(Controller *controller)
     g_free(controller);
 }
 
+bool
+controller_is_following(const Controller *controller)
+{
+    return controller->stream != NULL;
+}
+
 /* Asking */
 
 static void

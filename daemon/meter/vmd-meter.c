@@ -2,6 +2,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -9,7 +10,10 @@
 #include "base/log.h"
 #include "base/service.h"
 #include "build-config.h"
+#include "meter/http.h"
+#include "meter/metrics.h"
 #include "meter/rpc.h"
+#include "wire/listen.h"
 
 enum {
     EXIT_CONFIG = 78
@@ -19,7 +23,8 @@ typedef struct {
     char *controller;
     char *socket;
     char *state;
-    int socket_fd;
+    char *metrics_socket;
+    int metrics_port;
     gboolean version;
 } Options;
 
@@ -29,21 +34,44 @@ options_clear(Options *options)
     g_free(options->controller);
     g_free(options->socket);
     g_free(options->state);
+    g_free(options->metrics_socket);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+/* The ways to reach us. */
+typedef struct {
+    WireServer *calls;
+    /* HttpServer, one a socket. */
+    GPtrArray *http;
+    HttpPage page;
+} MeterServers;
+
+static void
+meter_servers_clear(MeterServers *servers)
+{
+    g_clear_pointer(&servers->http, g_ptr_array_unref);
+    g_clear_pointer(&servers->calls, wire_server_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(MeterServers, meter_servers_clear)
 
 static bool
 check_options(const Options *options, GError **error)
 {
     if (options->version)
         return true;
-    if (options->controller != NULL && options->state != NULL &&
-        (options->socket != NULL || options->socket_fd >= 0))
-        return true;
-    g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
-                "--controller, --socket and --state are needed");
-    return false;
+    if (options->controller == NULL || options->state == NULL) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                    "--controller and --state are needed");
+        return false;
+    }
+    if (options->metrics_port < 0 || options->metrics_port > G_MAXUINT16) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "--metrics-port is not a port: %d", options->metrics_port);
+        return false;
+    }
+    return true;
 }
 
 static bool
@@ -56,8 +84,10 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
           "Listen here, open to whom vmd's socket is open", "PATH" },
         { "state", 0, 0, G_OPTION_ARG_FILENAME, &options->state,
           "The directory of meter.db", "DIR" },
-        { "socket-fd", 0, 0, G_OPTION_ARG_INT, &options->socket_fd,
-          "Listen on this descriptor instead", "N" },
+        { "metrics-socket", 0, 0, G_OPTION_ARG_FILENAME, &options->metrics_socket,
+          "Serve /metrics here, to our own user", "PATH" },
+        { "metrics-port", 0, 0, G_OPTION_ARG_INT, &options->metrics_port,
+          "Serve /metrics at this port of the loopback too", "N" },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
           NULL },
         { 0 },
@@ -69,15 +99,18 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
            check_options(options, error);
 }
 
+/* Sockets */
+
 /* Who may talk to vmd may ask us; who that is, and what of, is told by the connection. */
 static bool
-listen_on(WireServer *server, const Options *options, GError **error)
+listen_for_calls(WireServer *server, const Options *options, GError **error)
 {
     struct stat rights = { .st_mode = 0600, .st_gid = (gid_t) -1 };
 
-    if (options->socket_fd >= 0) {
-        wire_server_listen_fd(server, options->socket_fd);
-        return true;
+    if (options->socket == NULL) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED,
+                    "--socket is needed, or a socket of the service manager");
+        return false;
     }
     if (stat(options->controller, &rights) != 0)
         g_warning("%s is not there yet: only our own user may ask us",
@@ -85,6 +118,67 @@ listen_on(WireServer *server, const Options *options, GError **error)
     return wire_server_listen(server, options->socket, rights.st_mode & 0666,
                               rights.st_gid, error);
 }
+
+/* Takes fd, which is -1 if error is set. */
+static bool
+serve_metrics(MeterServers *servers, int fd, GError **error)
+{
+    HttpServer *server = NULL;
+
+    if (fd < 0)
+        return false;
+    server = http_server_new(fd, &servers->page, error);
+    if (server == NULL)
+        return false;
+    g_ptr_array_add(servers->http, server);
+    return true;
+}
+
+/* What the service manager opened: one that it calls "metrics" is for those, any other
+ * one for calls. */
+static bool
+take_sockets(MeterServers *servers, bool *ret_has_calls, GError **error)
+{
+    g_auto(GStrv) names = NULL;
+    guint count = 0;
+    int first = service_take_sockets(&count, &names);
+    guint n_names = g_strv_length(names);
+
+    *ret_has_calls = false;
+    for (guint i = 0; i < count; i++) {
+        int fd = first + (int) i;
+
+        if (i < n_names && strcmp(names[i], "metrics") == 0) {
+            if (!serve_metrics(servers, fd, error))
+                return false;
+        } else {
+            wire_server_listen_fd(servers->calls, fd);
+            *ret_has_calls = true;
+        }
+    }
+    return true;
+}
+
+static bool
+listen_on(MeterServers *servers, const Options *options, GError **error)
+{
+    bool has_calls = false;
+
+    if (!take_sockets(servers, &has_calls, error) ||
+        (!has_calls && !listen_for_calls(servers->calls, options, error)))
+        return false;
+    if (options->metrics_socket != NULL &&
+        !serve_metrics(servers,
+                       wire_listen(options->metrics_socket, 0600, (gid_t) -1, error),
+                       error))
+        return false;
+    return options->metrics_port == 0 ||
+           serve_metrics(servers,
+                         http_listen_loopback((guint16) options->metrics_port, error),
+                         error);
+}
+
+/* The end */
 
 static gboolean
 on_signal(gpointer data)
@@ -113,20 +207,25 @@ run(const Options *options)
     g_autoptr(GError) error = NULL;
     g_autoptr(MeterStore) store = NULL;
     g_autoptr(IdentityBook) identities = NULL;
-    g_autoptr(WireServer) server = NULL;
-    g_autoptr(Controller) controller = NULL;
     Meter meter = { .started_boot_ms = clock_boot_ms() };
+    Metrics metrics = { 0 };
+    g_auto(MeterServers) servers = {
+        .http = g_ptr_array_new_with_free_func((GDestroyNotify) http_server_free),
+        .page = metrics_get_page(&metrics),
+    };
+    g_autoptr(Controller) controller = NULL;
 
     store = meter_store_open(options->state, &error);
     if (store != NULL) {
-        meter.store = store;
-        server = meter_server_new(&meter);
+        meter.store = metrics.store = store;
+        servers.calls = meter_server_new(&meter);
     }
-    if (store == NULL || !listen_on(server, options, &error)) {
+    if (store == NULL || !listen_on(&servers, options, &error)) {
         g_critical("%s", error->message);
         return EXIT_FAILURE;
     }
-    meter.controller = controller = controller_new(options->controller, store);
+    controller = controller_new(options->controller, store);
+    meter.controller = metrics.controller = controller;
     meter.identities = identities = identity_book_new(controller);
     g_message("Ready: version %s, ledger read up to row %" G_GINT64_FORMAT, VMCTL_VERSION,
               meter_store_get_cursor(store));
@@ -140,7 +239,7 @@ run(const Options *options)
 int
 main(int argc, char **argv)
 {
-    g_auto(Options) options = { .socket_fd = -1 };
+    g_auto(Options) options = { 0 };
     g_autoptr(GError) error = NULL;
 
     log_open("vmd-meter");

@@ -5,18 +5,16 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "proto.h"
+#include "wire/listen.h"
 #include "wire/server-private.h"
 
 enum {
     EVENTS = 64,
     SWEEP_MS = 1000,
     AGAIN_US = 1000,
-    BACKLOG = 1024,
     NOBODY = 65534
 };
 
@@ -351,94 +349,14 @@ wire_server_add(WireServer *server, const WireInterface *interface, const void *
     g_ptr_array_add(server->interfaces, served);
 }
 
-static bool
-make_address(const char *path, struct sockaddr_un *ret_address, GError **error)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-    if (strlen(path) >= sizeof address.sun_path) {
-        proto_error_set_invalid_parameter(error, "socket", "is too long",
-                                          "The socket's path is too long: %s", path);
-        return false;
-    }
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    *ret_address = address;
-    return true;
-}
-
-static bool
-is_answered(const struct sockaddr_un *address)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool answered =
-        connect(fd, (const struct sockaddr *) address, sizeof *address) == 0 ||
-        errno == EAGAIN;
-
-    close(fd);
-    return answered;
-}
-
-static int
-bind_socket(const struct sockaddr_un *address, mode_t mode, gid_t group)
-{
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mode_t mask = umask(0777);
-    int bound = bind(fd, (const struct sockaddr *) address, sizeof *address);
-
-    umask(mask);
-    /* It was made without any right, so nobody connects before its group and mode are
-     * set. */
-    if (bound != 0 ||
-        (group != (gid_t) -1 && chown(address->sun_path, (uid_t) -1, group) != 0) ||
-        chmod(address->sun_path, mode) != 0 || listen(fd, BACKLOG) != 0) {
-        int saved = errno;
-
-        close(fd);
-        errno = saved;
-        return -1;
-    }
-    return fd;
-}
-
-/* Removes a socket that nobody answers, and nothing else. */
-static bool
-remove_socket(const char *path, GError **error)
-{
-    struct stat status;
-
-    if (lstat(path, &status) != 0)
-        return true;
-    if (!S_ISSOCK(status.st_mode)) {
-        proto_error_set_already_exists(error, "socket", path,
-                                       "%s is there, and is not a socket", path);
-        return false;
-    }
-    unlink(path);
-    return true;
-}
-
 bool
 wire_server_listen(
     WireServer *server, const char *path, mode_t mode, gid_t group, GError **error)
 {
-    struct sockaddr_un address;
-    int fd = -1;
+    int fd = wire_listen(path, mode, group, error);
 
-    if (!make_address(path, &address, error))
+    if (fd < 0)
         return false;
-    if (is_answered(&address)) {
-        proto_error_set_already_exists(error, "socket", path,
-                                       "Another process answers on %s already", path);
-        return false;
-    }
-    if (!remove_socket(path, error))
-        return false;
-    fd = bind_socket(&address, mode, group);
-    if (fd < 0) {
-        proto_error_set_internal(error, "socket", "Listening on %s: %s", path,
-                                 g_strerror(errno));
-        return false;
-    }
     wire_server_listen_fd(server, fd);
     return true;
 }
