@@ -334,11 +334,12 @@ instance_transition(Instance *instance,
 
 /* The ledger */
 
-/* Everything ends before what begins after: rows come in order of time. */
+/* Everything ends before what begins after: rows come in order of time.  What begins does
+ * so at one moment, for the segments and for their counters. */
 static void
 cut_all(InstanceBook *book, StoreTx *tx, const LedgerMoment *before)
 {
-    gint64 now_ms = store_ledger_now_ms(book->store);
+    const LedgerMoment after = ledger_now(book->store);
     GHashTableIter iter;
     gpointer value = NULL;
 
@@ -346,15 +347,15 @@ cut_all(InstanceBook *book, StoreTx *tx, const LedgerMoment *before)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         ledger_end_before_step(book->store, tx, &((Instance *) value)->record, before);
     }
-    ledger_add_step(book->store, tx, before->at_ms, now_ms);
+    ledger_add_step(book->store, tx, before->at_ms, after.at_ms);
     g_hash_table_iter_init(&iter, book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         Instance *instance = value;
 
         if (instance->record.n_segments == 0)
             continue;
-        ledger_begin_after_step(book->store, tx, &instance->record);
-        tick_follow_segment(instance, tx, before->at_ms, now_ms);
+        ledger_begin_after_step(book->store, tx, &instance->record, &after);
+        tick_follow_segment(instance, tx, before->at_ms, after.at_ms);
         instance_put(instance, tx);
     }
 }

@@ -258,18 +258,19 @@ ledger_end_before_step(Store *store,
 }
 
 void
-ledger_begin_after_step(Store *store, StoreTx *tx, ProtoInstanceRecord *record)
+ledger_begin_after_step(Store *store,
+                        StoreTx *tx,
+                        ProtoInstanceRecord *record,
+                        const LedgerMoment *when)
 {
-    const LedgerMoment now = ledger_now(store);
-
     for (gsize i = 0; i < record->n_segments; i++) {
         ProtoOpenSegment *open = &record->segments[i];
 
-        open->from_ms = now.at_ms;
-        open->boot_ms = now.boot_ms;
+        open->from_ms = when->at_ms;
+        open->boot_ms = when->boot_ms;
         g_free(open->boot_id);
         open->boot_id = g_strdup(clock_boot_id());
-        add_opened(tx, &record->view, open, now.at_ms, clock_step);
+        add_opened(tx, &record->view, open, store_ledger_now_ms(store), clock_step);
     }
 }
 

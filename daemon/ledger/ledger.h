@@ -48,8 +48,11 @@ void ledger_end_before_step(Store *store,
                             ProtoInstanceRecord *record,
                             const LedgerMoment *when);
 
-/** Opens now all segments that go on from before the step. */
-void ledger_begin_after_step(Store *store, StoreTx *tx, ProtoInstanceRecord *record);
+/** Opens at when all segments that go on from before the step. */
+void ledger_begin_after_step(Store *store,
+                             StoreTx *tx,
+                             ProtoInstanceRecord *record,
+                             const LedgerMoment *when);
 
 /** Tells that the wall clock was at from_ms when it was set to to_ms. */
 void ledger_add_step(Store *store, StoreTx *tx, gint64 from_ms, gint64 to_ms);
