@@ -41,12 +41,12 @@ def console(name: str) -> str:
 
 
 def said(name: str, word: str) -> list[str]:
-    """What the guest's script told after this word, each time."""
-    return re.findall(rf"^{word} (.*)$", console(name), re.MULTILINE)
+    """What the guest's script told after this word, each time, in whole lines."""
+    return re.findall(rf"^{word} (.*)\n", console(name), re.MULTILINE)
 
 
 def wait_for_word(name: str, word: str, times: int = 1) -> list[str]:
-    wait_until(lambda: len(said(name, word)) >= times, f"{name} to say {word}", 90)
+    wait_until(lambda: len(said(name, word)) >= times, f"{name} to say {word}", 240)
     return said(name, word)
 
 

@@ -28,7 +28,7 @@ from lib.varlink import Connection, VarlinkError
 
 METER = os.environ.get("VMD_METER", "")
 GIB = 1 << 30
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 START = datetime(2026, 10, 1, tzinfo=timezone.utc)
 WINDOW = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
 Row = dict[str, Any]

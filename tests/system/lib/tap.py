@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 ROOT = Path(__file__).parent.parent.parent.parent
-TIMEOUT_SECONDS = int(os.environ.get("TIMEOUT_SECONDS", "400"))
+TIMEOUT_SECONDS = int(os.environ.get("TIMEOUT_SECONDS", "1100"))
 
 
 class TooSlow(Exception):
