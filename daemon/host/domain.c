@@ -6,13 +6,12 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "host/domain-xml.h"
+#include "host/process.h"
 #include "host/volumes.h"
 
 enum {
-    LOG_BACKUPS = 3,
-    STAT_START_FIELD = 22
+    LOG_BACKUPS = 3
 };
 
 static const gint64 kibibyte = 1024;
@@ -68,46 +67,8 @@ find_present(virConnectPtr libvirt, const char *id, GError **error)
 
 /* Looking */
 
-static gint64
-read_start_ticks(gint64 pid)
-{
-    g_autofree char *path = g_strdup_printf("/proc/%" G_GINT64_FORMAT "/stat", pid);
-    g_autofree char *text = NULL;
-    g_auto(GStrv) fields = NULL;
-    const char *after_name = NULL;
-
-    if (!g_file_get_contents(path, &text, NULL, NULL))
-        return 0;
-    /* The second field may hold anything, but ends with the last bracket. */
-    after_name = strrchr(text, ')');
-    if (after_name == NULL)
-        return 0;
-    fields = g_strsplit(after_name + 2, " ", 0);
-    return g_strv_length(fields) > STAT_START_FIELD - 3
-               ? g_ascii_strtoll(fields[STAT_START_FIELD - 3], NULL, 10)
-               : 0;
-}
-
-/* The process behind a running domain, where its pid file can be read. */
-static ProtoEpoch *
-read_epoch(const char *name)
-{
-    g_autofree char *file = g_strconcat(name, ".pid", NULL);
-    g_autofree char *path = g_build_filename("/run/libvirt/qemu", file, NULL);
-    g_autofree char *text = NULL;
-    ProtoEpoch *epoch = NULL;
-
-    if (!g_file_get_contents(path, &text, NULL, NULL))
-        return NULL;
-    epoch = g_new0(ProtoEpoch, 1);
-    epoch->boot_id = g_strdup(clock_boot_id());
-    epoch->pid = g_ascii_strtoll(text, NULL, 10);
-    epoch->pid_start = read_start_ticks(epoch->pid);
-    return epoch;
-}
-
-static DomainState
-to_state(int state, int reason)
+DomainState
+domain_to_state(int state, int reason)
 {
     switch (state) {
     case VIR_DOMAIN_RUNNING:
@@ -167,13 +128,13 @@ describe(virDomainPtr domain, ProtoDomain *ret_domain)
         !domain_xml_read_metadata(metadata, ret_domain))
         return false;
     ret_domain->id = g_strdup(id);
-    ret_domain->state = to_state(state, reason);
+    ret_domain->state = domain_to_state(state, reason);
     ret_domain->reason = g_strdup(get_reason(state, reason));
     ret_domain->vcpus = info.nrVirtCpu;
     ret_domain->memory_bytes = (gint64) info.maxMem * kibibyte;
     if (ret_domain->state == DOMAIN_STATE_RUNNING ||
         ret_domain->state == DOMAIN_STATE_PAUSED)
-        ret_domain->epoch = read_epoch(name);
+        ret_domain->epoch = process_read_epoch(name);
     return true;
 }
 

@@ -52,6 +52,9 @@ bool domain_remove(virConnectPtr libvirt,
                    const char *id,
                    GError **error);
 
+/** libvirt's state and reason in our words. */
+DomainState domain_to_state(int state, int reason);
+
 /** The domain with a reference, or NULL; ret_absent tells that there is none. */
 virDomainPtr
 domain_find(virConnectPtr libvirt, const char *id, bool *ret_absent, GError **error);

@@ -450,7 +450,7 @@ work_inspect(Task *task, virConnectPtr libvirt, GError **error)
     if (!domain_inspect(libvirt, in->id, &out->domain, error))
         return false;
     if (in->has_stats && in->stats)
-        out->stats = stats_read_one(libvirt, &out->domain);
+        out->stats = stats_read_one(libvirt, in->id);
     return true;
 }
 

@@ -3,7 +3,11 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+#include "host/devices.h"
+#include "host/domain-xml.h"
 #include "host/domain.h"
+#include "host/process.h"
 
 static const virTypedParameter *
 find(const virDomainStatsRecord *record, const char *name)
@@ -49,112 +53,152 @@ static bool G_GNUC_PRINTF(3, 4)
     return get_number(record, name, ret_number);
 }
 
-static char *
-get_text(const virDomainStatsRecord *record,
-         const char *group,
-         int index,
-         const char *member)
+/* The place of a device among those of its group; -1 if it is not there. */
+static int
+find_place(const virDomainStatsRecord *record, const char *group, const char *target)
 {
-    g_autofree char *name = g_strdup_printf("%s.%d.%s", group, index, member);
-    const virTypedParameter *parameter = find(record, name);
+    g_autofree char *name = g_strconcat(group, ".count", NULL);
+    gint64 count = 0;
 
-    return parameter != NULL && parameter->type == VIR_TYPED_PARAM_STRING
-               ? g_strdup(parameter->value.s)
-               : g_strdup("");
+    get_number(record, name, &count);
+    for (int i = 0; i < count; i++) {
+        g_autofree char *key = g_strdup_printf("%s.%d.name", group, i);
+        const virTypedParameter *parameter = find(record, key);
+
+        if (parameter != NULL && parameter->type == VIR_TYPED_PARAM_STRING &&
+            strcmp(parameter->value.s, target) == 0)
+            return i;
+    }
+    return -1;
 }
 
 /* The time of each vCPU, and not cpu.time: that of a domain which is off is libvirt's
  * own. */
 static void
-read_cpu(const virDomainStatsRecord *record, ProtoDomainStats *stats)
+read_vcpus(const virDomainStatsRecord *record, ProtoDomainStats *stats)
 {
     gint64 maximum = 0;
 
     get(record, &maximum, "vcpu.maximum");
+    stats->vcpus = g_new0(ProtoVcpuStats, (gsize) MAX(maximum, 0));
     for (int i = 0; i < maximum; i++) {
-        gint64 time = 0;
+        ProtoVcpuStats vcpu = { .number = i };
+        gint64 state = 0;
 
-        if (get(record, &time, "vcpu.%d.time", i)) {
-            stats->has_cpu_ns = true;
-            stats->cpu_ns += time;
-        }
+        vcpu.has_time_ns = get(record, &vcpu.time_ns, "vcpu.%d.time", i);
+        if (vcpu.has_time_ns || get(record, &state, "vcpu.%d.state", i))
+            stats->vcpus[stats->n_vcpus++] = vcpu;
     }
 }
 
 static void
-read_disks(const virDomainStatsRecord *record, ProtoDomainStats *stats)
+read_disks(const virDomainStatsRecord *record,
+           const GArray *devices,
+           ProtoDomainStats *stats)
 {
-    gint64 count = 0;
+    stats->n_disks = devices->len;
+    stats->disks = g_new0(ProtoDiskStats, devices->len);
+    for (guint i = 0; i < devices->len; i++) {
+        const Device *device = &g_array_index(devices, Device, i);
+        ProtoDiskStats *disk = &stats->disks[i];
+        int place = find_place(record, "block", device->target);
 
-    get(record, &count, "block.count");
-    stats->disks = g_new0(ProtoDiskStats, (gsize) MAX(count, 0));
-    for (int i = 0; i < count; i++) {
-        ProtoDiskStats disk = { 0 };
-
-        if (!get(record, &disk.read_bytes, "block.%d.rd.bytes", i) ||
-            !get(record, &disk.read_ops, "block.%d.rd.reqs", i) ||
-            !get(record, &disk.write_bytes, "block.%d.wr.bytes", i) ||
-            !get(record, &disk.write_ops, "block.%d.wr.reqs", i))
-            continue;
-        disk.serial = get_text(record, "block", i, "name");
-        stats->disks[stats->n_disks++] = disk;
+        disk->serial = g_strdup(device->key);
+        disk->incarnation = g_strdup(device->incarnation);
+        disk->has_read_bytes = get(record, &disk->read_bytes, "block.%d.rd.bytes", place);
+        disk->has_read_ops = get(record, &disk->read_ops, "block.%d.rd.reqs", place);
+        disk->has_write_bytes =
+            get(record, &disk->write_bytes, "block.%d.wr.bytes", place);
+        disk->has_write_ops = get(record, &disk->write_ops, "block.%d.wr.reqs", place);
     }
 }
 
 static void
-read_nics(const virDomainStatsRecord *record, ProtoDomainStats *stats)
+read_nics(const virDomainStatsRecord *record,
+          const GArray *devices,
+          ProtoDomainStats *stats)
 {
-    gint64 count = 0;
+    stats->n_nics = devices->len;
+    stats->nics = g_new0(ProtoNicStats, devices->len);
+    for (guint i = 0; i < devices->len; i++) {
+        const Device *device = &g_array_index(devices, Device, i);
+        ProtoNicStats *nic = &stats->nics[i];
+        int place = find_place(record, "net", device->target);
 
-    get(record, &count, "net.count");
-    stats->nics = g_new0(ProtoNicStats, (gsize) MAX(count, 0));
-    for (int i = 0; i < count; i++) {
-        ProtoNicStats nic = { 0 };
-
-        if (!get(record, &nic.rx_bytes, "net.%d.rx.bytes", i) ||
-            !get(record, &nic.tx_bytes, "net.%d.tx.bytes", i))
-            continue;
-        nic.mac = get_text(record, "net", i, "name");
-        stats->nics[stats->n_nics++] = nic;
+        nic->mac = g_strdup(device->key);
+        nic->incarnation = g_strdup(device->incarnation);
+        nic->has_rx_bytes = get(record, &nic->rx_bytes, "net.%d.rx.bytes", place);
+        nic->has_tx_bytes = get(record, &nic->tx_bytes, "net.%d.tx.bytes", place);
     }
 }
 
 static const unsigned int groups = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_VCPU |
                                    VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK;
 
-static void
+/* Whether the figures are those of a process that runs, and that ran when they were
+ * read. */
+static bool
+is_of_process(const virDomainStatsRecord *record,
+              const ProtoEpoch *epoch,
+              gint64 begun_boot_ms,
+              DomainState *ret_state)
+{
+    gint64 state = VIR_DOMAIN_NOSTATE;
+
+    if (epoch == NULL || process_get_start_ms(epoch) >= begun_boot_ms ||
+        !get_number(record, "state.state", &state))
+        return false;
+    *ret_state = domain_to_state((int) state, 0);
+    return *ret_state == DOMAIN_STATE_RUNNING || *ret_state == DOMAIN_STATE_PAUSED;
+}
+
+/* The XML is read after the figures: a device that is gone by then has none. */
+static bool
 fill(const virDomainStatsRecord *record,
-     const ProtoDomain *domain,
+     const char *id,
+     gint64 begun_boot_ms,
      ProtoDomainStats *ret_stats)
 {
-    ret_stats->id = g_strdup(domain->id);
-    ret_stats->state = domain->state;
-    proto_epoch_copy(domain->epoch, &ret_stats->epoch);
-    read_cpu(record, ret_stats);
-    read_disks(record, ret_stats);
-    read_nics(record, ret_stats);
+    g_autofree char *xml = virDomainGetXMLDesc(record->dom, 0);
+    g_autoptr(Devices) devices = xml != NULL ? devices_read(xml) : NULL;
+    ProtoEpoch *epoch = process_read_epoch(virDomainGetName(record->dom));
+    DomainState state = DOMAIN_STATE_ABSENT;
+    bool good = devices != NULL && is_of_process(record, epoch, begun_boot_ms, &state);
+
+    if (good) {
+        ret_stats->id = g_strdup(id);
+        ret_stats->state = state;
+        proto_epoch_copy(epoch, &ret_stats->epoch);
+        ret_stats->read_boot_ms = begun_boot_ms;
+        read_vcpus(record, ret_stats);
+        read_disks(record, devices->disks, ret_stats);
+        read_nics(record, devices->nics, ret_stats);
+    }
+    if (epoch != NULL)
+        proto_epoch_clear(epoch);
+    g_free(epoch);
+    return good;
 }
 
 static bool
-read_record(virConnectPtr libvirt,
-            const virDomainStatsRecord *record,
+read_record(const virDomainStatsRecord *record,
+            gint64 begun_boot_ms,
             ProtoDomainStats *ret_stats)
 {
     char id[VIR_UUID_STRING_BUFLEN];
-    ProtoDomain domain = { 0 };
-    bool good = virDomainGetUUIDString(record->dom, id) == 0 &&
-                g_str_has_prefix(virDomainGetName(record->dom), "vmctl-") &&
-                domain_inspect(libvirt, id, &domain, NULL) && domain.epoch != NULL;
+    g_autofree char *name = NULL;
 
-    if (good)
-        fill(record, &domain, ret_stats);
-    proto_domain_clear(&domain);
-    return good;
+    if (virDomainGetUUIDString(record->dom, id) != 0)
+        return false;
+    name = domain_xml_get_name(id);
+    return strcmp(virDomainGetName(record->dom), name) == 0 &&
+           fill(record, id, begun_boot_ms, ret_stats);
 }
 
 GArray *
 stats_read(virConnectPtr libvirt, GError **error)
 {
+    gint64 begun_boot_ms = clock_boot_ms();
     virDomainStatsRecordPtr *records = NULL;
     int count = virConnectGetAllDomainStats(libvirt, groups, &records,
                                             VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE |
@@ -170,7 +214,7 @@ stats_read(virConnectPtr libvirt, GError **error)
     for (int i = 0; i < count; i++) {
         ProtoDomainStats stats = { 0 };
 
-        if (read_record(libvirt, records[i], &stats))
+        if (read_record(records[i], begun_boot_ms, &stats))
             g_array_append_val(all, stats);
     }
     virDomainStatsRecordListFree(records);
@@ -178,22 +222,19 @@ stats_read(virConnectPtr libvirt, GError **error)
 }
 
 ProtoDomainStats *
-stats_read_one(virConnectPtr libvirt, const ProtoDomain *domain)
+stats_read_one(virConnectPtr libvirt, const char *id)
 {
-    g_autoptr(virDomain) found = NULL;
+    gint64 begun_boot_ms = clock_boot_ms();
+    g_autoptr(virDomain) found = virDomainLookupByUUIDString(libvirt, id);
     virDomainStatsRecordPtr *records = NULL;
-    ProtoDomainStats *stats = NULL;
+    ProtoDomainStats stats = { 0 };
+    bool good = false;
 
-    if (domain->epoch == NULL)
-        return NULL;
-    found = virDomainLookupByUUIDString(libvirt, domain->id);
     if (found == NULL)
         return NULL;
     if (virDomainListGetStats((virDomainPtr[]){ found, NULL }, groups, &records,
-                              VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT) > 0) {
-        stats = g_new0(ProtoDomainStats, 1);
-        fill(records[0], domain, stats);
-    }
+                              VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT) > 0)
+        good = read_record(records[0], begun_boot_ms, &stats);
     virDomainStatsRecordListFree(records);
-    return stats;
+    return good ? g_memdup2(&stats, sizeof stats) : NULL;
 }

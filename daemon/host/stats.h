@@ -5,11 +5,10 @@
 
 /**
  * The counters of all active domains of ours, as ProtoDomainStats that the array clears.
- * What libvirt does not tell is left out: a missing counter is not 0.  Never asks for all
+ * A domain is left out whose process began only while they were read.  Never asks for all
  * groups: each is a round trip to every QEMU.
  */
 GArray *stats_read(virConnectPtr libvirt, GError **error);
 
-/** The same of one domain, as it was inspected; NULL if it is not active or libvirt does
- * not tell. */
-ProtoDomainStats *stats_read_one(virConnectPtr libvirt, const ProtoDomain *domain);
+/** The same of one domain; NULL if it is not active or libvirt does not tell. */
+ProtoDomainStats *stats_read_one(virConnectPtr libvirt, const char *id);

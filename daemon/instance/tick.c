@@ -19,6 +19,12 @@ is_on(const ProtoInstance *view)
     return view->state == INSTANCE_STATE_RUNNING || view->state == INSTANCE_STATE_PAUSED;
 }
 
+static bool
+is_active(DomainState state)
+{
+    return state == DOMAIN_STATE_RUNNING || state == DOMAIN_STATE_PAUSED;
+}
+
 /* Writes what was booked, and the counters. */
 static void
 put(Instance *instance, StoreTx *tx, GArray *rows)
@@ -62,8 +68,9 @@ tick_take(Instance *instance, const ProtoDomainStats *stats)
     CounterTime time = { 0 };
     StoreTx *tx = NULL;
 
-    /* What is counted while nothing is billed was started by others. */
-    if (instance->counters.segment == 0)
+    /* What is counted while nothing is billed was started by others; of a domain that is
+     * off libvirt tells its own processor time. */
+    if (instance->counters.segment == 0 || !is_active(stats->state))
         return;
     instance_book_follow_clock(book);
     time = (CounterTime){ store_ledger_now_ms(book->store), clock_boot_ms() };

@@ -14,6 +14,11 @@
  * that spans the time, all of it estimated.  Where the time was booked as a gap the row
  * is written even if nothing was counted: it makes up for the gap.
  *
+ * A device is known by its serial or MAC address, never by its place among others or the
+ * name of its tap.  The host tells all that a domain has, also that of which it knows no
+ * figures now: a device that is not among it was unplugged.  The time of a domain is the
+ * sum of its virtual CPUs', which come and go one by one.
+ *
  * The rows of a counter never overlap: a row ends where the counter was last told, or
  * later if nothing was missing.
  */
@@ -212,22 +217,15 @@ counters_miss(ProtoCounterRecord *counters, gint64 at_ms, const char *cause, GAr
 /* Reading */
 
 static ProtoReading *
-get_reading(ProtoCounterRecord *counters, Counter counter, const char *device)
+find_reading(const ProtoCounterRecord *counters, Counter counter, const char *device)
 {
-    ProtoReading *reading = NULL;
-
     for (gsize i = 0; i < counters->n_readings; i++) {
-        reading = &counters->readings[i];
+        ProtoReading *reading = &counters->readings[i];
+
         if (reading->counter == counter && strcmp(reading->device, device) == 0)
             return reading;
     }
-    counters->readings =
-        g_renew(ProtoReading, counters->readings, counters->n_readings + 1);
-    reading = &counters->readings[counters->n_readings++];
-    *reading = (ProtoReading){ .counter = counter,
-                               .device = g_strdup(device),
-                               .told_ms = counters->from_ms };
-    return reading;
+    return NULL;
 }
 
 static void
@@ -238,6 +236,9 @@ drop_readings(ProtoCounterRecord *counters)
     }
     g_clear_pointer(&counters->readings, g_free);
     counters->n_readings = 0;
+    if (counters->vcpus != NULL)
+        proto_vcpu_readings_clear(counters->vcpus);
+    g_clear_pointer(&counters->vcpus, g_free);
 }
 
 /** One turn of reading all counters of a domain. */
@@ -255,11 +256,43 @@ typedef struct {
     GArray *rows;
 } Turn;
 
-/* No more time than the processors had. */
+/** What the host tells of one counter. */
+typedef struct {
+    Counter counter;
+    const char *device;
+    /** NULL: it has none. */
+    const char *incarnation;
+    bool is_told;
+    gint64 raw;
+} Told;
+
+static ProtoReading *
+ensure_reading(const Turn *turn, const Told *told)
+{
+    ProtoCounterRecord *counters = turn->counters;
+    ProtoReading *reading = find_reading(counters, told->counter, told->device);
+
+    if (reading != NULL)
+        return reading;
+    counters->readings =
+        g_renew(ProtoReading, counters->readings, counters->n_readings + 1);
+    reading = &counters->readings[counters->n_readings++];
+    *reading = (ProtoReading){ .counter = told->counter,
+                               .device = g_strdup(told->device),
+                               .told_ms = counters->from_ms,
+                               .incarnation = g_strdup(told->incarnation),
+                               .has_unbegun = turn->is_baseline,
+                               .unbegun = turn->is_baseline };
+    return reading;
+}
+
+/* No more time than the processors had since it was last told. */
 static gint64
 limit_cpu(const Turn *turn, const ProtoReading *reading, gint64 grown)
 {
-    gint64 elapsed_ms = turn->time.boot_ms - turn->counters->at_boot_ms;
+    gint64 untold_ms =
+        MAX(turn->counters->at_ms - get_told_ms(turn->counters, reading), 0);
+    gint64 elapsed_ms = turn->time.boot_ms - turn->counters->at_boot_ms + untold_ms;
     gint64 most = 0;
 
     if (turn->is_first || elapsed_ms < 0 ||
@@ -272,21 +305,21 @@ limit_cpu(const Turn *turn, const ProtoReading *reading, gint64 grown)
     return most;
 }
 
-/* How much it grew since it was last told. */
+/* A counter that went back is a mistake and counts nothing, unless its device is another
+ * one, which began at zero. */
 static gint64
-grow(const Turn *turn, ProtoReading *reading, gint64 raw)
+judge(const Turn *turn, const ProtoReading *reading, const Told *told, gint64 grown)
 {
-    gint64 grown = raw - reading->raw;
-
-    reading->raw = raw;
-    if (turn->is_baseline)
+    if (reading->has_unbegun && reading->unbegun)
         return 0;
+    if (grown < 0 && g_strcmp0(reading->incarnation, told->incarnation) != 0)
+        return told->raw;
     if (grown < 0) {
         add_gap(turn->counters, reading, get_told_ms(turn->counters, reading),
                 turn->time.at_ms, "went-back", turn->rows);
         return 0;
     }
-    return reading->counter == COUNTER_CPU_TIME ? limit_cpu(turn, reading, grown) : grown;
+    return told->counter == COUNTER_CPU_TIME ? limit_cpu(turn, reading, grown) : grown;
 }
 
 /* Books what it grew by over the time in which it was not told. */
@@ -305,19 +338,29 @@ make_up(const Turn *turn, const ProtoReading *reading, gint64 grown)
 }
 
 static void
-read_counter(const Turn *turn, Counter counter, const char *device, gint64 raw)
+count(const Turn *turn, ProtoReading *reading, gint64 grown)
 {
-    ProtoReading *reading = get_reading(turn->counters, counter, device);
-    gint64 grown = grow(turn, reading, raw);
-
     if (turn->is_late || is_missing(reading)) {
         make_up(turn, reading, grown);
-    } else {
-        if (__builtin_add_overflow(reading->quantity, grown, &reading->quantity))
-            reading->quantity = G_MAXINT64;
-        if (turn->is_other)
-            reading->estimated = reading->quantity;
+        return;
     }
+    if (__builtin_add_overflow(reading->quantity, grown, &reading->quantity))
+        reading->quantity = G_MAXINT64;
+    if (turn->is_other)
+        reading->estimated = reading->quantity;
+}
+
+/* grown is by how much more it is than when it was last told. */
+static void
+take_told(const Turn *turn, ProtoReading *reading, const Told *told, gint64 grown)
+{
+    count(turn, reading, judge(turn, reading, told, grown));
+    reading->raw = told->raw;
+    if (g_strcmp0(reading->incarnation, told->incarnation) != 0) {
+        g_free(reading->incarnation);
+        reading->incarnation = g_strdup(told->incarnation);
+    }
+    reading->has_unbegun = reading->unbegun = false;
     /* Counted up below, like those that were not told. */
     reading->missed = -1;
     reading->gap_ms = 0;
@@ -325,23 +368,157 @@ read_counter(const Turn *turn, Counter counter, const char *device, gint64 raw)
 }
 
 static void
-read_all(const Turn *turn, const ProtoDomainStats *stats)
+read_counter(const Turn *turn, const Told *told)
 {
-    if (stats->has_cpu_ns)
-        read_counter(turn, COUNTER_CPU_TIME, "", stats->cpu_ns);
-    for (gsize i = 0; i < stats->n_disks; i++) {
-        const ProtoDiskStats *disk = &stats->disks[i];
+    ProtoReading *reading = ensure_reading(turn, told);
 
-        read_counter(turn, COUNTER_DISK_READ_BYTES, disk->serial, disk->read_bytes);
-        read_counter(turn, COUNTER_DISK_WRITE_BYTES, disk->serial, disk->write_bytes);
-        read_counter(turn, COUNTER_DISK_READ_OPS, disk->serial, disk->read_ops);
-        read_counter(turn, COUNTER_DISK_WRITE_OPS, disk->serial, disk->write_ops);
+    if (told->is_told)
+        take_told(turn, reading, told, told->raw - reading->raw);
+}
+
+/* Processors */
+
+static gint64
+get_time_before(const ProtoCounterRecord *counters, gint64 number)
+{
+    for (gsize i = 0; i < counters->vcpus->n_each; i++) {
+        if (counters->vcpus->each[i].number == number)
+            return counters->vcpus->each[i].time_ns;
+    }
+    return 0;
+}
+
+static void
+keep_times(ProtoCounterRecord *counters, const ProtoDomainStats *stats)
+{
+    ProtoVcpuReadings *kept = g_new0(ProtoVcpuReadings, 1);
+
+    kept->each = g_new0(ProtoVcpuReading, stats->n_vcpus);
+    kept->n_each = stats->n_vcpus;
+    for (gsize i = 0; i < stats->n_vcpus; i++) {
+        kept->each[i] =
+            (ProtoVcpuReading){ stats->vcpus[i].number, stats->vcpus[i].time_ns };
+    }
+    if (counters->vcpus != NULL)
+        proto_vcpu_readings_clear(counters->vcpus);
+    g_free(counters->vcpus);
+    counters->vcpus = kept;
+}
+
+/* The sum of all, each since it was last told: one that was unplugged takes its time with
+ * it, and begins at zero when it comes back. */
+static void
+read_cpu(const Turn *turn, const ProtoDomainStats *stats)
+{
+    ProtoCounterRecord *counters = turn->counters;
+    Told told = { .counter = COUNTER_CPU_TIME,
+                  .device = "",
+                  .is_told = stats->n_vcpus > 0 };
+    ProtoReading *reading = ensure_reading(turn, &told);
+    gint64 grown = 0;
+
+    for (gsize i = 0; i < stats->n_vcpus; i++) {
+        gint64 time_ns = stats->vcpus[i].time_ns;
+
+        told.is_told &= stats->vcpus[i].has_time_ns && time_ns <= G_MAXINT64 - told.raw;
+        if (!told.is_told)
+            return;
+        told.raw += time_ns;
+        if (counters->vcpus != NULL)
+            grown += time_ns - get_time_before(counters, stats->vcpus[i].number);
+    }
+    if (!told.is_told)
+        return;
+    take_told(turn, reading, &told,
+              counters->vcpus != NULL ? grown : told.raw - reading->raw);
+    keep_times(counters, stats);
+}
+
+/* Devices */
+
+static void
+read_disk(const Turn *turn, const ProtoDiskStats *disk)
+{
+    const Told all[] = {
+        { COUNTER_DISK_READ_BYTES, disk->serial, disk->incarnation, disk->has_read_bytes,
+          disk->read_bytes },
+        { COUNTER_DISK_WRITE_BYTES, disk->serial, disk->incarnation,
+          disk->has_write_bytes, disk->write_bytes },
+        { COUNTER_DISK_READ_OPS, disk->serial, disk->incarnation, disk->has_read_ops,
+          disk->read_ops },
+        { COUNTER_DISK_WRITE_OPS, disk->serial, disk->incarnation, disk->has_write_ops,
+          disk->write_ops },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        read_counter(turn, &all[i]);
+    }
+}
+
+static void
+read_nic(const Turn *turn, const ProtoNicStats *nic)
+{
+    const Told all[] = {
+        { COUNTER_NET_RX_BYTES, nic->mac, nic->incarnation, nic->has_rx_bytes,
+          nic->rx_bytes },
+        { COUNTER_NET_TX_BYTES, nic->mac, nic->incarnation, nic->has_tx_bytes,
+          nic->tx_bytes },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(all); i++) {
+        read_counter(turn, &all[i]);
+    }
+}
+
+static bool
+is_plugged_in(const ProtoDomainStats *stats, const char *device)
+{
+    for (gsize i = 0; i < stats->n_disks; i++) {
+        if (strcmp(stats->disks[i].serial, device) == 0)
+            return true;
     }
     for (gsize i = 0; i < stats->n_nics; i++) {
-        const ProtoNicStats *nic = &stats->nics[i];
+        if (strcmp(stats->nics[i].mac, device) == 0)
+            return true;
+    }
+    return *device == '\0';
+}
 
-        read_counter(turn, COUNTER_NET_RX_BYTES, nic->mac, nic->rx_bytes);
-        read_counter(turn, COUNTER_NET_TX_BYTES, nic->mac, nic->tx_bytes);
+/* A device that was unplugged took with it what it counted since it was last told; should
+ * it come back, it begins at zero. */
+static void
+drop_unplugged(const Turn *turn, const ProtoDomainStats *stats)
+{
+    ProtoCounterRecord *counters = turn->counters;
+    gsize n_kept = 0;
+
+    for (gsize i = 0; i < counters->n_readings; i++) {
+        ProtoReading *reading = &counters->readings[i];
+        gint64 told_ms = get_told_ms(counters, reading);
+
+        if (is_plugged_in(stats, reading->device)) {
+            counters->readings[n_kept++] = *reading;
+            continue;
+        }
+        if (counters->segment != 0 && reading->quantity > 0)
+            add_used(counters, reading, counters->from_ms, told_ms, turn->rows);
+        add_gap(counters, reading, MAX(told_ms, reading->gap_ms), turn->time.at_ms,
+                "unplugged", turn->rows);
+        proto_reading_clear(reading);
+    }
+    counters->n_readings = n_kept;
+}
+
+static void
+read_all(const Turn *turn, const ProtoDomainStats *stats)
+{
+    drop_unplugged(turn, stats);
+    read_cpu(turn, stats);
+    for (gsize i = 0; i < stats->n_disks; i++) {
+        read_disk(turn, &stats->disks[i]);
+    }
+    for (gsize i = 0; i < stats->n_nics; i++) {
+        read_nic(turn, &stats->nics[i]);
     }
 }
 
@@ -384,6 +561,15 @@ end_hour(ProtoCounterRecord *counters, gint64 at_ms, GArray *rows)
         book(counters, at_ms - hour_ms <= HOUR_SLACK_MS ? hour_ms : at_ms, rows);
 }
 
+/* One that came late, behind a newer one, tells nothing more. */
+static bool
+is_stale(const ProtoCounterRecord *counters, const ProtoDomainStats *stats)
+{
+    return counters->epoch != NULL && counters->has_read_boot_ms &&
+           strcmp(counters->epoch->boot_id, stats->epoch.boot_id) == 0 &&
+           stats->read_boot_ms < counters->read_boot_ms;
+}
+
 void
 counters_read(ProtoCounterRecord *counters,
               const ProtoDomainStats *stats,
@@ -396,7 +582,7 @@ counters_read(ProtoCounterRecord *counters,
     Turn turn = {
         .counters = counters,
         .time = *time,
-        .vcpus = vcpus,
+        .vcpus = MAX(vcpus, (gint64) stats->n_vcpus),
         .is_first = is_first,
         .is_baseline = is_first && counters->adopted,
         .is_other = is_first && counters->epoch != NULL && counters->segment != 0 &&
@@ -406,6 +592,8 @@ counters_read(ProtoCounterRecord *counters,
         .rows = rows,
     };
 
+    if (is_stale(counters, stats))
+        return;
     if (counters->has_until_ms)
         turn.time.at_ms = MIN(time->at_ms, counters->until_ms);
     if (turn.is_other) {
@@ -424,5 +612,7 @@ counters_read(ProtoCounterRecord *counters,
     counters->gap_ms = 0;
     counters->at_ms = turn.time.at_ms;
     counters->at_boot_ms = time->boot_ms;
+    counters->has_read_boot_ms = true;
+    counters->read_boot_ms = stats->read_boot_ms;
     end_hour(counters, turn.time.at_ms, rows);
 }

@@ -37,22 +37,52 @@ tear_down(Fixture *fixture, gconstpointer unused)
     g_array_unref(fixture->rows);
 }
 
+static const ProtoVcpuStats no_vcpus[] = { { .number = -1 } };
+
+/** What is read; numbers less than 0 are not told. */
+typedef struct {
+    gint64 tx_bytes;
+    const char *tap;
+    bool is_unplugged;
+    /** Up to one of number -1. */
+    const ProtoVcpuStats *vcpus;
+    /** When, if that is not when it comes. */
+    gint64 read_ms;
+} Reading;
+
+static void
+take_at(Fixture *fixture, gint64 after_ms, const Reading *reading)
+{
+    ProtoNicStats nic = {
+        .mac = (char *) (gsize) "52:54",
+        .incarnation = (char *) (gsize) (reading->tap != NULL ? reading->tap : "vnet0"),
+        .has_rx_bytes = reading->tx_bytes >= 0,
+        .has_tx_bytes = reading->tx_bytes >= 0,
+        .tx_bytes = reading->tx_bytes,
+    };
+    ProtoDomainStats stats = {
+        .epoch = { .boot_id = (char *) (gsize) "boot", .pid = fixture->pid },
+        .read_boot_ms = reading->read_ms != 0 ? reading->read_ms : after_ms + 1,
+        .vcpus = (ProtoVcpuStats *) (gsize) reading->vcpus,
+        .nics = &nic,
+        .n_nics = reading->is_unplugged ? 0 : 1,
+    };
+    const CounterTime time = { start_ms + after_ms, after_ms + 1 };
+
+    while (stats.vcpus[stats.n_vcpus].number >= 0)
+        stats.n_vcpus++;
+    counters_read(&fixture->counters, &stats, fixture->vcpus, &time, fixture->rows);
+}
+
 /* after_ms after the start the guest has had so much processor time; less than 0: it was
  * not told. */
 static void
 read_at(Fixture *fixture, gint64 after_ms, gint64 cpu_ns, gint64 tx_bytes)
 {
-    ProtoNicStats nic = { .mac = (char *) (gsize) "52:54", .tx_bytes = tx_bytes };
-    const ProtoDomainStats stats = {
-        .epoch = { .boot_id = (char *) (gsize) "boot", .pid = fixture->pid },
-        .has_cpu_ns = cpu_ns >= 0,
-        .cpu_ns = cpu_ns,
-        .nics = &nic,
-        .n_nics = tx_bytes >= 0 ? 1 : 0,
-    };
-    const CounterTime time = { start_ms + after_ms, after_ms + 1 };
+    const ProtoVcpuStats vcpus[] = { { 0, cpu_ns >= 0, cpu_ns }, { .number = -1 } };
+    const Reading reading = { .tx_bytes = tx_bytes, .vcpus = vcpus };
 
-    counters_read(&fixture->counters, &stats, fixture->vcpus, &time, fixture->rows);
+    take_at(fixture, after_ms, &reading);
 }
 
 static void
@@ -211,7 +241,148 @@ what_is_not_told_is_not_zero(Fixture *fixture, gconstpointer unused)
     finish_at(fixture, 6 * MINUTE_MS);
     g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 70);
     assert_row(get_row(fixture, LEDGER_KIND_GAP, 0), MINUTE_MS, 4 * MINUTE_MS, 0, 0);
+    g_assert_cmpint(get_row(fixture, LEDGER_KIND_GAP, 1)->counter, ==,
+                    COUNTER_NET_TX_BYTES);
     g_assert_cmpstr(get_row(fixture, LEDGER_KIND_GAP, 0)->device, ==, "52:54");
+}
+
+static void
+what_was_not_told_for_a_while_is_no_more_than_the_time_allows(Fixture *fixture,
+                                                              gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, 10 * second_ns, 0);
+    read_at(fixture, 2 * MINUTE_MS, -1, 0);
+    /* Two minutes of it in one reading are right. */
+    read_at(fixture, 3 * MINUTE_MS, 130 * second_ns, 0);
+    finish_at(fixture, 3 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, 130 * second_ns);
+    g_assert_null(get_row(fixture, LEDGER_KIND_GAP, 0));
+}
+
+static void
+a_device_that_was_unplugged_begins_again(Fixture *fixture, gconstpointer unused)
+{
+    const Reading without = { .is_unplugged = true, .vcpus = no_vcpus };
+
+    read_at(fixture, MINUTE_MS, -1, 1000);
+    take_at(fixture, 2 * MINUTE_MS, &without);
+    /* More than it had: the number alone would hide that it is another. */
+    read_at(fixture, 3 * MINUTE_MS, -1, 1500);
+    finish_at(fixture, 3 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 2500);
+    g_assert_cmpstr(get_row(fixture, LEDGER_KIND_GAP, 0)->cause, ==, "unplugged");
+    assert_row(get_row(fixture, LEDGER_KIND_GAP, 0), MINUTE_MS, 2 * MINUTE_MS, 0, 0);
+    assert_row(get_row(fixture, LEDGER_KIND_USED, 0), 0, MINUTE_MS, 1000, 0);
+}
+
+static void
+another_device_in_its_place_counts_from_zero(Fixture *fixture, gconstpointer unused)
+{
+    const Reading other = { .tx_bytes = 300, .tap = "vnet9", .vcpus = no_vcpus };
+
+    read_at(fixture, MINUTE_MS, -1, 1000);
+    take_at(fixture, 2 * MINUTE_MS, &other);
+    finish_at(fixture, 2 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 1300);
+    for (guint i = 0; get_row(fixture, LEDGER_KIND_GAP, i) != NULL; i++) {
+        g_assert_cmpstr(get_row(fixture, LEDGER_KIND_GAP, i)->cause, !=, "went-back");
+    }
+}
+
+static void
+a_processor_that_comes_back_begins_at_zero(Fixture *fixture, gconstpointer unused)
+{
+    const ProtoVcpuStats both[] = { { 0, true, 10 * second_ns },
+                                    { 1, true, 20 * second_ns },
+                                    { .number = -1 } };
+    const ProtoVcpuStats one[] = { { 0, true, 11 * second_ns }, { .number = -1 } };
+    const ProtoVcpuStats again[] = { { 0, true, 12 * second_ns },
+                                     { 1, true, 25 * second_ns },
+                                     { .number = -1 } };
+    const Reading readings[] = { { .vcpus = both },
+                                 { .vcpus = one },
+                                 { .vcpus = again } };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(readings); i++) {
+        take_at(fixture, (gint64) (i + 1) * MINUTE_MS, &readings[i]);
+    }
+    finish_at(fixture, 3 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, (12 + 20 + 25) * second_ns);
+    g_assert_null(get_row(fixture, LEDGER_KIND_GAP, 0));
+}
+
+static void
+processors_of_which_one_is_not_told_are_not_told(Fixture *fixture, gconstpointer unused)
+{
+    const ProtoVcpuStats both[] = { { 0, true, 10 * second_ns },
+                                    { 1, true, 20 * second_ns },
+                                    { .number = -1 } };
+    const ProtoVcpuStats half[] = { { 0, true, 11 * second_ns },
+                                    { .number = 1 },
+                                    { .number = -1 } };
+    const ProtoVcpuStats later[] = { { 0, true, 12 * second_ns },
+                                     { 1, true, 23 * second_ns },
+                                     { .number = -1 } };
+    const Reading readings[] = { { .vcpus = both },
+                                 { .vcpus = half },
+                                 { .vcpus = later } };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(readings); i++) {
+        take_at(fixture, (gint64) (i + 1) * MINUTE_MS, &readings[i]);
+    }
+    finish_at(fixture, 3 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, 35 * second_ns);
+    g_assert_null(get_row(fixture, LEDGER_KIND_GAP, 0));
+}
+
+static void
+a_reading_that_comes_behind_a_newer_one_is_left(Fixture *fixture, gconstpointer unused)
+{
+    const Reading old = { .tx_bytes = 700, .vcpus = no_vcpus, .read_ms = MINUTE_MS / 2 };
+
+    read_at(fixture, MINUTE_MS, -1, 1000);
+    take_at(fixture, MINUTE_MS + 1, &old);
+    /* Nor does one of the process before bring that back. */
+    fixture->pid++;
+    read_at(fixture, 2 * MINUTE_MS, -1, 50);
+    fixture->pid--;
+    take_at(fixture, 2 * MINUTE_MS + 1, &old);
+    fixture->pid++;
+    read_at(fixture, 3 * MINUTE_MS, -1, 60);
+    finish_at(fixture, 3 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 1060);
+}
+
+static void
+what_an_adopted_instance_does_not_tell_at_first_begins_when_it_does(Fixture *fixture,
+                                                                    gconstpointer unused)
+{
+    fixture->counters.adopted = true;
+    read_at(fixture, MINUTE_MS, 100 * second_ns, -1);
+    read_at(fixture, 2 * MINUTE_MS, 101 * second_ns, 100000);
+    read_at(fixture, 3 * MINUTE_MS, 102 * second_ns, 100007);
+    finish_at(fixture, 3 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, 2 * second_ns);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 7);
+}
+
+static void
+numbers_near_the_end_of_the_range_are_never_too_much(Fixture *fixture,
+                                                     gconstpointer unused)
+{
+    const ProtoVcpuStats full[] = { { 0, true, G_MAXINT64 },
+                                    { 1, true, G_MAXINT64 },
+                                    { .number = -1 } };
+    const Reading reading = { .tx_bytes = G_MAXINT64, .vcpus = full };
+
+    read_at(fixture, MINUTE_MS, 0, G_MAXINT64);
+    fixture->pid++;
+    take_at(fixture, 2 * MINUTE_MS, &reading);
+    finish_at(fixture, 2 * MINUTE_MS);
+    for (guint i = 0; get_row(fixture, LEDGER_KIND_USED, i) != NULL; i++) {
+        g_assert_cmpint(get_row(fixture, LEDGER_KIND_USED, i)->quantity, >=, 0);
+    }
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, 0);
 }
 
 static void
@@ -273,6 +444,22 @@ main(int argc, char **argv)
         { "/counters/no-more-time-than-the-processors-had",
           no_more_time_than_the_processors_had },
         { "/counters/what-is-not-told-is-not-zero", what_is_not_told_is_not_zero },
+        { "/counters/what-was-not-told-for-a-while-is-no-more-than-the-time-allows",
+          what_was_not_told_for_a_while_is_no_more_than_the_time_allows },
+        { "/counters/a-device-that-was-unplugged-begins-again",
+          a_device_that_was_unplugged_begins_again },
+        { "/counters/another-device-in-its-place-counts-from-zero",
+          another_device_in_its_place_counts_from_zero },
+        { "/counters/a-processor-that-comes-back-begins-at-zero",
+          a_processor_that_comes_back_begins_at_zero },
+        { "/counters/processors-of-which-one-is-not-told-are-not-told",
+          processors_of_which_one_is_not_told_are_not_told },
+        { "/counters/a-reading-that-comes-behind-a-newer-one-is-left",
+          a_reading_that_comes_behind_a_newer_one_is_left },
+        { "/counters/what-an-adopted-instance-does-not-tell-at-first-begins-when-it-does",
+          what_an_adopted_instance_does_not_tell_at_first_begins_when_it_does },
+        { "/counters/numbers-near-the-end-of-the-range-are-never-too-much",
+          numbers_near_the_end_of_the_range_are_never_too_much },
         { "/counters/a-cut-ends-the-row-and-begins-another",
           a_cut_ends_the_row_and_begins_another },
         { "/counters/a-reading-after-the-end-belongs-to-the-segment",

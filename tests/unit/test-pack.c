@@ -105,15 +105,24 @@ nested_values_come_back(void)
     char *labels[] = { (char *) (gsize) "a", (char *) (gsize) "1", (char *) (gsize) "b",
                        (char *) (gsize) "", NULL };
     ProtoDiskStats disks[] = {
-        { .serial = (char *) (gsize) "vda", .read_bytes = 5 },
-        { .serial = (char *) (gsize) "", .write_ops = G_MAXINT64 },
+        { .serial = (char *) (gsize) "vda",
+          .incarnation = (char *) (gsize) "1",
+          .has_read_bytes = true,
+          .read_bytes = 5 },
+        { .serial = (char *) (gsize) "",
+          .incarnation = (char *) (gsize) "",
+          .has_write_ops = true,
+          .write_ops = G_MAXINT64 },
     };
+    ProtoVcpuStats vcpus[] = { { .number = 3, .has_time_ns = true, .time_ns = 9 },
+                               { .number = 4 } };
     const ProtoDomainStats stats = {
         .id = (char *) (gsize) "id",
         .state = DOMAIN_STATE_PAUSED,
         .epoch = { .boot_id = (char *) (gsize) "boot", .pid = 7, .pid_start = 8 },
-        .has_cpu_ns = true,
-        .cpu_ns = 9,
+        .read_boot_ms = 1000,
+        .vcpus = vcpus,
+        .n_vcpus = G_N_ELEMENTS(vcpus),
         .disks = disks,
         .n_disks = G_N_ELEMENTS(disks),
     };

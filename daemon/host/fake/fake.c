@@ -359,7 +359,7 @@ do_inspect(FakeHost *fake, WireCall *call, const void *in)
     if (domain != NULL)
         reply.domain = *domain;
     if (domain != NULL && ask->has_stats && ask->stats &&
-        fake_counters_read(domain, &stats))
+        fake_counters_read(fake->options.figures, domain, &stats))
         reply.stats = &stats;
     wire_call_reply(call, &reply);
 }
@@ -554,7 +554,8 @@ do_stats(FakeHost *fake, WireCall *call, const void *in)
     g_autoptr(GPtrArray) all = fake_fleet_list(fake->options.fleet);
 
     for (guint i = 0; i < all->len; i += BATCH) {
-        g_autofree char *samples = fake_counters_pack(all, i, BATCH);
+        g_autofree char *samples =
+            fake_counters_pack(fake->options.figures, all, i, BATCH);
         ProtoWorkerStatsReply part = { samples };
 
         wire_call_continue(call, &part);

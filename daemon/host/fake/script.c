@@ -52,6 +52,72 @@ read_rule(JsonArray *array, guint index, JsonNode *node, gpointer data)
     g_array_append_val((GArray *) data, rule);
 }
 
+static char **
+get_words(JsonObject *object, const char *name)
+{
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    JsonArray *array = json_object_has_member(object, name)
+                           ? json_object_get_array_member(object, name)
+                           : NULL;
+
+    for (guint i = 0; array != NULL && i < json_array_get_length(array); i++) {
+        g_ptr_array_add(words, g_strdup(json_array_get_string_element(array, i)));
+    }
+    g_ptr_array_add(words, NULL);
+    return (char **) g_ptr_array_free(g_steal_pointer(&words), FALSE);
+}
+
+static void
+read_counters(JsonArray *array, guint index, JsonNode *node, gpointer data)
+{
+    JsonObject *object = json_node_get_object(node);
+    JsonObject *raw = json_object_has_member(object, "raw")
+                          ? json_object_get_object_member(object, "raw")
+                          : NULL;
+    g_auto(GStrv) untold = get_words(object, "untold");
+    ScriptCounters counters = {
+        .name = g_strdup(json_object_get_string_member(object, "name")),
+        .without = get_words(object, "without"),
+        .incarnation = g_strdup(
+            json_object_get_string_member_with_default(object, "incarnation", "1")),
+        .inactive = get_flag(object, "inactive"),
+    };
+
+    for (int counter = 0; counter < COUNTER_N; counter++) {
+        const char *word = counter_to_string((Counter) counter);
+
+        counters.raw[counter] = raw != NULL ? get_int(raw, word, -1) : -1;
+        counters.untold[counter] = g_strv_contains((const char *const *) untold, word);
+    }
+    g_array_append_val((GArray *) data, counters);
+}
+
+const ScriptCounters *
+script_find_counters(const ScriptFigures *figures, const char *name)
+{
+    for (guint i = 0; figures->counters != NULL && i < figures->counters->len; i++) {
+        const ScriptCounters *counters =
+            &g_array_index(figures->counters, ScriptCounters, i);
+
+        if (strcmp(counters->name, name) == 0)
+            return counters;
+    }
+    return NULL;
+}
+
+static const GArray *
+read_all_counters(JsonObject *object)
+{
+    GArray *counters = NULL;
+
+    if (!json_object_has_member(object, "counters"))
+        return NULL;
+    counters = g_array_new(FALSE, TRUE, sizeof(ScriptCounters));
+    json_array_foreach_element(json_object_get_array_member(object, "counters"),
+                               read_counters, counters);
+    return counters;
+}
+
 Script *
 script_read(const char *path, GError **error)
 {
@@ -73,6 +139,7 @@ script_read(const char *path, GError **error)
     script->figures.agent_ms = get_int(object, "agent_ms", 20);
     script->figures.live_resize =
         json_object_get_boolean_member_with_default(object, "live_resize", TRUE);
+    script->figures.counters = read_all_counters(object);
     script->rules = g_array_new(FALSE, TRUE, sizeof(ScriptRule));
     g_array_set_clear_func(script->rules, rule_clear);
     if (json_object_has_member(object, "rules"))

@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "proto.h"
+
 /**
  * What goes wrong on a fake host: a JSON file with the host's figures and rules for
  * calls.
@@ -19,6 +21,15 @@
  * (exit_after: once it is done, without an answer), or fails, or is answered and not done
  * (deaf), or goes on.  An event is of the method "Event": it waits, or is lost (hang), or
  * comes at once and then again (twice).
+ *
+ * What is told of the counters of the instance of a name, until the script is read again:
+ *
+ *     "counters": [ { "name": "web", "raw": { "cpu_time": 5000000 }, "untold":
+ * ["net_rx_bytes"], "without": ["disk", "nic"], "incarnation": "2", "inactive": false } ]
+ *
+ * raw is in place of what they would be; what is untold is not told this time; without a
+ * device the domain is one from which it was unplugged; inactive: counters are told also
+ * of a domain that is off.
  */
 typedef struct {
     char *method;
@@ -37,12 +48,24 @@ typedef struct {
 #define SCRIPT_EVENT "Event"
 
 typedef struct {
+    char *name;
+    /** -1: it is not scripted. */
+    gint64 raw[COUNTER_N];
+    bool untold[COUNTER_N];
+    char **without;
+    char *incarnation;
+    bool inactive;
+} ScriptCounters;
+
+typedef struct {
     gint64 vcpus;
     gint64 memory_bytes;
     gint64 disk_bytes;
     gint64 foreign;
     gint64 agent_ms;
     bool live_resize;
+    /** Of ScriptCounters; NULL for none.  Lives as long as the process. */
+    const GArray *counters;
 } ScriptFigures;
 
 typedef struct {
@@ -57,3 +80,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Script, script_free)
 
 /** The rule for a call that comes now, or NULL. */
 const ScriptRule *script_match(Script *script, const char *method);
+
+/** What is scripted of the counters of an instance, or NULL. */
+const ScriptCounters *script_find_counters(const ScriptFigures *figures,
+                                           const char *name);
