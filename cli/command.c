@@ -46,7 +46,7 @@ static const struct {
     { "set", "resize" }, { "scale", "resize" },
     { "console", "log" }, { "logs", "log" },
     { "images", "template list" }, { "image", "template" }, { "ops", "operation list" },
-    { "hosts", "host list" }, { "templates", "template list" }, { "operations", "operation list" },
+    { "hosts", "host list" }, { "templates", "template list" }, { "operations", "operation list" }, { "tenants", "tenant list" },
     { "billing", "usage" }, { "check", "doctor" }, { "watch", "events" },
 };
 
@@ -91,7 +91,8 @@ applies(const Command *command, const Option *option)
     case OPTION_WHEN_SHOWN:
         return command->view != NULL;
     case OPTION_WHEN_FIELD:
-        return command_find_field(command, option->field) != NULL;
+        return command_find_field(command, option->field) != NULL &&
+               g_strcmp0(command->operand_field, option->field) != 0;
     case OPTION_WHEN_WAITING:
         return command->wait != NULL;
     }
@@ -214,6 +215,7 @@ find_near(const char *word)
         g_ptr_array_add(words, (gpointer) (guintptr) aliases[i].word);
     g_ptr_array_add(words, (gpointer) (guintptr) "template");
     g_ptr_array_add(words, (gpointer) (guintptr) "host");
+    g_ptr_array_add(words, (gpointer) (guintptr) "tenant");
     g_ptr_array_add(words, NULL);
     near = suggest_find(word, (const char *const *) words->pdata);
     return near;

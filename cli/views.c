@@ -110,6 +110,19 @@ static const Column host_columns[] = {
     { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
 };
 
+static const Column tenant_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "DISPLAY-NAME", "display_name", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "INSTANCES", "instances", CELL_TEXT, COLUMN_NARROW },
+    { "WHEN-DISABLED", "when_disabled", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "UID", "uid", CELL_TEXT, COLUMN_WIDE },
+    { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
+    { "CHANGED", "changed_at", CELL_AGE, COLUMN_WIDE },
+};
+
 static const Column foreign_columns[] = {
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
     { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
@@ -148,6 +161,7 @@ static const Column event_columns[] = {
     { "DETAIL", "detail", CELL_TEXT, COLUMN_NARROW },
     { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
     { "SUBJECT", "subject", CELL_TEXT, COLUMN_WIDE },
+    { "UID", "uid", CELL_TEXT, COLUMN_WIDE },
 };
 
 static const Column usage_columns[] = {
@@ -221,6 +235,8 @@ const View view_templates = VIEW(template_columns, true, "templates", "name", "i
 const View view_template = VIEW(template_columns, false, "template", "name", "id");
 const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");
 const View view_host = VIEW(host_columns, false, "host", "name", "name");
+const View view_tenants = VIEW(tenant_columns, true, "tenants", "name", "name");
+const View view_tenant = VIEW(tenant_columns, false, "tenant", "name", "name");
 const View view_foreign = VIEW(foreign_columns, true, "domains", "name", "id");
 const View view_operations = VIEW(operation_columns, true, "operations", "target_name", "id");
 const View view_operation = VIEW(operation_columns, false, "operation", "target_name", "id");

@@ -16,6 +16,8 @@ extern const View view_templates;
 extern const View view_template;
 extern const View view_hosts;
 extern const View view_host;
+extern const View view_tenants;
+extern const View view_tenant;
 extern const View view_foreign;
 extern const View view_operations;
 extern const View view_operation;

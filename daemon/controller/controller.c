@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "base/clock.h"
+#include "instance/disabled.h"
 #include "instance/reconcile.h"
 #include "instance/tick.h"
 
@@ -137,6 +138,7 @@ controller_start(Controller *controller)
     host_start(controller->rpc.host);
     tick_start(controller->rpc.instances);
     operation_engine_resume(controller->rpc.engine);
+    disabled_start(controller->rpc.instances);
 }
 
 void

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "instance/disabled.h"
 #include "instance/tick.h"
 #include "instance/workflows.h"
 
@@ -59,6 +60,7 @@ instance_book_free(InstanceBook *book)
         return;
     g_clear_handle_id(&book->clock_source, g_source_remove);
     tick_stop(book);
+    disabled_stop(book);
     g_hash_table_unref(book->by_tenant);
     g_tree_unref(book->by_name);
     g_hash_table_unref(book->by_id);

@@ -56,6 +56,8 @@ struct InstanceBook {
     /** The next reading of counters, and whether one is under way. */
     guint tick_source;
     bool is_ticking;
+    /** The next look at tenants that are disabled. */
+    guint disabled_source;
 };
 
 /** Makes the book and adds the workflows of instances to the engine.  host may be set

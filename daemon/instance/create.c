@@ -319,7 +319,7 @@ create_admit(InstanceBook *book,
 {
     GPtrArray *operations = g_ptr_array_new();
 
-    tenant_ensure(book->tenants, tx, request->tenant, request->uid);
+    tenant_ensure(book->tenants, tx, request->tenant);
     for (gsize i = 0; i < plan->count; i++) {
         Instance *instance = make_instance(book, plan, i, in, request->tenant);
         OperationRequest one = *request;

@@ -62,16 +62,6 @@ check(const Rebuild *rebuild,
     return true;
 }
 
-static gint64
-get_uid(const char *tenant)
-{
-    gint64 uid = -1;
-
-    if (*tenant == 'u')
-        g_ascii_string_to_signed(tenant + 1, 10, 0, G_MAXUINT32, &uid, NULL);
-    return uid;
-}
-
 static void
 take_up(Rebuild *rebuild, const ProtoDomain *domain, ProtoKeepsake *keepsake)
 {
@@ -83,7 +73,7 @@ take_up(Rebuild *rebuild, const ProtoDomain *domain, ProtoKeepsake *keepsake)
     if (keepsake->template != NULL &&
         template_get(book->templates, keepsake->template->view.id) == NULL)
         template_take_up(book->templates, tx, keepsake->template);
-    tenant_ensure(book->tenants, tx, domain->tenant, get_uid(domain->tenant));
+    tenant_ensure(book->tenants, tx, domain->tenant);
     proto_instance_record_copy(&keepsake->instance, &instance->record);
     instance->counters.adopted = true;
     view->state = INSTANCE_STATE_ERROR;

@@ -248,6 +248,8 @@ add_event(Operation *operation, StoreTx *tx, EventKind kind)
         .state = g_strdup(operation_state_to_string(view->state)),
         .detail = view->failure != NULL ? g_strdup(view->failure->message)
                                         : g_strdup(operation_kind_to_string(view->kind)),
+        .has_uid = true,
+        .uid = view->uid,
     };
 
     store_add_event(tx, &event);
@@ -843,6 +845,23 @@ guint
 operation_engine_count_active(OperationEngine *engine)
 {
     return engine->all->length - engine->n_ended;
+}
+
+guint
+operation_engine_count_active_of(OperationEngine *engine, const char *tenant)
+{
+    GHashTableIter iter;
+    gpointer queue = NULL;
+    guint count = 0;
+
+    g_hash_table_iter_init(&iter, engine->by_target);
+    while (g_hash_table_iter_next(&iter, NULL, &queue)) {
+        for (GList *item = ((GQueue *) queue)->head; item != NULL; item = item->next) {
+            if (strcmp(((Operation *) item->data)->record.view.tenant, tenant) == 0)
+                count++;
+        }
+    }
+    return count;
 }
 
 void

@@ -147,6 +147,9 @@ const GQueue *operation_engine_get_all(OperationEngine *engine);
 
 guint operation_engine_count_active(OperationEngine *engine);
 
+/** The same of one tenant. */
+guint operation_engine_count_active_of(OperationEngine *engine, const char *tenant);
+
 /** Tells func once when the operation has ended, or never if it is taken off first. */
 void operation_add_waiter(Operation *operation,
                           void (*func)(Operation *operation, gpointer data),

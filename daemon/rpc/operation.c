@@ -90,7 +90,9 @@ cancel(WireCall *call, const ProtoOperationCancelCall *in)
     Operation *operation = find(call, in->operation, &error);
     ProtoOperationCancelReply reply = { .operation = in->operation };
 
-    if (operation == NULL || !operation_cancel(operation, &error)) {
+    if (operation == NULL ||
+        !rpc_may_change(call, operation->record.view.tenant, &error) ||
+        !operation_cancel(operation, &error)) {
         wire_call_fail(call, error);
         return;
     }

@@ -152,37 +152,64 @@ rpc_server_new(Rpc *rpc)
     wire_server_add(server, &proto_host_interface, &rpc_host_handlers);
     wire_server_add(server, &proto_operation_interface, &rpc_operation_handlers);
     wire_server_add(server, &proto_event_interface, &rpc_event_handlers);
+    wire_server_add(server, &proto_tenant_interface, &rpc_tenant_handlers);
     wire_server_add(server, &proto_ledger_interface, &rpc_ledger_handlers);
     wire_server_add(server, &proto_audit_interface, &rpc_audit_handlers);
     return server;
 }
 
 bool
+rpc_may_change(WireCall *call, const char *tenant, GError **error)
+{
+    WireEffect effect = wire_call_get_method(call)->effect;
+    bool gives_back = effect == WIRE_EFFECT_RELEASE && rpc_is_admin(call);
+
+    return effect == WIRE_EFFECT_READ || gives_back ||
+           tenant_check_enabled(rpc_of(call)->tenants, tenant, error);
+}
+
+/* "Not yours" and "not there" are the same bytes. */
+static bool
+find_tenant(WireCall *call, const char *asked, const char **ret_tenant, GError **error)
+{
+    TenantBook *tenants = rpc_of(call)->tenants;
+    const char *own = rpc_get_principal(call).tenant;
+    const char *name = asked != NULL ? asked : own;
+    bool is_own = strcmp(name, own) == 0;
+
+    if (is_own ? tenant_find(tenants, name) == NULL || tenant_exists(tenants, name)
+               : rpc_is_admin(call) && tenant_exists(tenants, name)) {
+        *ret_tenant = is_own ? own : asked;
+        return true;
+    }
+    proto_error_set_not_found(error, "tenant", name, "There is no tenant \"%s\"", name);
+    return false;
+}
+
+bool
 rpc_get_tenant(WireCall *call, const char *asked, const char **ret_tenant, GError **error)
 {
-    const char *own = rpc_get_principal(call).tenant;
+    const char *tenant = NULL;
 
-    if (asked == NULL || strcmp(asked, own) == 0) {
-        *ret_tenant = own;
-        return true;
-    }
-    if (rpc_is_admin(call) && tenant_exists(rpc_of(call)->tenants, asked)) {
-        *ret_tenant = asked;
-        return true;
-    }
-    proto_error_set_not_found(error, "tenant", asked, "There is no tenant \"%s\"", asked);
-    return false;
+    if (!find_tenant(call, asked, &tenant, error) || !rpc_may_change(call, tenant, error))
+        return false;
+    *ret_tenant = tenant;
+    return true;
 }
 
 Instance *
 rpc_find_instance(WireCall *call, const char *text, const char *tenant, GError **error)
 {
     const char *owner = NULL;
+    Instance *instance = NULL;
 
-    if (!rpc_get_tenant(call, tenant, &owner, error))
+    if (!find_tenant(call, tenant, &owner, error))
         return NULL;
-    return instance_find(rpc_of(call)->instances, owner,
-                         tenant == NULL && rpc_is_admin(call), text, error);
+    instance = instance_find(rpc_of(call)->instances, owner,
+                             tenant == NULL && rpc_is_admin(call), text, error);
+    if (instance == NULL || !rpc_may_change(call, instance->record.view.tenant, error))
+        return NULL;
+    return instance;
 }
 
 ProtoInstance

@@ -46,6 +46,7 @@ extern const ProtoOperationHandlers rpc_operation_handlers;
 extern const ProtoEventHandlers rpc_event_handlers;
 extern const ProtoLedgerHandlers rpc_ledger_handlers;
 extern const ProtoAuditHandlers rpc_audit_handlers;
+extern const ProtoTenantHandlers rpc_tenant_handlers;
 
 /** Makes the server of rpc's interfaces. */
 WireServer *rpc_server_new(Rpc *rpc);
@@ -59,6 +60,12 @@ typedef struct {
 } Principal;
 
 Principal rpc_get_principal(WireCall *call);
+
+/** Whether the call may do to this tenant's what its method does: a tenant that is
+ * disabled changes nothing, and an admin only takes back what it has.  Fails with
+ * PROTO_ERROR_ILLEGAL_STATE. */
+bool rpc_may_change(WireCall *call, const char *tenant, GError **error);
+
 /** An admin, or a reader. */
 bool rpc_is_admin(WireCall *call);
 

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tenant/tenant.h"
 
-#include "base/clock.h"
+#include <string.h>
 
-struct TenantBook {
-    Store *store;
-    Quota limit;
-    /** Name to ProtoTenantRecord. */
-    GHashTable *by_name;
-    /** uid to name, as it was asked. */
-    GHashTable *names;
-};
+#include "base/clock.h"
+#include "tenant/tenant-private.h"
+
+static const char root_tenant[] = "default";
 
 static void
-record_free(ProtoTenantRecord *record)
+record_free(gpointer data)
 {
-    proto_tenant_record_clear(record);
-    g_free(record);
+    proto_tenant_record_clear(data);
+    g_free(data);
+}
+
+static int
+compare_names(gconstpointer a, gconstpointer b, gpointer data)
+{
+    return strcmp(a, b);
 }
 
 TenantBook *
@@ -26,8 +28,7 @@ tenant_book_new(Store *store, const Quota *limit)
 
     book->store = store;
     book->limit = *limit;
-    book->by_name = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
-                                          (GDestroyNotify) record_free);
+    book->by_name = g_tree_new_full(compare_names, NULL, NULL, record_free);
     book->names = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     return book;
 }
@@ -37,7 +38,7 @@ tenant_book_free(TenantBook *book)
 {
     if (book == NULL)
         return;
-    g_hash_table_unref(book->by_name);
+    g_tree_unref(book->by_name);
     g_hash_table_unref(book->names);
     g_free(book);
 }
@@ -48,7 +49,7 @@ load_row(gpointer record, gpointer data)
     TenantBook *book = data;
     ProtoTenantRecord *tenant = record;
 
-    g_hash_table_insert(book->by_name, tenant->name, tenant);
+    g_tree_insert(book->by_name, tenant->name, tenant);
 }
 
 bool
@@ -65,7 +66,7 @@ tenant_of_uid(TenantBook *book, gint64 uid)
     char *made = NULL;
 
     if (uid == 0)
-        return "default";
+        return root_tenant;
     name = g_hash_table_lookup(book->names, &uid);
     if (name != NULL)
         return name;
@@ -74,32 +75,103 @@ tenant_of_uid(TenantBook *book, gint64 uid)
     return made;
 }
 
+ProtoTenantRecord *
+tenant_get_row(TenantBook *book, const char *name)
+{
+    return g_tree_lookup(book->by_name, name);
+}
+
+const ProtoTenantRecord *
+tenant_find(TenantBook *book, const char *name)
+{
+    return tenant_get_row(book, name);
+}
+
+const ProtoTenantRecord *
+tenant_find_after(TenantBook *book, const char *name)
+{
+    GTreeNode *node = g_tree_upper_bound(book->by_name, name);
+
+    return node != NULL ? g_tree_node_value(node) : NULL;
+}
+
+TenantState
+tenant_get_state(const ProtoTenantRecord *record)
+{
+    if (record->removed_at != NULL)
+        return TENANT_STATE_REMOVED;
+    return record->has_disabled_ms ? TENANT_STATE_DISABLED : TENANT_STATE_ENABLED;
+}
+
 bool
 tenant_exists(TenantBook *book, const char *name)
 {
-    return g_str_equal(name, "default") || g_hash_table_contains(book->by_name, name);
+    const ProtoTenantRecord *record = tenant_find(book, name);
+
+    if (record == NULL)
+        return strcmp(name, root_tenant) == 0;
+    return tenant_get_state(record) != TENANT_STATE_REMOVED;
+}
+
+/* The number in "u<uid>"; false if it is no such name. */
+static bool
+parse_own_name(TenantBook *book, const char *name, gint64 *ret_uid)
+{
+    guint64 uid = 0;
+
+    if (*name != 'u' ||
+        !g_ascii_string_to_unsigned(name + 1, 10, 1, G_MAXUINT32, &uid, NULL) ||
+        strcmp(tenant_of_uid(book, (gint64) uid), name) != 0)
+        return false;
+    *ret_uid = (gint64) uid;
+    return true;
+}
+
+ProtoTenantRecord *
+tenant_add_row(TenantBook *book, const char *name)
+{
+    ProtoTenantRecord *record = g_new0(ProtoTenantRecord, 1);
+
+    record->name = g_strdup(name);
+    record->has_uid = parse_own_name(book, name, &record->uid);
+    record->created_at = clock_format_time(clock_wall_ms());
+    g_tree_insert(book->by_name, record->name, record);
+    return record;
 }
 
 void
-tenant_ensure(TenantBook *book, StoreTx *tx, const char *name, gint64 uid)
+tenant_put(TenantBook *book, StoreTx *tx, const ProtoTenantRecord *record)
 {
-    ProtoTenantRecord *record = NULL;
+    store_put(tx, STORE_TENANT, record->name, NULL, NULL, &proto_tenant_record_type,
+              record);
+}
 
-    if (g_hash_table_contains(book->by_name, name))
-        return;
-    record = g_new0(ProtoTenantRecord, 1);
-    record->name = g_strdup(name);
-    record->has_uid = g_str_equal(name, tenant_of_uid(book, uid));
-    record->uid = record->has_uid ? uid : 0;
-    record->created_at = clock_format_time(clock_wall_ms());
-    g_hash_table_insert(book->by_name, record->name, record);
-    store_put(tx, STORE_TENANT, name, NULL, NULL, &proto_tenant_record_type, record);
+void
+tenant_ensure(TenantBook *book, StoreTx *tx, const char *name)
+{
+    if (tenant_find(book, name) == NULL)
+        tenant_put(book, tx, tenant_add_row(book, name));
+}
+
+bool
+tenant_check_enabled(TenantBook *book, const char *name, GError **error)
+{
+    const ProtoTenantRecord *record = tenant_find(book, name);
+
+    if (record == NULL || tenant_get_state(record) == TENANT_STATE_ENABLED)
+        return true;
+    proto_error_set_illegal_state(error, tenant_state_to_string(tenant_get_state(record)),
+                                  "The tenant \"%s\" is %s%s%s: it changes nothing", name,
+                                  tenant_state_to_string(tenant_get_state(record)),
+                                  record->reason != NULL ? ", " : "",
+                                  record->reason != NULL ? record->reason : "");
+    return false;
 }
 
 Quota
 tenant_get_limit(TenantBook *book, const char *name)
 {
-    const ProtoTenantRecord *record = g_hash_table_lookup(book->by_name, name);
+    const ProtoTenantRecord *record = tenant_find(book, name);
     Quota limit = book->limit;
 
     if (record == NULL)

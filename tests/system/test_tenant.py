@@ -12,7 +12,7 @@ import socket
 
 from lib import oracle, tap
 from lib.daemon import GIB, Vmd
-from lib.tap import expect
+from lib.tap import expect, wait_until
 from lib.uids import child_as
 from lib.varlink import Connection, VarlinkError
 
@@ -199,6 +199,11 @@ FOR_ADMINS = {
     "Ledger.Note": {"topic": "x", "note": "", "follows": 0},
     "Audit.Run": {},
     "Audit.Collect": {},
+    "Tenant.Create": {"tenant": "made"},
+    "Tenant.Set": {"tenant": "made"},
+    "Tenant.Disable": {"tenant": "made"},
+    "Tenant.Enable": {"tenant": "made"},
+    "Tenant.Remove": {"tenant": "made"},
 }
 FOR_ALL = {
     "GetInfo": {},
@@ -209,6 +214,8 @@ FOR_ALL = {
     "Template.List": {},
     "Template.Get": {"template": "tiny"},
     "Event.Read": {"after": 0},
+    "Tenant.Get": {},
+    "Tenant.List": {},
 }
 # Those that can name a tenant: another one is as absent as one that is not.
 WITH_TENANT = {
@@ -217,6 +224,7 @@ WITH_TENANT = {
     "Instance.List": {},
     "Operation.List": {},
     "Event.Read": {"after": 0},
+    "Tenant.Get": {},
 }
 ABSENT = "00000000-0000-4000-8000-000000000000"
 
@@ -283,6 +291,93 @@ def test_another_tenant_is_the_same_bytes_as_an_absent_one() -> None:
         assert "reply" in own or own["parameters"].get("kind") == "instance", (method, own)
     assert shared.call("Instance.Get", instance="x", tenant=f"u{ALICE}")["instance"]["state"] == "running"
     shared.do("Instance.Destroy", instance="x", tenant=f"u{ALICE}")
+
+
+def events_of(tenant: str) -> list[tuple[str, int]]:
+    kinds = [event for event in shared.events() if event.get("tenant") == tenant]
+    return [(event["kind"], event["uid"]) for event in kinds if event["kind"].startswith("tenant_")]
+
+
+def test_a_tenant_is_made_set_and_shown() -> None:
+    made = {"tenant": "shop", "display_name": "The shop", "labels": {"team": "web"}, "when_disabled": "keep"}
+    first = shared.call("Tenant.Create", **made)["tenant"]
+    assert (first["state"], first["instances"], first["labels"]) == ("enabled", 0, {"team": "web"})
+    assert shared.call("Tenant.Create", **made)["tenant"] == first
+    expect("io.vmctl.AlreadyExists", shared.call, "Tenant.Create", tenant="shop")
+    set_to = shared.call("Tenant.Set", tenant="shop", labels={"team": "ops"}, when_disabled="stop")["tenant"]
+    assert (set_to["display_name"], set_to["labels"], set_to["when_disabled"]) == ("The shop", {"team": "ops"}, "stop")
+    assert shared.call("Tenant.Get", tenant="shop")["tenant"] == set_to
+    assert "shop" in [row["name"] for row in shared.call("Tenant.List")["tenants"]]
+    assert events_of("shop") == [("tenant_created", 0), ("tenant_set", 0)]
+
+
+def test_what_is_no_tenant_is_not_changed() -> None:
+    for method in ("Set", "Disable", "Enable", "Remove"):
+        more = {"display_name": "x"} if method == "Set" else {}
+        expect("io.vmctl.NotFound", shared.call, f"Tenant.{method}", tenant="nobody", **more)
+    expect("io.vmctl.InvalidParameter", shared.call, "Tenant.Create", tenant="No Name")
+    expect("io.vmctl.InvalidParameter", shared.call, "Tenant.Set", tenant="default")
+
+
+def test_tenants_are_listed_in_pages() -> None:
+    names, page = [], {"next": None}
+    while "next" in page:
+        page = shared.call("Tenant.List", after=page["next"], limit=1)
+        names += [row["name"] for row in page["tenants"]]
+    assert names == sorted(names) and names == [row["name"] for row in shared.call("Tenant.List")["tenants"]]
+
+
+def test_a_disabled_tenant_changes_nothing_and_is_stopped() -> None:
+    own = f"u{ALICE}"
+    runs = create_as(ALICE, "runs")
+    shown = shared.call("Tenant.Disable", tenant=own, reason="not paid")["tenant"]
+    assert (shown["state"], shown["reason"]) == ("disabled", "not paid")
+    wait_until(lambda: shared.get(runs)["state"] == "stopped", "the instance to be stopped")
+    changes = (
+        ("io.vmctl.Instance.Create", {}),
+        ("io.vmctl.Instance.Start", {"instance": runs}),
+        ("io.vmctl.Instance.Destroy", {"instance": runs}),
+    )
+    for answer in call_as(ALICE, *changes):
+        assert answer["error"] == "io.vmctl.IllegalState" and answer["parameters"]["state"] == "disabled", answer
+        assert "not paid" in answer["parameters"]["message"]
+    (seen,) = call_as(ALICE, ("io.vmctl.Instance.Get", {"instance": runs}))
+    assert seen["reply"]["instance"]["state"] == "stopped"
+    expect("io.vmctl.IllegalState", shared.call, "Instance.Start", instance=runs)
+    assert shared.call("Tenant.Enable", tenant=own)["tenant"]["state"] == "enabled"
+    (started,) = call_as(ALICE, ("io.vmctl.Instance.Start", {"instance": runs}))
+    assert shared.wait(started["reply"]["operation"])["state"] == "succeeded"
+    shared.call("Tenant.Set", tenant=own, when_disabled="keep")
+    shared.call("Tenant.Disable", tenant=own)
+    shared.do("Instance.Stop", instance=runs)
+    shared.do("Instance.Destroy", instance=runs)
+    shared.call("Tenant.Enable", tenant=own)
+
+
+def test_the_policy_keeps_what_runs() -> None:
+    shared.call("Tenant.Create", tenant="kept", when_disabled="keep")
+    accepted = shared.call("Instance.Create", name="on", tenant="kept")["instances"][0]
+    shared.wait(accepted["operation"])
+    shared.call("Tenant.Disable", tenant="kept")
+    before = len(shared.call("Operation.List", tenant="kept")["operations"])
+    shared.call("Tenant.Disable", tenant="kept", reason="again")
+    assert len(shared.call("Operation.List", tenant="kept")["operations"]) == before
+    assert shared.get(accepted["instance"])["state"] == "running"
+    shared.do("Instance.Destroy", instance=accepted["instance"])
+
+
+def test_a_tenant_that_owns_something_is_not_removed_and_its_name_is_never_anothers() -> None:
+    shared.call("Tenant.Create", tenant="gone")
+    accepted = shared.call("Instance.Create", name="last", tenant="gone")["instances"][0]
+    assert expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="gone")["state"] == "in_use"
+    shared.wait(accepted["operation"])
+    shared.do("Instance.Destroy", instance="last", tenant="gone")
+    for _ in range(2):
+        assert shared.call("Tenant.Remove", tenant="gone")["tenant"]["state"] == "removed"
+    expect("io.vmctl.AlreadyExists", shared.call, "Tenant.Create", tenant="gone")
+    expect("io.vmctl.NotFound", shared.call, "Instance.Create", tenant="gone")
+    expect("io.vmctl.NotFound", shared.call, "Tenant.Get", tenant="gone")
+    assert events_of("gone") == [("tenant_created", 0), ("tenant_removed", 0)]
 
 
 def test_a_tenant_may_do_everything_to_its_own() -> None:

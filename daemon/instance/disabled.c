@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/disabled.h"
+
+#include "base/clock.h"
+
+enum {
+    LOOK_SECONDS = 5,
+    GRACE_MS = 120000
+};
+
+static bool
+wants_stop(const ProtoTenantRecord *tenant)
+{
+    return tenant->has_disabled_ms &&
+           !(tenant->has_when_disabled && tenant->when_disabled == WHEN_DISABLED_KEEP);
+}
+
+static bool
+is_on(const Instance *instance)
+{
+    const ProtoInstance *view = &instance->record.view;
+
+    return (view->state == INSTANCE_STATE_RUNNING ||
+            view->state == INSTANCE_STATE_PAUSED) &&
+           operation_find_active(instance->book->engine, view->id) == NULL;
+}
+
+static void
+stop(Instance *instance, StoreTx *tx, const ProtoTenantRecord *tenant)
+{
+    const OperationRequest request = {
+        .kind = OPERATION_KIND_INSTANCE_STOP,
+        .tenant = tenant->name,
+        .target = instance->record.view.id,
+        .target_name = instance->record.view.name,
+        .force = clock_wall_ms() - tenant->disabled_ms > GRACE_MS,
+    };
+    Operation *operation = operation_admit(instance->book->engine, tx, &request);
+
+    instance->record.view.operation = g_strdup(operation->record.view.id);
+}
+
+static void
+stop_all(InstanceBook *book, StoreTx *tx, const ProtoTenantRecord *tenant)
+{
+    GHashTable *set = g_hash_table_lookup(book->by_tenant, tenant->name);
+    GHashTableIter iter;
+    gpointer instance = NULL;
+
+    if (set == NULL)
+        return;
+    g_hash_table_iter_init(&iter, set);
+    while (g_hash_table_iter_next(&iter, &instance, NULL)) {
+        if (is_on(instance))
+            stop(instance, tx, tenant);
+    }
+}
+
+void
+disabled_look(InstanceBook *book)
+{
+    const ProtoTenantRecord *tenant = tenant_find_after(book->tenants, "");
+    StoreTx *tx = store_begin(book->store);
+
+    for (; tenant != NULL; tenant = tenant_find_after(book->tenants, tenant->name)) {
+        if (wants_stop(tenant))
+            stop_all(book, tx, tenant);
+    }
+    store_commit(tx);
+}
+
+static gboolean
+on_time(gpointer data)
+{
+    disabled_look(data);
+    return G_SOURCE_CONTINUE;
+}
+
+void
+disabled_start(InstanceBook *book)
+{
+    book->disabled_source = g_timeout_add_seconds(LOOK_SECONDS, on_time, book);
+}
+
+void
+disabled_stop(InstanceBook *book)
+{
+    g_clear_handle_id(&book->disabled_source, g_source_remove);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "tenant/tenant.h"
+
+/** What the files of this folder share. */
+struct TenantBook {
+    Store *store;
+    /** Of a tenant that has none of its own. */
+    Quota limit;
+    /** Name to ProtoTenantRecord, in order. */
+    GTree *by_name;
+    /** uid to name, as it was asked. */
+    GHashTable *names;
+};
+
+/** The row, to be changed. */
+ProtoTenantRecord *tenant_get_row(TenantBook *book, const char *name);
+
+/** A new row, in the book and not yet in tx. */
+ProtoTenantRecord *tenant_add_row(TenantBook *book, const char *name);
+
+void tenant_put(TenantBook *book, StoreTx *tx, const ProtoTenantRecord *record);
