@@ -156,50 +156,52 @@ enum {
     OWNERS_MAX = 200000
 };
 
-static const char *
-intern_tenant(MeterStore *store, const char *tenant)
-{
-    gpointer held = NULL;
-
-    if (g_hash_table_lookup_extended(store->tenants, tenant, &held, NULL))
-        return held;
-    held = g_strdup(tenant);
-    g_hash_table_add(store->tenants, held);
-    return held;
-}
-
 static const Owner *
-keep_owner(MeterStore *store, gint64 seq, gint64 resource, const char *tenant)
+keep_owner(MeterStore *store, const Owner *found)
 {
-    Owner *owner = g_new0(Owner, 1);
+    Owner *owner = g_memdup2(found, sizeof *found);
 
     if (g_hash_table_size(store->owners) >= OWNERS_MAX)
         g_hash_table_remove_all(store->owners);
-    *owner = (Owner){ seq, resource, intern_tenant(store, tenant) };
     g_hash_table_insert(store->owners, &owner->seq, owner);
     return owner;
+}
+
+/* What is in the row of its segment; no resource: there is no such segment. */
+static bool
+read_owner(MeterStore *store, gint64 segment, Owner *owner, GError **error)
+{
+    Statement *statement = store->statements[FIND_OWNER];
+    bool has_row = false;
+    bool good = false;
+
+    owner->seq = segment;
+    statement_bind_int(statement, 1, segment);
+    good = statement_step(statement, &has_row, error);
+    if (good && has_row) {
+        owner->resource = statement_get_int(statement, 0);
+        good = names_find(store, &store->tenants, statement_get_text(statement, 1),
+                          &owner->tenant, &owner->tenant_id, error);
+    }
+    statement_reset(statement);
+    return good;
 }
 
 const Owner *
 meter_store_find_owner(MeterStore *store, gint64 segment, GError **error)
 {
-    Statement *statement = store->statements[FIND_OWNER];
-    const Owner *owner = g_hash_table_lookup(store->owners, &segment);
-    bool has_row = false;
-    bool good = false;
+    const Owner *held = g_hash_table_lookup(store->owners, &segment);
+    Owner owner = { 0 };
 
-    if (owner != NULL)
-        return owner;
-    statement_bind_int(statement, 1, segment);
-    good = statement_step(statement, &has_row, error);
-    if (good && has_row)
-        owner = keep_owner(store, segment, statement_get_int(statement, 0),
-                           statement_get_text(statement, 1));
-    statement_reset(statement);
-    if (good && !has_row)
-        proto_error_set_internal(error, "ledger",
-                                 "Segment %" G_GINT64_FORMAT " is not held", segment);
-    return owner;
+    if (held != NULL)
+        return held;
+    if (!read_owner(store, segment, &owner, error))
+        return NULL;
+    if (owner.resource != 0)
+        return keep_owner(store, &owner);
+    proto_error_set_internal(error, "ledger", "Segment %" G_GINT64_FORMAT " is not held",
+                             segment);
+    return NULL;
 }
 
 /* Gaps */
@@ -277,16 +279,16 @@ fill_gaps(MeterStore *store,
 }
 
 static bool
-add_use(MeterStore *store, const ProtoLedgerRow *row, GError **error)
+add_use(MeterStore *store, const ProtoLedgerRow *row, gint64 era, GError **error)
 {
     const Owner *owner = get_owner(store, row, error);
 
     if (owner == NULL)
         return false;
-    if (!row->has_counter || row->quantity < 0 || row->estimated < 0 ||
-        row->estimated > row->quantity)
-        return refuse(error, row, "has a quantity that cannot be");
-    return fill_gaps(store, row, owner, error);
+    if (!rollup_is_use(row))
+        return refuse(error, row, "has a time or a quantity that cannot be");
+    return fill_gaps(store, row, owner, error) &&
+           meter_store_roll_up(store, row, era, store->pending, error);
 }
 
 /* Rows */
@@ -304,18 +306,18 @@ add_checkpoint(MeterStore *store, const Cursor *cursor, GError **error)
     return statement_run(statement, error);
 }
 
+/* A closing is of the era that it ends. */
 static bool
-add_mark(MeterStore *store,
-         const ProtoLedgerRow *row,
-         const ChainHash *hash,
-         GError **error)
+add_mark(MeterStore *store, Cursor *cursor, const ProtoLedgerRow *row, GError **error)
 {
     Statement *statement = store->statements[ADD_MARK];
 
     statement_bind_int(statement, 1, row->seq);
     statement_bind_int(statement, 2, row->kind);
     statement_bind_text(statement, 3, row->topic);
-    statement_bind_blob(statement, 4, hash->bytes, sizeof hash->bytes);
+    statement_bind_blob(statement, 4, cursor->hash.bytes, sizeof cursor->hash.bytes);
+    if (row->kind == LEDGER_KIND_NOTED && g_strcmp0(row->topic, METER_TOPIC_CLOSED) == 0)
+        cursor->era++;
     return statement_run(statement, error);
 }
 
@@ -360,10 +362,7 @@ add_row(MeterStore *store,
 }
 
 static bool
-take_in(MeterStore *store,
-        const ProtoLedgerRow *row,
-        const ChainHash *hash,
-        GError **error)
+take_in(MeterStore *store, Cursor *cursor, const ProtoLedgerRow *row, GError **error)
 {
     switch (row->kind) {
     case LEDGER_KIND_OPENED:
@@ -371,13 +370,13 @@ take_in(MeterStore *store,
     case LEDGER_KIND_CLOSED:
         return close_segment(store, row, error);
     case LEDGER_KIND_USED:
-        return add_use(store, row, error);
+        return add_use(store, row, cursor->era, error);
     case LEDGER_KIND_GAP:
         return add_gap(store, row, error);
     case LEDGER_KIND_CLOCK:
     case LEDGER_KIND_NOTED:
     case LEDGER_KIND_FORKED:
-        return add_mark(store, row, hash, error);
+        return add_mark(store, cursor, row, error);
     case LEDGER_KIND_N:
         break;
     }
@@ -401,10 +400,10 @@ apply_row(MeterStore *store,
     if (row->at_ms < cursor->at_ms)
         return refuse(error, row, "is earlier than the row before it");
     leaf = chain_leaf(body, length);
-    *cursor = (Cursor){ row->seq, row->at_ms, chain_next(&cursor->hash, &leaf) };
+    *cursor =
+        (Cursor){ row->seq, row->at_ms, chain_next(&cursor->hash, &leaf), cursor->era };
     return add_row(store, row, body, length, error) &&
-           take_in(store, row, &cursor->hash, error) &&
-           add_checkpoint(store, cursor, error);
+           take_in(store, cursor, row, error) && add_checkpoint(store, cursor, error);
 }
 
 static bool
@@ -439,6 +438,16 @@ check_hash(const Cursor *cursor, const Cursor *before, const char *hash, GError 
     return false;
 }
 
+/* What is at hand may not be there any more. */
+static void
+forget(MeterStore *store)
+{
+    rollup_clear(store->pending);
+    g_hash_table_remove_all(store->owners);
+    g_hash_table_remove_all(store->tenants.ids);
+    g_hash_table_remove_all(store->devices.ids);
+}
+
 bool
 meter_store_apply(MeterStore *store,
                   const guint8 *packed,
@@ -454,13 +463,14 @@ meter_store_apply(MeterStore *store,
         return false;
     if (!apply_all(store, packed, length, &cursor, error) ||
         !check_hash(&cursor, &store->cursor, hash, error) ||
+        !meter_store_write_usage(store, error) ||
         !meter_store_save_cursor(store, &cursor, error) ||
         !database_run(store->database, "COMMIT", error)) {
         database_run(store->database, "ROLLBACK", NULL);
-        /* Some of them may not be there any more. */
-        g_hash_table_remove_all(store->owners);
+        forget(store);
         return false;
     }
+    meter_store_settle_usage(store);
     store->cursor = cursor;
     store->known_ms = MAX(store->known_ms, cursor.at_ms);
     return true;

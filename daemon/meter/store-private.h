@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "meter/rollup.h"
 #include "meter/store.h"
 #include "proto.h"
 #include "store/chain.h"
@@ -38,6 +39,21 @@ typedef enum {
     READ_GAPS,
     READ_TENANT_GAPS,
     READ_RESOURCE_GAPS,
+    COUNT_CLOSINGS,
+    FIND_CLOSING,
+    FIND_NAME_TENANT,
+    ADD_NAME_TENANT,
+    FIND_NAME_DEVICE,
+    ADD_NAME_DEVICE,
+    GET_NAME_DEVICE,
+    NEXT_TENANT,
+    ADD_DAY,
+    ADD_MONTH,
+    ADD_TOTAL,
+    NEXT_RESOURCE,
+    READ_TOTALS,
+    READ_DAY,
+    READ_MONTH,
     N_STATEMENTS
 } StatementId;
 
@@ -52,6 +68,8 @@ typedef struct {
     /** The time of that row, and its hash. */
     gint64 at_ms;
     ChainHash hash;
+    /** How many closings of the books there are up to it. */
+    gint64 era;
 } Cursor;
 
 /** Whose a segment is. */
@@ -60,7 +78,28 @@ typedef struct {
     gint64 resource;
     /** One of store->tenants. */
     const char *tenant;
+    gint64 tenant_id;
 } Owner;
+
+/** Names that sums know by a number: each once. */
+typedef struct {
+    StatementId find;
+    StatementId add;
+    /** Name to gint64. */
+    GHashTable *ids;
+} Names;
+
+/** What was booked after a row, to be taken off sums as of that row. */
+typedef struct {
+    gint64 seq;
+    /** Closings of the books before that row. */
+    gint64 era;
+    /** Of the row's era. */
+    Rollup *days;
+    Rollup *months;
+    /** Of all rows after it; NULL if there are too many. */
+    Rollup *totals;
+} Undo;
 
 struct MeterStore {
     Database *database;
@@ -68,13 +107,17 @@ struct MeterStore {
     char *service_id;
     Cursor cursor;
     gint64 known_ms;
-    /** Names of tenants, each once. */
-    GHashTable *tenants;
+    Names tenants;
+    Names devices;
     /** The owners of segments that rows were of lately: Owner, by its seq. */
     GHashTable *owners;
     /** Until when a resource has gaps that nothing made up for: gint64 to gint64.  More
      * than there is does no harm. */
     GHashTable *gaps;
+    /** What the rows of the open transaction add to the sums: by day. */
+    Rollup *pending;
+    /** Undo, of views that read sums. */
+    GPtrArray *undos;
 };
 
 /** Makes the tables where there are none, those of an older version anew, and the
@@ -86,6 +129,44 @@ bool meter_store_save_cursor(MeterStore *store, const Cursor *cursor, GError **e
 
 /** A gap of a resource ends at to_ms and nothing made up for it yet. */
 void meter_store_note_gap(MeterStore *store, gint64 resource, gint64 to_ms);
+
+/** Names, and the name that has an id. */
+Names names_new(StatementId find, StatementId add);
+void names_clear(Names *names);
+bool names_find(MeterStore *store,
+                Names *names,
+                const char *name,
+                const char **ret_name,
+                gint64 *ret_id,
+                GError **error);
+
+/** Adds what row, which rollup_is_use(), says to sums by day. */
+bool meter_store_roll_up(MeterStore *store,
+                         const ProtoLedgerRow *row,
+                         gint64 era,
+                         Rollup *days,
+                         GError **error);
+
+/** Adds the sum of a day to those of its month, and to the total: either may be NULL. */
+bool meter_store_roll_further(const RollupSum *day,
+                              Rollup *months,
+                              Rollup *totals,
+                              GError **error);
+
+/** Writes the sums that are pending, in the transaction that is open.  Once it is on
+ * disk, meter_store_settle_usage() tells those who read sums. */
+bool meter_store_write_usage(MeterStore *store, GError **error);
+void meter_store_settle_usage(MeterStore *store);
+
+/** How many closings of the books come before row seq. */
+bool meter_store_count_closings(MeterStore *store,
+                                gint64 seq,
+                                gint64 *ret_count,
+                                GError **error);
+
+/** What has to be taken off sums as of a row; stays up to date until it is freed. */
+Undo *undo_new(MeterStore *store, gint64 seq, GError **error);
+void undo_free(MeterStore *store, Undo *undo);
 
 /** Whose segment is; NULL with an error, also when it is not held.  Owned by the store
  * until the next call. */

@@ -8,6 +8,10 @@
  */
 G_STATIC_ASSERT(BILLING_STATE_N == 4);
 G_STATIC_ASSERT(RESOURCE_KIND_N == 3);
+#define SUM_COLUMNS                                                                      \
+    " resource INTEGER NOT NULL, device INTEGER NOT NULL, counter INTEGER NOT NULL,"     \
+    " era INTEGER NOT NULL, quantity INTEGER NOT NULL CHECK (quantity >= 0),"            \
+    " estimated INTEGER NOT NULL, rows INTEGER NOT NULL, first_seq INTEGER NOT NULL,"
 static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE cursor (id INTEGER PRIMARY KEY CHECK (id = 1),"
@@ -49,11 +53,25 @@ static const char schema[] =
     "CREATE INDEX gap_report ON gap (tenant, resource, seq);"
     "CREATE INDEX gap_life ON gap (resource, seq);"
     "CREATE INDEX gap_open ON gap (resource, to_ms) WHERE filled_seq IS NULL;"
-    "PRAGMA user_version = 3;"
+    "CREATE TABLE tenant (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
+    "CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
+    /* Sums of use.  Days of a tenant lie together: a tick writes few pages. */
+    "CREATE TABLE usage_day (tenant INTEGER NOT NULL, day INTEGER NOT NULL," SUM_COLUMNS
+    " PRIMARY KEY (tenant, day, resource, device, counter, era)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE usage_month (tenant INTEGER NOT NULL, month INTEGER NOT "
+    "NULL," SUM_COLUMNS " PRIMARY KEY (tenant, month, resource, device, counter, era))"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE usage_total (tenant INTEGER NOT NULL, resource INTEGER NOT NULL,"
+    " device INTEGER NOT NULL, counter INTEGER NOT NULL,"
+    " quantity INTEGER NOT NULL CHECK (quantity >= 0), estimated INTEGER NOT NULL,"
+    " rows INTEGER NOT NULL, first_seq INTEGER NOT NULL, first_day INTEGER NOT NULL,"
+    " last_day INTEGER NOT NULL,"
+    " PRIMARY KEY (tenant, resource, device, counter)) STRICT, WITHOUT ROWID;"
+    "PRAGMA user_version = 4;"
     "COMMIT;";
 
 enum {
-    VERSION = 3,
+    VERSION = 4,
     /* Of steps. */
     DROP_TABLES = 0
 };
@@ -64,6 +82,9 @@ static const char *const steps[] = {
                     "DROP TABLE IF EXISTS cursor; DROP TABLE IF EXISTS ledger;"
                     "DROP TABLE IF EXISTS checkpoint; DROP TABLE IF EXISTS mark;"
                     "DROP TABLE IF EXISTS segment; DROP TABLE IF EXISTS gap;"
+                    "DROP TABLE IF EXISTS tenant; DROP TABLE IF EXISTS device;"
+                    "DROP TABLE IF EXISTS usage_day; DROP TABLE IF EXISTS usage_month;"
+                    "DROP TABLE IF EXISTS usage_total;"
                     "PRAGMA user_version = 0;"
                     "COMMIT;",
 };
@@ -89,6 +110,15 @@ static const char *const steps[] = {
     "SELECT mark.seq, body, hash FROM mark JOIN ledger USING (seq)"                      \
     " WHERE kind = ?1 AND mark.seq > ?2 AND mark.seq <= ?3"
 #define MARK_ORDER " ORDER BY mark.seq LIMIT ?4"
+
+G_STATIC_ASSERT(LEDGER_KIND_NOTED == 5);
+#define IS_CLOSING " kind = 5 AND topic = 'closed'"
+
+#define ADD_SUM                                                                          \
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"                                  \
+    " ON CONFLICT DO UPDATE SET quantity = quantity + excluded.quantity,"                \
+    " estimated = estimated + excluded.estimated, rows = rows + excluded.rows"
+#define READ_SUM "SELECT device, counter, era, quantity, estimated, rows, first_seq FROM "
 
 /* clang-format off */
 static const char *const statements[] = {
@@ -135,6 +165,36 @@ static const char *const statements[] = {
     [READ_GAPS] = GAP_COLUMNS AFTER_ALL READ_ORDER,
     [READ_TENANT_GAPS] = GAP_COLUMNS AFTER_TENANT READ_ORDER,
     [READ_RESOURCE_GAPS] = GAP_COLUMNS AFTER_RESOURCE,
+    [COUNT_CLOSINGS] = "SELECT count(*) FROM mark WHERE seq < ?1 AND" IS_CLOSING,
+    [FIND_CLOSING] = "SELECT min(seq) FROM mark WHERE seq >= ?1 AND" IS_CLOSING,
+    [FIND_NAME_TENANT] = "SELECT id FROM tenant WHERE name = ?1",
+    [ADD_NAME_TENANT] = "INSERT INTO tenant (name) VALUES (?1) RETURNING id",
+    [FIND_NAME_DEVICE] = "SELECT id FROM device WHERE name = ?1",
+    [ADD_NAME_DEVICE] = "INSERT INTO device (name) VALUES (?1) RETURNING id",
+    [GET_NAME_DEVICE] = "SELECT name FROM device WHERE id = ?1",
+    [NEXT_TENANT] =
+        "SELECT id, name FROM tenant WHERE name > ?1 AND (?2 IS NULL OR name = ?2)"
+        " ORDER BY name LIMIT 1",
+    [ADD_DAY] = "INSERT INTO usage_day" ADD_SUM,
+    [ADD_MONTH] = "INSERT INTO usage_month" ADD_SUM,
+    [ADD_TOTAL] =
+        "INSERT INTO usage_total" ADD_SUM ","
+        " first_day = min(first_day, excluded.first_day),"
+        " last_day = max(last_day, excluded.last_day)",
+    [NEXT_RESOURCE] =
+        "SELECT usage_total.resource, id FROM usage_total"
+        " JOIN segment ON segment.seq = usage_total.resource"
+        " WHERE usage_total.tenant = ?1 AND usage_total.resource >= ?2"
+        " ORDER BY usage_total.resource LIMIT 1",
+    [READ_TOTALS] =
+        "SELECT device, counter, 0, quantity, estimated, rows, first_seq, first_day,"
+        " last_day FROM usage_total WHERE tenant = ?1 AND resource = ?2",
+    [READ_DAY] =
+        READ_SUM "usage_day WHERE tenant = ?1 AND day = ?2 AND resource = ?3"
+        " AND era <= ?4",
+    [READ_MONTH] =
+        READ_SUM "usage_month WHERE tenant = ?1 AND month = ?2 AND resource = ?3"
+        " AND era <= ?4",
 };
 /* clang-format on */
 

@@ -38,6 +38,12 @@ load_cursor(MeterStore *store, GError **error)
 }
 
 static bool
+load_era(MeterStore *store, GError **error)
+{
+    return meter_store_count_closings(store, G_MAXINT64, &store->cursor.era, error);
+}
+
+static bool
 load_gaps(MeterStore *store, GError **error)
 {
     Statement *statement = store->statements[LIST_OPEN_GAPS];
@@ -70,11 +76,14 @@ meter_store_open(const char *directory, GError **error)
         return NULL;
     }
     store->database = database_open(path, error);
-    store->tenants = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    store->tenants = names_new(FIND_NAME_TENANT, ADD_NAME_TENANT);
+    store->devices = names_new(FIND_NAME_DEVICE, ADD_NAME_DEVICE);
+    store->pending = rollup_new();
+    store->undos = g_ptr_array_new();
     store->owners = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     store->gaps = new_numbers();
     if (store->database == NULL || !meter_store_prepare(store, error) ||
-        !load_cursor(store, error) || !load_gaps(store, error))
+        !load_cursor(store, error) || !load_era(store, error) || !load_gaps(store, error))
         return NULL;
     return g_steal_pointer(&store);
 }
@@ -90,7 +99,10 @@ meter_store_close(MeterStore *store)
     database_close(store->database);
     g_clear_pointer(&store->owners, g_hash_table_unref);
     g_clear_pointer(&store->gaps, g_hash_table_unref);
-    g_clear_pointer(&store->tenants, g_hash_table_unref);
+    names_clear(&store->tenants);
+    names_clear(&store->devices);
+    rollup_free(store->pending);
+    g_clear_pointer(&store->undos, g_ptr_array_unref);
     g_free(store->service_id);
     g_free(store);
 }

@@ -4,8 +4,8 @@
 #include "meter/store-private.h"
 #include "meter/view.h"
 
-/* What the files of the view share: view.c opens it, view-segments.c and view-marks.c
- * read. */
+/* What the files of the view share: view.c opens it, view-segments.c, view-marks.c and
+ * view-uses.c read. */
 
 struct View {
     MeterStore *store;
@@ -13,6 +13,8 @@ struct View {
     char *service_id;
     /** How many rows a reader holds. */
     guint page_rows;
+    /** What came after it; NULL until it reads sums. */
+    Undo *undo;
 };
 
 /** A page of rows of which the texts are in one place. */

@@ -118,6 +118,7 @@ view_free(View *view)
 {
     if (view == NULL)
         return;
+    undo_free(view->store, view->undo);
     g_free(view->service_id);
     g_free(view);
 }

@@ -147,6 +147,66 @@ void view_gaps_free(ViewGaps *gaps);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViewGaps, view_gaps_free)
 bool view_gaps_next(ViewGaps *gaps, bool *ret_has, ViewGap *ret_gap, GError **error);
 
+/* Consumption */
+
+/** What one counter of a device counted for a tenant. */
+typedef struct {
+    const char *tenant;
+    gint64 resource;
+    /** Of the instance. */
+    const char *id;
+    /** "" if the counter is of no device. */
+    const char *device;
+    Counter counter;
+    /** The first day that it is of. */
+    gint64 day;
+    gint64 quantity;
+    /** How much of it is not known to lie just there. */
+    gint64 estimated;
+    /**
+     * What was counted before, since the tenant had the resource.  What is rounded down
+     * is before, and before + quantity: so that the parts of a time add up to the whole.
+     */
+    gint64 before;
+    /** How many rows say so, and the first of them. */
+    gint64 rows;
+    gint64 first_seq;
+} ViewUsage;
+
+typedef enum {
+    /** A row a day. */
+    VIEW_BY_DAY,
+    /** A row for all days that are asked for. */
+    VIEW_AT_ONCE,
+    /** A row for all that was ever counted, whatever days are asked for. */
+    VIEW_EVER
+} ViewGrain;
+
+/** Which use a reader gives: of a tenant and of a resource, or of all where it is NULL
+ * and 0; in days of UTC, see calendar.h, from one on and before another. */
+typedef struct {
+    const char *tenant;
+    gint64 resource;
+    gint64 from_day;
+    gint64 to_day;
+} ViewDays;
+
+typedef struct ViewUses ViewUses;
+
+/**
+ * Use by tenant, resource, device, counter (in the order of the schema) and day; rows in
+ * which nothing was counted are there if the ledger has any.  Use that spans midnight is
+ * shared out in proportion to time, see rollup.h.
+ *
+ * A view as of a row far from a closing of the books reads many rows of the ledger the
+ * first time: 1 million in a second or so.
+ */
+ViewUses *
+view_uses_new(View *view, const ViewDays *days, ViewGrain grain, GError **error);
+void view_uses_free(ViewUses *uses);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViewUses, view_uses_free)
+bool view_uses_next(ViewUses *uses, bool *ret_has, ViewUsage *ret_use, GError **error);
+
 /* Entries of the books, steps of the clock, forks */
 
 typedef struct ViewMarks ViewMarks;
