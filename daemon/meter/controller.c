@@ -21,6 +21,10 @@ enum {
     ROWS = 10000,
     /* So many answers full of rows are waited for before an old state has to do. */
     REFRESH_ROUNDS = 8,
+    /* What was read is in reports after this time at the latest. */
+    FLUSH_SECONDS = 2,
+    /* So often it looks whether a fork was accepted. */
+    WATCH_SECONDS = 1,
     /* Well below the time after which vmd closes a connection that is idle. */
     REFRESH_SECONDS = 60
 };
@@ -35,9 +39,13 @@ struct Controller {
     GQueue requests;
     guint retry;
     guint refresh;
+    guint flush;
+    guint watch;
+    gint64 note_seq;
     guint wait_ms;
     gint64 since_ms;
     bool is_told;
+    bool is_fork_told;
 };
 
 /* A question that somebody waits for. */
@@ -50,6 +58,7 @@ struct Request {
 };
 
 static void connect_now(Controller *controller);
+static gboolean watch_fork(gpointer data);
 
 /* Requests */
 
@@ -134,6 +143,19 @@ on_closed(WireLink *link, gpointer data)
     lose(data, error);
 }
 
+/* Rows do not wait for ever for those that should have come. */
+static gboolean
+flush_now(gpointer data)
+{
+    Controller *controller = data;
+    g_autoptr(GError) error = NULL;
+
+    controller->flush = 0;
+    if (!meter_store_flush(controller->store, &error))
+        lose(controller, error);
+    return G_SOURCE_REMOVE;
+}
+
 static bool
 apply(Controller *controller, const ProtoLedgerReadReply *reply, GError **error)
 {
@@ -141,6 +163,8 @@ apply(Controller *controller, const ProtoLedgerReadReply *reply, GError **error)
     g_autofree guint8 *packed =
         g_base64_decode(reply->packed != NULL ? reply->packed : "", &length);
 
+    if (controller->flush == 0)
+        controller->flush = g_timeout_add_seconds(FLUSH_SECONDS, flush_now, controller);
     return meter_store_apply(controller->store, packed, length, reply->hash, error);
 }
 
@@ -188,6 +212,123 @@ follow(Controller *controller, GError **error)
     return true;
 }
 
+/* Forks */
+
+static void
+go_on(Controller *controller)
+{
+    g_autoptr(GError) refusal = NULL;
+
+    if (!meter_store_clear_fork(controller->store, &refusal) ||
+        !follow(controller, &refusal)) {
+        lose(controller, refusal);
+        return;
+    }
+    g_message("Following the ledger of %s from row %" G_GINT64_FORMAT " on",
+              controller->path, meter_store_get_cursor(controller->store));
+    controller->is_told = controller->is_fork_told = false;
+}
+
+/* The rows that are held are not those of the ledger any more. */
+static void
+stop_at_fork(Controller *controller, gint64 seq, const char *hash)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!meter_store_set_fork(controller->store, seq, hash, &error)) {
+        lose(controller, error);
+        return;
+    }
+    meter_store_check_fork(controller->store, &error);
+    if (!controller->is_fork_told)
+        g_warning("%s", error->message);
+    controller->is_fork_told = true;
+    if (controller->watch == 0)
+        controller->watch = g_timeout_add_seconds(WATCH_SECONDS, watch_fork, controller);
+}
+
+/* The newest entry of the books came while there is a fork. */
+static void
+on_entry(const void *out, bool continues, const GError *error, gpointer data)
+{
+    Controller *controller = data;
+    const ProtoLedgerReadReply *reply = out;
+    g_autofree guint8 *packed = NULL;
+    g_autoptr(GError) refusal = NULL;
+    gsize length = 0;
+
+    if (error != NULL) {
+        lose(controller, error);
+        return;
+    }
+    packed = g_base64_decode(reply->packed != NULL ? reply->packed : "", &length);
+    if (!meter_store_is_recovery(controller->store, packed, length))
+        return;
+    g_message("The fork was accepted: reading the ledger of %s anew", controller->path);
+    if (!meter_store_begin_anew(controller->store, &refusal)) {
+        lose(controller, refusal);
+        return;
+    }
+    disconnect(controller);
+    connect_now(controller);
+}
+
+static void
+ask_row(Controller *controller, gint64 seq, WireLinkReply done)
+{
+    const ProtoLedgerReadCall call = {
+        .has_after = true,
+        .after = seq - 1,
+        .has_limit = true,
+        .limit = 1,
+        .has_packed = true,
+        .packed = true,
+    };
+
+    wire_link_call(controller->asking, &proto_ledger_read, &call, false, ANSWER_MS, done,
+                   controller);
+}
+
+/* The row that is held last came, as the ledger has it. */
+static void
+on_own_row(const void *out, bool continues, const GError *error, gpointer data)
+{
+    Controller *controller = data;
+    const ProtoLedgerReadReply *reply = out;
+    gint64 cursor = meter_store_get_cursor(controller->store);
+    g_autofree char *held = meter_store_get_hash(controller->store);
+
+    if (error != NULL) {
+        lose(controller, error);
+        return;
+    }
+    if (reply->next == cursor && g_strcmp0(reply->hash, held) == 0) {
+        go_on(controller);
+        return;
+    }
+    stop_at_fork(controller, cursor, reply->hash != NULL ? reply->hash : "none");
+    if (controller->asking != NULL && controller->note_seq > 0)
+        ask_row(controller, controller->note_seq, on_entry);
+}
+
+/* Whether the ledger goes on from what is held. */
+static void
+compare(Controller *controller, const ProtoLedgerGetHeadReply *head)
+{
+    gint64 cursor = meter_store_get_cursor(controller->store);
+
+    controller->note_seq = head->note;
+    if (cursor == 0) {
+        go_on(controller);
+    } else if (head->seq >= cursor) {
+        ask_row(controller, cursor, on_own_row);
+    } else {
+        stop_at_fork(controller, head->seq, head->hash);
+        if (controller->asking != NULL && head->note > 0)
+            ask_row(controller, head->note, on_entry);
+    }
+}
+
 static void
 on_head(const void *out, bool continues, const GError *error, gpointer data)
 {
@@ -199,14 +340,31 @@ on_head(const void *out, bool continues, const GError *error, gpointer data)
         lose(controller, error);
         return;
     }
-    if (!meter_store_bind(controller->store, head->service_id, head->seq, &refusal) ||
-        !follow(controller, &refusal)) {
+    if (!meter_store_bind(controller->store, head->service_id, &refusal)) {
         lose(controller, refusal);
         return;
     }
-    g_message("Following the ledger of %s from row %" G_GINT64_FORMAT " on",
-              controller->path, meter_store_get_cursor(controller->store));
-    controller->is_told = false;
+    meter_store_expect(controller->store, head->seq);
+    compare(controller, head);
+}
+
+static void
+ask_head(Controller *controller)
+{
+    wire_link_call(controller->asking, &proto_ledger_get_head, NULL, false, ANSWER_MS,
+                   on_head, controller);
+}
+
+/* Looks again whether the fork was accepted. */
+static gboolean
+watch_fork(gpointer data)
+{
+    Controller *controller = data;
+
+    controller->watch = 0;
+    if (controller->asking != NULL && controller->stream == NULL)
+        ask_head(controller);
+    return G_SOURCE_REMOVE;
 }
 
 static void
@@ -221,8 +379,7 @@ connect_now(Controller *controller)
         lose(controller, error);
         return;
     }
-    wire_link_call(controller->asking, &proto_ledger_get_head, NULL, false, ANSWER_MS,
-                   on_head, controller);
+    ask_head(controller);
 }
 
 static void
@@ -260,6 +417,8 @@ controller_free(Controller *controller)
         return;
     g_clear_handle_id(&controller->retry, g_source_remove);
     g_clear_handle_id(&controller->refresh, g_source_remove);
+    g_clear_handle_id(&controller->flush, g_source_remove);
+    g_clear_handle_id(&controller->watch, g_source_remove);
     disconnect(controller);
     end_all(controller);
     g_free(controller->path);
@@ -326,8 +485,14 @@ on_newer(const void *out, bool continues, const GError *error, gpointer data)
     const ProtoLedgerReadReply *reply = out;
     g_autoptr(GError) refusal = NULL;
 
-    if (error != NULL) {
+    if (error != NULL ||
+        (controller->stream == NULL && meter_store_has_fork(controller->store))) {
         end_request(request, NULL, NULL);
+        return;
+    }
+    if (controller->stream == NULL) {
+        /* Whether these rows go on from what is held will be known by the next time. */
+        ask_newer(request);
         return;
     }
     if (!apply(controller, reply, &refusal)) {
@@ -336,6 +501,10 @@ on_newer(const void *out, bool continues, const GError *error, gpointer data)
     }
     if (reply->hash != NULL && ++request->rounds < REFRESH_ROUNDS) {
         ask_newer(request);
+        return;
+    }
+    if (!meter_store_flush(controller->store, &refusal)) {
+        lose(controller, refusal);
         return;
     }
     if (reply->hash == NULL)
@@ -349,7 +518,8 @@ controller_refresh(Controller *controller, void (*done)(gpointer data), gpointer
     Request *request = request_new(controller, data);
 
     request->refreshed = done;
-    if (controller->asking == NULL) {
+    if (controller->asking == NULL ||
+        (controller->stream == NULL && meter_store_has_fork(controller->store))) {
         end_request(request, NULL, NULL);
         return;
     }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "meter/rollup.h"
 
+#include <string.h>
+
 #include "meter/calendar.h"
 
 /* Splitting */
@@ -81,25 +83,27 @@ hash_key(gconstpointer data)
 }
 
 static int
+compare(gint64 a, gint64 b)
+{
+    return a < b ? -1 : a > b ? 1 : 0;
+}
+
+static int
 compare_keys(const RollupKey *a, const RollupKey *b)
 {
-    const gint64 pairs[][2] = {
-        { a->tenant, b->tenant },     { a->at, b->at },
-        { a->resource, b->resource }, { a->device, b->device },
-        { a->counter, b->counter },   { a->era, b->era },
-    };
+    int result = compare(a->tenant, b->tenant);
 
-    for (gsize i = 0; i < G_N_ELEMENTS(pairs); i++) {
-        if (pairs[i][0] != pairs[i][1])
-            return pairs[i][0] < pairs[i][1] ? -1 : 1;
-    }
-    return 0;
+    result = result != 0 ? result : compare(a->at, b->at);
+    result = result != 0 ? result : compare(a->resource, b->resource);
+    result = result != 0 ? result : compare(a->device, b->device);
+    result = result != 0 ? result : compare(a->counter, b->counter);
+    return result != 0 ? result : compare(a->era, b->era);
 }
 
 static gboolean
 is_same_key(gconstpointer a, gconstpointer b)
 {
-    return compare_keys(a, b) == 0;
+    return memcmp(a, b, sizeof(RollupKey)) == 0;
 }
 
 Rollup *

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "meter/store-private.h"
+#include "store/ledger-table.h"
 #include "wire/pack.h"
 
 static bool G_GNUC_PRINTF(3, 4)
@@ -152,6 +153,8 @@ close_segment(MeterStore *store, const ProtoLedgerRow *row, GError **error)
 /* Who a segment is of */
 
 enum {
+    /* So many rows are written at once. */
+    BATCH_ROWS = 500000,
     /* So many owners are kept at hand. */
     OWNERS_MAX = 200000
 };
@@ -318,6 +321,11 @@ add_mark(MeterStore *store, Cursor *cursor, const ProtoLedgerRow *row, GError **
     statement_bind_blob(statement, 4, cursor->hash.bytes, sizeof cursor->hash.bytes);
     if (row->kind == LEDGER_KIND_NOTED && g_strcmp0(row->topic, METER_TOPIC_CLOSED) == 0)
         cursor->era++;
+    if (row->kind == LEDGER_KIND_NOTED &&
+        g_strcmp0(row->topic, LEDGER_TOPIC_RECOVERED) == 0)
+        cursor->forked_seq = 0;
+    if (row->kind == LEDGER_KIND_FORKED)
+        cursor->forked_seq = row->seq;
     return statement_run(statement, error);
 }
 
@@ -438,14 +446,67 @@ check_hash(const Cursor *cursor, const Cursor *before, const char *hash, GError 
     return false;
 }
 
-/* What is at hand may not be there any more. */
-static void
-forget(MeterStore *store)
+static bool
+begin(MeterStore *store, GError **error)
+{
+    if (!store->is_open && !database_run(store->database, "BEGIN IMMEDIATE", error))
+        return false;
+    store->is_open = true;
+    return true;
+}
+
+void
+meter_store_forget(MeterStore *store)
 {
     rollup_clear(store->pending);
     g_hash_table_remove_all(store->owners);
     g_hash_table_remove_all(store->tenants.ids);
     g_hash_table_remove_all(store->devices.ids);
+}
+
+/* The rows since the last commit were not taken. */
+static void
+give_up(MeterStore *store)
+{
+    if (store->is_open)
+        database_run(store->database, "ROLLBACK", NULL);
+    store->is_open = false;
+    store->careful_seq = MAX(store->careful_seq, store->taken.seq);
+    store->taken = store->cursor;
+    meter_store_forget(store);
+}
+
+bool
+meter_store_flush(MeterStore *store, GError **error)
+{
+    if (!store->is_open)
+        return true;
+    if (!meter_store_write_usage(store, error) ||
+        !meter_store_save_cursor(store, &store->taken, error) ||
+        !database_run(store->database, "COMMIT", error)) {
+        give_up(store);
+        return false;
+    }
+    store->is_open = false;
+    meter_store_settle_usage(store);
+    store->cursor = store->taken;
+    store->known_ms = MAX(store->known_ms, store->cursor.at_ms);
+    return true;
+}
+
+void
+meter_store_expect(MeterStore *store, gint64 seq)
+{
+    store->expected_seq = seq;
+}
+
+/* Whether rows may wait to be written with those after them. */
+static bool
+may_wait(const MeterStore *store)
+{
+    return store->taken.seq < store->expected_seq &&
+           store->taken.seq > store->careful_seq &&
+           store->taken.seq - store->cursor.seq < BATCH_ROWS;
 }
 
 bool
@@ -455,23 +516,15 @@ meter_store_apply(MeterStore *store,
                   const char *hash,
                   GError **error)
 {
-    Cursor cursor = store->cursor;
+    Cursor cursor = store->taken;
 
     if (length == 0)
         return true;
-    if (!database_run(store->database, "BEGIN IMMEDIATE", error))
-        return false;
-    if (!apply_all(store, packed, length, &cursor, error) ||
-        !check_hash(&cursor, &store->cursor, hash, error) ||
-        !meter_store_write_usage(store, error) ||
-        !meter_store_save_cursor(store, &cursor, error) ||
-        !database_run(store->database, "COMMIT", error)) {
-        database_run(store->database, "ROLLBACK", NULL);
-        forget(store);
+    if (!begin(store, error) || !apply_all(store, packed, length, &cursor, error) ||
+        !check_hash(&cursor, &store->taken, hash, error)) {
+        give_up(store);
         return false;
     }
-    meter_store_settle_usage(store);
-    store->cursor = cursor;
-    store->known_ms = MAX(store->known_ms, cursor.at_ms);
-    return true;
+    store->taken = cursor;
+    return may_wait(store) || meter_store_flush(store, error);
 }

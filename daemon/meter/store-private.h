@@ -15,6 +15,8 @@
 typedef enum {
     LOAD_CURSOR,
     SAVE_CURSOR,
+    SAVE_FORK,
+    FIND_FORK,
     ADD_ROW,
     FIND_ROW,
     READ_ROWS,
@@ -70,6 +72,8 @@ typedef struct {
     ChainHash hash;
     /** How many closings of the books there are up to it. */
     gint64 era;
+    /** The row that tells of a fork which no entry of the books has accepted. */
+    gint64 forked_seq;
 } Cursor;
 
 /** Whose a segment is. */
@@ -105,8 +109,21 @@ struct MeterStore {
     Database *database;
     Statement *statements[N_STATEMENTS];
     char *service_id;
+    /** What is on disk, and what was taken: the rows between are in the transaction that
+     * is open. */
     Cursor cursor;
+    Cursor taken;
+    bool is_open;
+    /** Up to here rows come for certain, and many are written at once; up to here they
+     * are written as they come, because a batch was refused. */
+    gint64 expected_seq;
+    gint64 careful_seq;
     gint64 known_ms;
+    /** The ledger that is there is not the one that is held: what it says of a row. */
+    gint64 fork_seq;
+    char *fork_hash;
+    /** Grows when all is begun anew. */
+    guint generation;
     Names tenants;
     Names devices;
     /** The owners of segments that rows were of lately: Owner, by its seq. */
@@ -123,6 +140,12 @@ struct MeterStore {
 /** Makes the tables where there are none, those of an older version anew, and the
  * statements. */
 bool meter_store_prepare(MeterStore *store, GError **error);
+
+/** Makes all tables anew, and empty. */
+bool meter_store_make_anew(MeterStore *store, GError **error);
+
+/** Forgets what is at hand of the tables. */
+void meter_store_forget(MeterStore *store);
 
 /** Writes where the cursor stands, in the transaction that is open. */
 bool meter_store_save_cursor(MeterStore *store, const Cursor *cursor, GError **error);

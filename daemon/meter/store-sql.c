@@ -16,8 +16,8 @@ static const char schema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE cursor (id INTEGER PRIMARY KEY CHECK (id = 1),"
     " service_id TEXT NOT NULL, seq INTEGER NOT NULL, at_ms INTEGER NOT NULL,"
-    " hash TEXT NOT NULL) STRICT;"
-    "INSERT INTO cursor VALUES (1, '', 0, 0, '');"
+    " hash TEXT NOT NULL, fork_seq INTEGER NOT NULL, fork_hash TEXT NOT NULL) STRICT;"
+    "INSERT INTO cursor VALUES (1, '', 0, 0, '', 0, '');"
     "CREATE TABLE ledger (seq INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT;"
     "CREATE TABLE checkpoint (seq INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;"
     /* Rows of few: entries of the books, steps of the clock, forks. */
@@ -67,11 +67,11 @@ static const char schema[] =
     " rows INTEGER NOT NULL, first_seq INTEGER NOT NULL, first_day INTEGER NOT NULL,"
     " last_day INTEGER NOT NULL,"
     " PRIMARY KEY (tenant, resource, device, counter)) STRICT, WITHOUT ROWID;"
-    "PRAGMA user_version = 4;"
+    "PRAGMA user_version = 5;"
     "COMMIT;";
 
 enum {
-    VERSION = 4,
+    VERSION = 5,
     /* Of steps. */
     DROP_TABLES = 0
 };
@@ -112,6 +112,7 @@ static const char *const steps[] = {
 #define MARK_ORDER " ORDER BY mark.seq LIMIT ?4"
 
 G_STATIC_ASSERT(LEDGER_KIND_NOTED == 5);
+G_STATIC_ASSERT(LEDGER_KIND_FORKED == 6);
 #define IS_CLOSING " kind = 5 AND topic = 'closed'"
 
 #define ADD_SUM                                                                          \
@@ -122,8 +123,12 @@ G_STATIC_ASSERT(LEDGER_KIND_NOTED == 5);
 
 /* clang-format off */
 static const char *const statements[] = {
-    [LOAD_CURSOR] = "SELECT service_id, seq, at_ms, hash FROM cursor",
+    [LOAD_CURSOR] = "SELECT service_id, seq, at_ms, hash, fork_seq, fork_hash FROM cursor",
     [SAVE_CURSOR] = "UPDATE cursor SET service_id = ?1, seq = ?2, at_ms = ?3, hash = ?4",
+    [SAVE_FORK] = "UPDATE cursor SET fork_seq = ?1, fork_hash = ?2",
+    [FIND_FORK] =
+        "SELECT ifnull(max(seq), 0) FROM mark WHERE kind = 6 AND seq > (SELECT"
+        " ifnull(max(seq), 0) FROM mark WHERE kind = 5 AND topic = 'recovered')",
     [ADD_ROW] = "INSERT INTO ledger (seq, body) VALUES (?1, ?2)",
     [FIND_ROW] = "SELECT body FROM ledger WHERE seq = ?1",
     [READ_ROWS] =
@@ -210,7 +215,7 @@ prepare_schema(Database *database, GError **error)
     if (version == VERSION)
         return true;
     if (version <= VERSION)
-        return (version == 0 || database_run(database, steps[DROP_TABLES], error)) &&
+        return database_run(database, steps[DROP_TABLES], error) &&
                database_run(database, schema, error);
     proto_error_set_internal(error, "database",
                              "meter.db has version %d, this program knows %d: use the "
@@ -218,6 +223,13 @@ prepare_schema(Database *database, GError **error)
                              "from the ledger",
                              version, VERSION);
     return false;
+}
+
+bool
+meter_store_make_anew(MeterStore *store, GError **error)
+{
+    return database_run(store->database, steps[DROP_TABLES], error) &&
+           database_run(store->database, schema, error);
 }
 
 bool

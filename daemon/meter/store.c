@@ -16,6 +16,8 @@ read_cursor(MeterStore *store, Statement *statement, GError **error)
     store->service_id = g_strdup(statement_get_text(statement, 0));
     store->cursor.seq = statement_get_int(statement, 1);
     store->cursor.at_ms = store->known_ms = statement_get_int(statement, 2);
+    store->fork_seq = statement_get_int(statement, 4);
+    store->fork_hash = g_strdup(statement_get_text(statement, 5));
     if (*store->service_id == '\0' || chain_from_text(hash, &store->cursor.hash))
         return true;
     proto_error_set_internal(error, "database", "meter.db has a damaged cursor");
@@ -38,9 +40,20 @@ load_cursor(MeterStore *store, GError **error)
 }
 
 static bool
-load_era(MeterStore *store, GError **error)
+load_marks(MeterStore *store, GError **error)
 {
-    return meter_store_count_closings(store, G_MAXINT64, &store->cursor.era, error);
+    Statement *statement = store->statements[FIND_FORK];
+    bool has_row = false;
+    bool good = false;
+
+    if (!meter_store_count_closings(store, G_MAXINT64, &store->cursor.era, error))
+        return false;
+    good = statement_step(statement, &has_row, error);
+    if (good)
+        store->cursor.forked_seq = statement_get_int(statement, 0);
+    statement_reset(statement);
+    store->taken = store->cursor;
+    return good;
 }
 
 static bool
@@ -83,7 +96,8 @@ meter_store_open(const char *directory, GError **error)
     store->owners = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
     store->gaps = new_numbers();
     if (store->database == NULL || !meter_store_prepare(store, error) ||
-        !load_cursor(store, error) || !load_era(store, error) || !load_gaps(store, error))
+        !load_cursor(store, error) || !load_marks(store, error) ||
+        !load_gaps(store, error))
         return NULL;
     return g_steal_pointer(&store);
 }
@@ -93,6 +107,8 @@ meter_store_close(MeterStore *store)
 {
     if (store == NULL)
         return;
+    if (store->is_open)
+        meter_store_flush(store, NULL);
     for (int i = 0; i < N_STATEMENTS; i++) {
         statement_free(store->statements[i]);
     }
@@ -104,6 +120,7 @@ meter_store_close(MeterStore *store)
     rollup_free(store->pending);
     g_clear_pointer(&store->undos, g_ptr_array_unref);
     g_free(store->service_id);
+    g_free(store->fork_hash);
     g_free(store);
 }
 
@@ -118,13 +135,13 @@ meter_store_get_service_id(MeterStore *store)
 gint64
 meter_store_get_cursor(MeterStore *store)
 {
-    return store->cursor.seq;
+    return store->taken.seq;
 }
 
 char *
 meter_store_get_hash(MeterStore *store)
 {
-    return chain_to_text(&store->cursor.hash);
+    return chain_to_text(&store->taken.hash);
 }
 
 gint64
@@ -166,22 +183,13 @@ adopt(MeterStore *store, const char *service_id, GError **error)
         return false;
     }
     g_free(before);
-    store->cursor = start;
+    store->cursor = store->taken = start;
     return true;
 }
 
 bool
-meter_store_bind(MeterStore *store, const char *service_id, gint64 seq, GError **error)
+meter_store_bind(MeterStore *store, const char *service_id, GError **error)
 {
-    if (seq < store->cursor.seq) {
-        proto_error_set_internal(error, "ledger",
-                                 "The ledger ends at %" G_GINT64_FORMAT
-                                 ", but row %" G_GINT64_FORMAT
-                                 " was read from it before: was it restored from a "
-                                 "backup?",
-                                 seq, store->cursor.seq);
-        return false;
-    }
     if (strcmp(store->service_id, service_id) == 0)
         return true;
     if (*store->service_id == '\0')

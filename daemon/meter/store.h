@@ -28,28 +28,60 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(MeterStore, meter_store_close)
 /** The identity of the installation whose ledger is held; "" before the first. */
 const char *meter_store_get_service_id(MeterStore *store);
 
-/** The seq of the newest row that is held, 0 if there is none, and its hash. */
+/** The seq of the newest row that was taken, 0 if there is none, and its hash. */
 gint64 meter_store_get_cursor(MeterStore *store);
 char *meter_store_get_hash(MeterStore *store);
 
 /** The instant up to which the facts are known: open segments count up to it. */
 gint64 meter_store_get_known_ms(MeterStore *store);
 
+/** Makes sure that the ledger of service_id is the one that is held.  The first is
+ * remembered; fails for another one. */
+bool meter_store_bind(MeterStore *store, const char *service_id, GError **error);
+
+/* Forks */
+
 /**
- * Makes sure that the ledger of service_id, whose newest row is seq, is the one that is
- * held.  The first is remembered; fails for another one, and for one that ends before the
- * cursor.
+ * The ledger that is there does not go on from the rows that are held: its row seq, or if
+ * it ends before the cursor its last one, has hash.  That is kept, and no view is opened,
+ * until the books accept it, and it is read anew, or the ledger that is held is back.
  */
 bool
-meter_store_bind(MeterStore *store, const char *service_id, gint64 seq, GError **error);
+meter_store_set_fork(MeterStore *store, gint64 seq, const char *hash, GError **error);
 
-/** Takes rows of the ledger, packed, all or none.  hash is what the last of them is said
- * to have. */
+/** The ledger that is there is the one that is held. */
+bool meter_store_clear_fork(MeterStore *store, GError **error);
+
+/** Whether a fork is known that the books have not accepted. */
+bool meter_store_has_fork(const MeterStore *store);
+
+/** Fails with PROTO_ERROR_ILLEGAL_STATE if so, and says where it is. */
+bool meter_store_check_fork(const MeterStore *store, GError **error);
+
+/** Whether packed is an entry that accepts a fork, and not one that is held. */
+bool meter_store_is_recovery(MeterStore *store, const guint8 *packed, gsize length);
+
+/** Forgets all rows, to read the ledger again.  Views that are open fail. */
+bool meter_store_begin_anew(MeterStore *store, GError **error);
+
+/* Rows */
+
+/** Rows up to seq are there to be read: until then, many are written at once. */
+void meter_store_expect(MeterStore *store, gint64 seq);
+
+/**
+ * Takes rows of the ledger, packed, all or none.  hash is what the last of them is said
+ * to have.  They are on disk, and in views, when it returns, or if more are expected,
+ * soon or after meter_store_flush().
+ */
 bool meter_store_apply(MeterStore *store,
                        const guint8 *packed,
                        gsize length,
                        const char *hash,
                        GError **error);
+
+/** Writes what was taken, so that it is in views; if that fails, it was not taken. */
+bool meter_store_flush(MeterStore *store, GError **error);
 
 /** There is no row after the cursor, as of now_ms. */
 void meter_store_set_known_ms(MeterStore *store, gint64 now_ms);

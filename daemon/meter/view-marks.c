@@ -75,6 +75,8 @@ read_marks(ViewMarks *marks, GError **error)
     bool has_row = true;
     bool good = true;
 
+    if (!view_check(marks->view, error))
+        return false;
     g_array_set_size(marks->rows, 0);
     marks->at = 0;
     statement_bind_int(statement, 1, marks->kind);

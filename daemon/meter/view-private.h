@@ -13,9 +13,13 @@ struct View {
     char *service_id;
     /** How many rows a reader holds. */
     guint page_rows;
+    guint generation;
     /** What came after it; NULL until it reads sums. */
     Undo *undo;
 };
+
+/** Fails if the store was begun anew since: what the view was of is gone. */
+bool view_check(const View *view, GError **error);
 
 /** A page of rows of which the texts are in one place. */
 typedef struct {

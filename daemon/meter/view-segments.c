@@ -29,6 +29,8 @@ read_page(Place *place,
     bool has_row = true;
     bool good = true;
 
+    if (!view_check(place->view, error))
+        return false;
     page_empty(page);
     place_bind(place, statement);
     while ((good = statement_step(statement, &has_row, error)) && has_row) {

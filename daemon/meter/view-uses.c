@@ -404,7 +404,7 @@ move_on(ViewUses *uses, GError **error)
 {
     bool has = false;
 
-    if (!move_resource(uses, &has, error))
+    if (!view_check(uses->view, error) || !move_resource(uses, &has, error))
         return false;
     return has ? read_resource(uses, error) : move_tenant(uses, error);
 }

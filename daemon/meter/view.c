@@ -91,6 +91,8 @@ view_open(MeterStore *store, gint64 seq, GError **error)
     g_autoptr(View) view = g_new0(View, 1);
     const Cursor *cursor = &store->cursor;
 
+    if (!meter_store_check_fork(store, error))
+        return NULL;
     if (seq < 0 || seq > cursor->seq) {
         proto_error_set_invalid_parameter(error, "parameters.as_of", "is not there",
                                           "There is no row %" G_GINT64_FORMAT
@@ -101,6 +103,7 @@ view_open(MeterStore *store, gint64 seq, GError **error)
     }
     view->store = store;
     view->page_rows = PAGE_ROWS;
+    view->generation = store->generation;
     view->head.service_id = view->service_id = g_strdup(store->service_id);
     if (seq == 0) {
         view->head.seq = cursor->seq;
@@ -121,6 +124,16 @@ view_free(View *view)
     undo_free(view->store, view->undo);
     g_free(view->service_id);
     g_free(view);
+}
+
+bool
+view_check(const View *view, GError **error)
+{
+    if (view->generation == view->store->generation)
+        return true;
+    proto_error_set_illegal_state(error, "fork",
+                                  "The ledger was read anew meanwhile: ask again");
+    return false;
 }
 
 void

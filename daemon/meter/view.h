@@ -41,7 +41,8 @@ typedef struct {
 } ViewHead;
 
 /** A view as of a row, or as of the newest if seq is 0.  Fails with
- * PROTO_ERROR_INVALID_PARAMETER on a row that is not held. */
+ * PROTO_ERROR_INVALID_PARAMETER on a row that is not held, and with
+ * PROTO_ERROR_ILLEGAL_STATE while there is a fork, see meter_store_check_fork(). */
 View *view_open(MeterStore *store, gint64 seq, GError **error);
 void view_free(View *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(View, view_free)

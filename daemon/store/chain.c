@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/chain.h"
 
+#include <nettle/sha2.h>
 #include <string.h>
 
 static const guint8 leaf_prefix = 0x00;
@@ -15,14 +16,15 @@ typedef struct {
 static ChainHash
 hash_parts(const Part *parts, gsize n_parts)
 {
-    g_autoptr(GChecksum) checksum = g_checksum_new(G_CHECKSUM_SHA256);
+    struct sha256_ctx state;
     ChainHash hash;
-    gsize length = sizeof hash.bytes;
 
+    G_STATIC_ASSERT(sizeof hash.bytes == SHA256_DIGEST_SIZE);
+    sha256_init(&state);
     for (gsize i = 0; i < n_parts; i++) {
-        g_checksum_update(checksum, parts[i].data, (gssize) parts[i].length);
+        sha256_update(&state, parts[i].length, parts[i].data);
     }
-    g_checksum_get_digest(checksum, hash.bytes, &length);
+    sha256_digest(&state, sizeof hash.bytes, hash.bytes);
     return hash;
 }
 

@@ -15,12 +15,18 @@ typedef struct {
 } Segment;
 
 typedef struct {
+    Counter counter;
+    char *device;
+    gint64 end_ms;
+} Used;
+
+typedef struct {
     char *id;
     char *name;
     Segment last;
     Segment before;
-    /** What was used last of each counter: "counter device" to a gint64, its end. */
-    GHashTable *used;
+    /** Until when use of each counter was booked: Used.  There are few. */
+    GArray *used;
 } Resource;
 
 struct LedgerCheck {
@@ -37,13 +43,21 @@ struct LedgerCheck {
 };
 
 static void
+used_clear(gpointer data)
+{
+    Used *used = data;
+
+    g_free(used->device);
+}
+
+static void
 resource_free(gpointer data)
 {
     Resource *resource = data;
 
     g_free(resource->id);
     g_free(resource->name);
-    g_hash_table_unref(resource->used);
+    g_array_unref(resource->used);
     g_free(resource);
 }
 
@@ -100,7 +114,8 @@ get_resource(LedgerCheck *check, const ProtoLedgerRow *row)
         return resource;
     resource = g_new0(Resource, 1);
     resource->id = g_strdup(row->resource);
-    resource->used = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    resource->used = g_array_new(FALSE, FALSE, sizeof(Used));
+    g_array_set_clear_func(resource->used, used_clear);
     g_hash_table_insert(check->resources, g_steal_pointer(&key), resource);
     return resource;
 }
@@ -164,20 +179,30 @@ take_closed(LedgerCheck *check, const ProtoLedgerRow *row)
 
 /* Uses */
 
+static Used *
+get_used(Resource *resource, Counter counter, const char *device)
+{
+    Used new = { counter, NULL, 0 };
+
+    for (guint i = 0; i < resource->used->len; i++) {
+        Used *used = &g_array_index(resource->used, Used, i);
+
+        if (used->counter == counter && strcmp(used->device, device) == 0)
+            return used;
+    }
+    new.device = g_strdup(device);
+    g_array_append_val(resource->used, new);
+    return &g_array_index(resource->used, Used, resource->used->len - 1);
+}
+
 static void
 check_overlap(const LedgerCheck *check, const ProtoLedgerRow *row, Resource *resource)
 {
-    g_autofree char *key = g_strdup_printf("%s %s", counter_to_string(row->counter),
-                                           row->device != NULL ? row->device : "");
-    gint64 *end_ms = g_hash_table_lookup(resource->used, key);
+    Used *used = get_used(resource, row->counter, row->device != NULL ? row->device : "");
 
-    if (end_ms == NULL) {
-        end_ms = g_new0(gint64, 1);
-        g_hash_table_insert(resource->used, g_steal_pointer(&key), end_ms);
-    }
-    if (row->from_ms < *end_ms)
+    if (row->from_ms < used->end_ms)
         blame(check, row, resource, "is of a time of which use was booked before");
-    *end_ms = row->to_ms;
+    used->end_ms = row->to_ms;
 }
 
 static void

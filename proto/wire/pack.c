@@ -310,11 +310,9 @@ take_struct(Bytes *bytes, const WireStruct *type, void *value)
 
     if (!take_mask(bytes, type, &mask))
         return false;
-    for (gsize i = 0; i < type->n_fields; i++) {
-        const WireField *field = &type->fields[i];
+    for (; mask != 0; mask &= mask - 1) {
+        const WireField *field = &type->fields[__builtin_ctzll(mask)];
 
-        if ((mask >> i & 1) == 0)
-            continue;
         if (!take_value(bytes, field, value))
             return false;
         if (field->nullable && field->kind <= WIRE_ENUM)

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 
 import calls  # noqa: E402
 import guests  # noqa: E402
+import ledgers  # noqa: E402
 from figure import Row  # noqa: E402
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {
@@ -24,6 +25,7 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "commands": calls.measure_commands,
     "calls": calls.measure_calls,
     "memory": calls.measure_memory,
+    "ledger": ledgers.measure,
 }
 HEADER = ["what; beside what", "vmctl", "the other", "value", "bound", ""]
 INTRO = """# Performance

@@ -107,6 +107,10 @@ class FakeController:
                 self.hashes.append(ledger.chain_next(before, ledger.pack(row)))
             self.changed.notify_all()
 
+    def put_back(self, count: int) -> None:
+        """A copy from when there were so many rows."""
+        del self.rows[count:], self.hashes[count:]
+
     def accept(self, listener: socket.socket) -> None:
         while True:
             try:
@@ -150,7 +154,8 @@ class FakeController:
             self.reply(connection, self.read(parameters["after"], parameters["limit"]))
 
     def head(self) -> dict[str, Any]:
-        return {"service_id": self.service_id, "seq": len(self.rows), "note": 0,
+        notes = [row["seq"] for row in self.rows if row["kind"] == "noted"]
+        return {"service_id": self.service_id, "seq": len(self.rows), "note": max(notes, default=0),
                 "hash": (self.hashes or [ledger.chain_begin(self.service_id)])[-1].hex(),
                 "at_ms": self.rows[-1]["at_ms"] if self.rows else 0}
 
@@ -206,6 +211,10 @@ def opened(seq: int, instance: int, hours: float, **changes: Any) -> Row:
 def closed(seq: int, segment: int, hours: float) -> Row:
     return {"seq": seq, "kind": "closed", "at_ms": milliseconds(at(hours)),
             "segment": segment, "to_ms": milliseconds(at(hours)), "cause": "test"}
+
+
+def noted(seq: int, hours: float, topic: str) -> Row:
+    return {"seq": seq, "kind": "noted", "at_ms": milliseconds(at(hours)), "topic": topic, "note": "{}"}
 
 
 def many_rows(count: int) -> list[Row]:
@@ -605,6 +614,59 @@ class MeterTest(unittest.TestCase):
         self.start_meter()
         self.wait_for_log("holds the ledger of")
         self.assertEqual(self.usage()["ledger_seq"], 2)
+
+    # Forks
+
+    def fork(self, *rows: Row) -> str:
+        """A controller that was put back to its first two rows, and went on with others; what is then said of bills."""
+        self.controller.add(opened(1, 1, 0), opened(2, 2, 0), closed(3, 1, 1), closed(4, 2, 2))
+        self.start_meter()
+        self.assertEqual(self.usage()["ledger_seq"], 4)
+        self.controller.stop()
+        self.controller.put_back(2)
+        self.controller.add(*rows)
+        self.controller.start()
+        self.wait_for_log("is not the one that was read before")
+        refusal = self.refusal()
+        self.assertEqual(refusal.name, "io.vmctl.IllegalState")
+        self.assertEqual(refusal.parameters["state"], "fork")
+        return str(refusal.parameters["message"])
+
+    def test_ledger_that_ends_before_the_cursor_is_a_fork(self) -> None:
+        message = self.fork()
+        self.assertIn("row 2 ", message)
+        self.assertIn(self.controller.hashes[1].hex(), message)
+
+    def test_ledger_with_another_hash_at_the_cursor_is_a_fork(self) -> None:
+        message = self.fork(closed(3, 1, 5), closed(4, 2, 5), opened(5, 3, 5))
+        self.assertIn("row 4 ", message)
+        self.assertIn(self.controller.hashes[3].hex(), message)
+
+    def test_fork_outlives_the_process(self) -> None:
+        self.fork()
+        self.kill_meter()
+        self.controller.stop()
+        self.start_meter()
+        self.controller.start()
+        wait_for(lambda: self.refusal().name != "io.vmctl.HostUnreachable", "the controller is known again")
+        self.assertEqual(self.refusal().parameters["state"], "fork")
+
+    def test_fork_that_is_accepted_is_read_anew(self) -> None:
+        self.fork(closed(3, 1, 5), closed(4, 2, 6), noted(5, 6, "card"))
+        self.controller.add(noted(6, 7, "recovered"))
+        self.wait_for_log("The fork was accepted")
+        wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] == 6, "the ledger is read anew")
+        self.assertEqual([line["running_hours"] for line in self.usage()["lines"]], ["5.0", "6.0"])
+
+    def test_ledger_that_is_put_right_is_followed_again(self) -> None:
+        rows = [opened(1, 1, 0), opened(2, 2, 0), closed(3, 1, 1), closed(4, 2, 2)]
+        self.fork()
+        self.controller.stop()
+        self.controller.put_back(0)
+        self.controller.add(*rows, opened(5, 3, 3))
+        self.controller.start()
+        wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] == 5, "the ledger is followed")
+        self.assertEqual(self.usage()["ledger_seq"], 5)
 
     def test_ends_with_0_on_sigterm(self) -> None:
         self.controller.add(*many_rows(5000))

@@ -26,7 +26,7 @@ meter_fixture_set_up(MeterFixture *fixture, gconstpointer unused)
     g_assert_no_error(error);
     fixture->directory = g_build_filename(directory, "state", NULL);
     meter_fixture_open(fixture);
-    g_assert_true(meter_store_bind(fixture->store, METER_FIXTURE_SERVICE, 0, &error));
+    g_assert_true(meter_store_bind(fixture->store, METER_FIXTURE_SERVICE, &error));
 }
 
 void

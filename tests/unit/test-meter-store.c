@@ -240,21 +240,171 @@ other_ledger_is_refused(MeterFixture *fixture, gconstpointer unused)
     meter_store_close(fixture->store);
     meter_fixture_open(fixture);
     g_assert_cmpstr(meter_store_get_service_id(fixture->store), ==, SERVICE);
-    g_assert_true(meter_store_bind(fixture->store, SERVICE, 9, &error));
-    g_assert_false(meter_store_bind(fixture->store, "two", 9, &error));
+    g_assert_true(meter_store_bind(fixture->store, SERVICE, &error));
+    g_assert_false(meter_store_bind(fixture->store, "two", &error));
     g_assert_error(error, PROTO_ERROR, PROTO_ERROR_INTERNAL);
 }
 
+/* Forks */
+
 static void
-ledger_that_lost_rows_is_refused(MeterFixture *fixture, gconstpointer unused)
+assert_fork(MeterFixture *fixture, const char *seq, const char *hash)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(meter_store_has_fork(fixture->store));
+    g_assert_null(view_open(fixture->store, 0, &error));
+    g_assert_error(error, PROTO_ERROR, PROTO_ERROR_ILLEGAL_STATE);
+    g_assert_nonnull(strstr(error->message, seq));
+    g_assert_nonnull(strstr(error->message, hash));
+}
+
+static void
+assert_no_fork(MeterFixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(View) view = view_open(fixture->store, 0, &error);
+
+    g_assert_no_error(error);
+    g_assert_false(meter_store_has_fork(fixture->store));
+}
+
+static void
+ledger_that_forked_is_not_reported(MeterFixture *fixture, gconstpointer unused)
 {
     g_autoptr(GError) error = NULL;
 
     meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
     meter_fixture_apply(fixture, meter_fixture_closed(2, 1, 0));
-    g_assert_true(meter_store_bind(fixture->store, SERVICE, 2, &error));
-    g_assert_false(meter_store_bind(fixture->store, SERVICE, 1, &error));
-    g_assert_error(error, PROTO_ERROR, PROTO_ERROR_INTERNAL);
+    g_assert_true(meter_store_set_fork(fixture->store, 1, "cafe", &error));
+    assert_fork(fixture, "row 1 ", "cafe");
+    meter_store_close(fixture->store);
+    meter_fixture_open(fixture);
+    assert_fork(fixture, "row 1 ", "cafe");
+    g_assert_true(meter_store_clear_fork(fixture->store, &error));
+    assert_no_fork(fixture);
+}
+
+static void
+fork_that_is_told_is_not_reported_until_it_is_accepted(MeterFixture *fixture,
+                                                       gconstpointer unused)
+{
+    ProtoLedgerRow row = meter_fixture_noted(2, NULL, "{}", 0);
+    g_autofree char *hash = NULL;
+
+    row.kind = LEDGER_KIND_FORKED;
+    meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
+    meter_fixture_apply(fixture, row);
+    hash = meter_store_get_hash(fixture->store);
+    assert_fork(fixture, "Row 2 ", hash);
+    meter_store_close(fixture->store);
+    meter_fixture_open(fixture);
+    assert_fork(fixture, "Row 2 ", hash);
+    meter_fixture_apply(fixture, meter_fixture_noted(3, "recovered", "{}", 0));
+    assert_no_fork(fixture);
+    meter_store_close(fixture->store);
+    meter_fixture_open(fixture);
+    assert_no_fork(fixture);
+}
+
+static void
+recovery_that_is_held_accepts_nothing_new(MeterFixture *fixture, gconstpointer unused)
+{
+    ProtoLedgerRow old = meter_fixture_noted(1, "recovered", "{}", 0);
+    ProtoLedgerRow other = meter_fixture_noted(1, "recovered", "{}", 1);
+    ProtoLedgerRow card = meter_fixture_noted(2, "card", "{}", 1);
+    g_autoptr(GByteArray) packed = g_byte_array_new();
+
+    meter_fixture_apply(fixture, meter_fixture_noted(1, "recovered", "{}", 0));
+    wire_struct_pack(&proto_ledger_row_type, &old, packed);
+    g_assert_false(meter_store_is_recovery(fixture->store, packed->data, packed->len));
+    g_byte_array_set_size(packed, 0);
+    wire_struct_pack(&proto_ledger_row_type, &other, packed);
+    g_assert_true(meter_store_is_recovery(fixture->store, packed->data, packed->len));
+    g_assert_false(
+        meter_store_is_recovery(fixture->store, packed->data, packed->len / 2));
+    g_byte_array_set_size(packed, 0);
+    wire_struct_pack(&proto_ledger_row_type, &card, packed);
+    g_assert_false(meter_store_is_recovery(fixture->store, packed->data, packed->len));
+    proto_ledger_row_clear(&old);
+    proto_ledger_row_clear(&other);
+    proto_ledger_row_clear(&card);
+}
+
+static void
+view_of_what_is_gone_fails(MeterFixture *fixture, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(View) view = NULL;
+    g_autoptr(ViewSegments) segments = NULL;
+    const ViewFilter filter = { .window = MONTH };
+    ViewSegment segment;
+    bool has = false;
+
+    meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
+    view = view_open(fixture->store, 0, &error);
+    segments = view_segments_new(view, &filter);
+    g_assert_true(meter_store_begin_anew(fixture->store, &error));
+    g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 0);
+    g_assert_false(view_segments_next(segments, &has, &segment, &error));
+    g_assert_error(error, PROTO_ERROR, PROTO_ERROR_ILLEGAL_STATE);
+    g_clear_error(&error);
+    g_assert_true(meter_store_bind(fixture->store, SERVICE, &error));
+    meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
+    assert_no_fork(fixture);
+}
+
+/* Batches */
+
+static gint64
+get_newest_seen(MeterFixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(View) view = view_open(fixture->store, 0, &error);
+
+    g_assert_no_error(error);
+    return view_get_head(view)->seq;
+}
+
+static void
+rows_that_were_expected_are_written_together(MeterFixture *fixture, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+
+    meter_store_expect(fixture->store, 3);
+    meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
+    meter_fixture_apply(fixture, meter_fixture_closed(2, 1, 0));
+    g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 2);
+    g_assert_cmpint(get_newest_seen(fixture), ==, 0);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, HOUR_MS));
+    g_assert_cmpint(get_newest_seen(fixture), ==, 3);
+    meter_store_expect(fixture->store, 9);
+    meter_fixture_apply(fixture, meter_fixture_opened(4, 2, HOUR_MS));
+    g_assert_true(meter_store_flush(fixture->store, &error));
+    g_assert_cmpint(get_newest_seen(fixture), ==, 4);
+}
+
+static void
+bad_row_holds_up_no_good_ones(MeterFixture *fixture, gconstpointer unused)
+{
+    meter_store_expect(fixture->store, 9);
+    meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
+    meter_fixture_apply(fixture, meter_fixture_closed(2, 1, 0));
+    for (int i = 0; i < 2; i++) {
+        ProtoLedgerRow bad = meter_fixture_closed(i == 0 ? 3 : 1, 1, 0);
+        g_autoptr(GError) error = NULL;
+
+        g_assert_false(meter_fixture_take(fixture, &bad, 1, &error));
+        proto_ledger_row_clear(&bad);
+    }
+    g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 0);
+    /* From the beginning again: now each is on disk at once. */
+    meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
+    g_assert_cmpint(get_newest_seen(fixture), ==, 1);
+    meter_fixture_apply(fixture, meter_fixture_closed(2, 1, 0));
+    g_assert_cmpint(get_newest_seen(fixture), ==, 2);
+    assert_refused(fixture, meter_fixture_closed(3, 1, 0));
+    g_assert_cmpint(get_newest_seen(fixture), ==, 2);
 }
 
 static void
@@ -398,8 +548,16 @@ main(int argc, char **argv)
         { "/meter-store/a-segment-that-overlaps-is-refused",
           segment_that_overlaps_is_refused },
         { "/meter-store/another-ledger-is-refused", other_ledger_is_refused },
-        { "/meter-store/a-ledger-that-lost-rows-is-refused",
-          ledger_that_lost_rows_is_refused },
+        { "/meter-store/a-ledger-that-forked-is-not-reported",
+          ledger_that_forked_is_not_reported },
+        { "/meter-store/a-fork-that-is-told-is-not-reported-until-it-is-accepted",
+          fork_that_is_told_is_not_reported_until_it_is_accepted },
+        { "/meter-store/a-recovery-that-is-held-accepts-nothing-new",
+          recovery_that_is_held_accepts_nothing_new },
+        { "/meter-store/a-view-of-what-is-gone-fails", view_of_what_is_gone_fails },
+        { "/meter-store/rows-that-were-expected-are-written-together",
+          rows_that_were_expected_are_written_together },
+        { "/meter-store/a-bad-row-holds-up-no-good-ones", bad_row_holds_up_no_good_ones },
         { "/meter-store/an-open-segment-counts-up-to-what-is-known",
           open_segment_counts_up_to_what_is_known },
         { "/meter-store/a-reading-stays-as-of-its-row", reading_stays_as_of_its_row },

@@ -362,7 +362,7 @@ database_of_an_older_version_is_made_anew(MeterFixture *fixture, gconstpointer u
     database_close(database);
     meter_fixture_open(fixture);
     g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 0);
-    g_assert_true(meter_store_bind(fixture->store, METER_FIXTURE_SERVICE, 0, &error));
+    g_assert_true(meter_store_bind(fixture->store, METER_FIXTURE_SERVICE, &error));
     meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
 }
 
