@@ -10,7 +10,7 @@ import sys
 
 import idl
 
-EMITTERS = {"c": "emit_c", "man": "emit_man"}
+EMITTERS = {"c": "emit_c", "man": "emit_man", "python": "emit_python"}
 
 
 def main() -> int:
