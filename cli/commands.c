@@ -56,6 +56,10 @@ static const Option event_options[] = {
     { "limit", NULL, 'n', OPTION_INTEGER, "limit", "N", "At most so many" },
 };
 
+static const Option watch_options[] = {
+    { "after", NULL, 0, OPTION_INTEGER, "after", "SEQ", "From the one after this number on (what is new)" },
+};
+
 static const Option usage_options[] = {
     { "from", NULL, 0, OPTION_TIME, "from", "TIME", "From this time on (the month's beginning)" },
     { "to", NULL, 0, OPTION_TIME, "to", "TIME", "Up to this time, exclusive (now)" },
@@ -228,6 +232,16 @@ const Command commands[] = {
       OPTIONS(event_options),
       .run = run_events,
       .summary = "Print what happened, in order" },
+    { .words = "watch",
+      .operands = "[NAME...]",
+      .operands_max = MANY,
+      .method = &proto_event_read,
+      OPTIONS(watch_options),
+      .run = run_watch,
+      .summary = "Print a line of JSON for each change, as it happens",
+      .details = "Of the instances, hosts, templates or operations of these names or ids, "
+                 "or of all. Goes on over a restart of the service, without a hole; "
+                 "\"seq\" of the last line is what --after takes." },
     { .words = "usage",
       .service = SERVICE_METER,
       .method = &proto_billing_usage,

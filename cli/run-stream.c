@@ -78,10 +78,57 @@ run_log(Session *session, const Arguments *arguments, GError **error)
     }
 }
 
+static bool
+is_one_of(char *const *names, JsonObject *event, const char *member)
+{
+    JsonNode *node = json_object_get_member(event, member);
+    const char *text =
+        node != NULL && JSON_NODE_HOLDS_VALUE(node) ? json_node_get_string(node) : NULL;
+
+    return text != NULL && g_strv_contains((const char *const *) names, text);
+}
+
+/* A line of JSON for each event of a reply that is about one of names, or for all. */
+static void
+append_lines(JsonNode *reply, char *const *names, GString *out)
+{
+    JsonNode *node = json_object_get_member(json_node_get_object(reply), "events");
+    JsonArray *events =
+        node != NULL && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+
+    for (guint i = 0; events != NULL && i < json_array_get_length(events); i++) {
+        JsonNode *event = json_array_get_element(events, i);
+        g_autofree char *text = json_to_string(event, FALSE);
+        JsonObject *object =
+            JSON_NODE_HOLDS_OBJECT(event) ? json_node_get_object(event) : NULL;
+
+        if (names != NULL && (object == NULL || (!is_one_of(names, object, "name") &&
+                                                 !is_one_of(names, object, "subject"))))
+            continue;
+        text_append_json(out, text);
+        g_string_append_c(out, '\n');
+    }
+}
+
+/* How events are printed: by a view, or, without one, a line of JSON each. */
+typedef struct {
+    Render *render;
+    char *const *names;
+} EventPrinter;
+
+static void
+append_events(const EventPrinter *printer, JsonNode *reply, GString *out)
+{
+    if (printer->render != NULL)
+        render_append(printer->render, reply, out);
+    else
+        append_lines(reply, printer->names, out);
+}
+
 /* Prints replies of a stream as they come, until the last; moves the call on. */
 static bool
 print_stream(Session *session,
-             Render *render,
+             const EventPrinter *printer,
              ProtoEventReadCall *in,
              gint64 timeout_ms,
              GError **error)
@@ -92,7 +139,7 @@ print_stream(Session *session,
 
         if (!session_receive(session, SERVICE_VMD, timeout_ms, &reply, error))
             return false;
-        render_append(render, reply.parameters, out);
+        append_events(printer, reply.parameters, out);
         session_write(out->str, out->len);
         fflush(stdout);
         in->has_after = true;
@@ -105,7 +152,10 @@ print_stream(Session *session,
 
 /* A reader that lost its service, or did not keep up, reads on where it was. */
 static bool
-read_events(Session *session, Render *render, ProtoEventReadCall *in, GError **error)
+read_events(Session *session,
+            const EventPrinter *printer,
+            ProtoEventReadCall *in,
+            GError **error)
 {
     gint64 timeout_ms = in->has_follow ? -1 : CALL_MS;
     gint64 give_up = g_get_monotonic_time() + (gint64) RETRY_MS * 1000;
@@ -116,7 +166,7 @@ read_events(Session *session, Render *render, ProtoEventReadCall *in, GError **e
 
         if (session_send(session, SERVICE_VMD, &proto_event_read, in, WIRE_CLIENT_MORE,
                          &inner) &&
-            print_stream(session, render, in, timeout_ms, &inner))
+            print_stream(session, printer, in, timeout_ms, &inner))
             return true;
         if (in->after != after)
             give_up = g_get_monotonic_time() + (gint64) RETRY_MS * 1000;
@@ -137,6 +187,7 @@ run_events(Session *session, const Arguments *arguments, GError **error)
     bool follows = arguments_has(arguments, "follow");
     bool done = arguments_fill(arguments, NULL, &in, error);
     Render render;
+    const EventPrinter printer = { .render = &render };
 
     if (!follows && !in.has_after) {
         /* Without a beginning and without an end there would be nothing to read. */
@@ -146,8 +197,41 @@ run_events(Session *session, const Arguments *arguments, GError **error)
     if (follows)
         session_catch_signals(session);
     render_init(&render, &view_events, session->format, g_get_real_time());
-    done = done && read_events(session, &render, &in, error);
+    done = done && read_events(session, &printer, &in, error);
     render_done(&render);
+    wire_struct_clear(&proto_event_read_call_type, &in);
+    return done;
+}
+
+/* The number of the newest event, so that none is missed when the connection is lost. */
+static bool
+find_newest(Session *session, ProtoEventReadCall *in, GError **error)
+{
+    const ProtoVmctlGetInfoCall call = { 0 };
+    g_auto(WireReply) raw = { 0 };
+
+    if (!session_call(session, SERVICE_VMD, &proto_vmctl_get_info, &call, CALL_MS, &raw,
+                      error))
+        return false;
+    in->has_after = true;
+    in->after = json_object_get_int_member_with_default(
+        json_node_get_object(raw.parameters), "seq", 0);
+    return true;
+}
+
+bool
+run_watch(Session *session, const Arguments *arguments, GError **error)
+{
+    ProtoEventReadCall in = { 0 };
+    const EventPrinter printer = {
+        .names = arguments->n_operands > 0 ? arguments->operands : NULL,
+    };
+    bool done = arguments_fill(arguments, NULL, &in, error) &&
+                (in.has_after || find_newest(session, &in, error));
+
+    in.has_follow = in.follow = true;
+    session_catch_signals(session);
+    done = done && read_events(session, &printer, &in, error);
     wire_struct_clear(&proto_event_read_call_type, &in);
     return done;
 }

@@ -24,6 +24,7 @@ bool run_destroy(Session *session, const Arguments *arguments, GError **error);
 bool run_create(Session *session, const Arguments *arguments, GError **error);
 bool run_wait(Session *session, const Arguments *arguments, GError **error);
 bool run_log(Session *session, const Arguments *arguments, GError **error);
+bool run_watch(Session *session, const Arguments *arguments, GError **error);
 bool run_events(Session *session, const Arguments *arguments, GError **error);
 bool run_usage(Session *session, const Arguments *arguments, GError **error);
 bool run_version(Session *session, const Arguments *arguments, GError **error);

@@ -315,6 +315,27 @@ def test_events_go_on_after_a_restart_without_a_hole() -> None:
         assert seen == [event["seq"] for event in vmd.events()][: len(seen)]
 
 
+def test_watch_prints_a_line_for_each_change_of_what_is_named() -> None:
+    with Vmd() as vmd:
+        vmd.import_template()
+        vmd.create(name="other")
+        process = cli.start(vmd.socket, "watch", "web", "--after", "0")
+        assert process.stdout is not None
+        vmd.create(name="web")
+        lines = []
+        while not lines or lines[-1].get("state") != "running":
+            lines.append(json.loads(process.stdout.readline()))
+        vmd.kill()
+        vmd.start()
+        vmd.do("Instance.Destroy", instance="web")
+        while lines[-1].get("state") != "destroyed":
+            lines.append(json.loads(process.stdout.readline()))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+        wanted = [event for event in vmd.events() if event.get("name") == "web"]
+        assert lines == wanted[: len(lines)], (lines, wanted)
+
+
 # A service that lies
 
 
