@@ -118,6 +118,7 @@ load_counters(gpointer record, gpointer data)
     }
     proto_counter_record_clear(&instance->counters);
     instance->counters = *owned;
+    store_pass_ledger_ms(instance->book->store, owned->at_ms);
 }
 
 /* The newest fact of this boot tells how the two clocks stood: a step while nobody looked

@@ -74,6 +74,7 @@ tick_take(Instance *instance, const ProtoDomainStats *stats)
         return;
     instance_book_follow_clock(book);
     time = (CounterTime){ store_ledger_now_ms(book->store), clock_boot_ms() };
+    store_pass_ledger_ms(book->store, time.at_ms);
     tx = store_begin(book->store);
     counters_read(&instance->counters, stats, instance->record.view.vcpus, &time, rows);
     put(instance, tx, rows);

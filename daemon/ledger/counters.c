@@ -73,14 +73,14 @@ name_counter(ProtoLedgerRow *row, const ProtoReading *reading)
     row->device = *reading->device != '\0' ? g_strdup(reading->device) : NULL;
 }
 
+/* What is not yet booked of a counter, up to to_ms; what comes next begins there. */
 static void
 add_used(const ProtoCounterRecord *counters,
-         const ProtoReading *reading,
-         gint64 from_ms,
+         ProtoReading *reading,
          gint64 to_ms,
          GArray *rows)
 {
-    ProtoLedgerRow row = make_row(counters, LEDGER_KIND_USED, from_ms, to_ms);
+    ProtoLedgerRow row = make_row(counters, LEDGER_KIND_USED, reading->from_ms, to_ms);
 
     name_counter(&row, reading);
     row.has_quantity = true;
@@ -88,6 +88,9 @@ add_used(const ProtoCounterRecord *counters,
     row.has_estimated = reading->estimated > 0;
     row.estimated = reading->estimated;
     g_array_append_val(rows, row);
+    reading->from_ms = to_ms;
+    reading->quantity = 0;
+    reading->estimated = 0;
 }
 
 /* reading may be NULL: the gap is of all counters. */
@@ -131,12 +134,11 @@ book(ProtoCounterRecord *counters, gint64 to_ms, GArray *rows)
 
     for (gsize i = 0; i < counters->n_readings; i++) {
         ProtoReading *reading = &counters->readings[i];
+        gint64 last_ms = reading->missed > 0 ? get_told_ms(counters, reading) : end_ms;
 
         if (counters->segment != 0 && reading->quantity > 0)
-            add_used(counters, reading, counters->from_ms,
-                     reading->missed > 0 ? get_told_ms(counters, reading) : end_ms, rows);
-        reading->quantity = 0;
-        reading->estimated = 0;
+            add_used(counters, reading, last_ms, rows);
+        reading->from_ms = MAX(reading->from_ms, last_ms);
     }
     counters->from_ms = end_ms;
 }
@@ -179,6 +181,9 @@ counters_begin_segment(ProtoCounterRecord *counters,
         counters_miss(counters, ended_ms, "cut", rows);
     else if (counters->segment != 0)
         book(counters, ended_ms, rows);
+    for (gsize i = 0; i < counters->n_readings; i++) {
+        counters->readings[i].from_ms = at_ms;
+    }
     counters->segment = segment;
     counters->since_ms = counters->from_ms = at_ms;
     counters->gap_ms = 0;
@@ -246,8 +251,7 @@ typedef struct {
     ProtoCounterRecord *counters;
     CounterTime time;
     gint64 vcpus;
-    /** It is the first of a process, and of one that may not have been ours. */
-    bool is_first;
+    /** It is the first of a process that may not have been ours. */
     bool is_baseline;
     /** Nobody knows when since the last one it was used, or when the process before this
      * one ended. */
@@ -280,6 +284,7 @@ ensure_reading(const Turn *turn, const Told *told)
     *reading = (ProtoReading){ .counter = told->counter,
                                .device = g_strdup(told->device),
                                .told_ms = counters->from_ms,
+                               .from_ms = MAX(counters->from_ms, counters->at_ms),
                                .incarnation = g_strdup(told->incarnation),
                                .has_unbegun = turn->is_baseline,
                                .unbegun = turn->is_baseline };
@@ -290,12 +295,10 @@ ensure_reading(const Turn *turn, const Told *told)
 static gint64
 limit_cpu(const Turn *turn, const ProtoReading *reading, gint64 grown)
 {
-    gint64 untold_ms =
-        MAX(turn->counters->at_ms - get_told_ms(turn->counters, reading), 0);
-    gint64 elapsed_ms = turn->time.boot_ms - turn->counters->at_boot_ms + untold_ms;
+    gint64 elapsed_ms = turn->time.boot_ms - reading->told_boot_ms;
     gint64 most = 0;
 
-    if (turn->is_first || elapsed_ms < 0 ||
+    if (reading->told_boot_ms == 0 || elapsed_ms < 0 ||
         __builtin_mul_overflow((elapsed_ms + CPU_SLACK_MS) * turn->vcpus,
                                (gint64) NS_PER_MS, &most) ||
         grown <= most)
@@ -322,19 +325,22 @@ judge(const Turn *turn, const ProtoReading *reading, const Told *told, gint64 gr
     return told->counter == COUNTER_CPU_TIME ? limit_cpu(turn, reading, grown) : grown;
 }
 
-/* Books what it grew by over the time in which it was not told. */
+/* Books what it grew by over the time in which it was not told, and before that what it
+ * had grown by until then. */
 static void
-make_up(const Turn *turn, const ProtoReading *reading, gint64 grown)
+make_up(const Turn *turn, ProtoReading *reading, gint64 grown)
 {
-    const ProtoReading spanning = { .counter = reading->counter,
-                                    .device = reading->device,
-                                    .quantity = grown,
-                                    .estimated = grown };
     bool had_gap = is_missing(reading) || turn->counters->gap_ms > turn->counters->at_ms;
 
-    if (turn->counters->segment != 0 && (grown > 0 || had_gap))
-        add_used(turn->counters, &spanning, get_told_ms(turn->counters, reading),
-                 turn->time.at_ms, turn->rows);
+    if (turn->counters->segment == 0)
+        return;
+    if (reading->quantity > 0)
+        add_used(turn->counters, reading, get_told_ms(turn->counters, reading),
+                 turn->rows);
+    reading->quantity = reading->estimated = grown;
+    if (grown > 0 || had_gap)
+        add_used(turn->counters, reading, turn->time.at_ms, turn->rows);
+    reading->from_ms = turn->time.at_ms;
 }
 
 static void
@@ -365,6 +371,7 @@ take_told(const Turn *turn, ProtoReading *reading, const Told *told, gint64 grow
     reading->missed = -1;
     reading->gap_ms = 0;
     reading->told_ms = turn->time.at_ms;
+    reading->told_boot_ms = turn->time.boot_ms;
 }
 
 static void
@@ -501,7 +508,7 @@ drop_unplugged(const Turn *turn, const ProtoDomainStats *stats)
             continue;
         }
         if (counters->segment != 0 && reading->quantity > 0)
-            add_used(counters, reading, counters->from_ms, told_ms, turn->rows);
+            add_used(counters, reading, told_ms, turn->rows);
         add_gap(counters, reading, MAX(told_ms, reading->gap_ms), turn->time.at_ms,
                 "unplugged", turn->rows);
         proto_reading_clear(reading);
@@ -522,12 +529,21 @@ read_all(const Turn *turn, const ProtoDomainStats *stats)
     }
 }
 
-/* What was not told this time is not zero. */
+/* What was not told this time is not zero, and what was in the gap of all counters before
+ * still is. */
 static void
 count_misses(const Turn *turn)
 {
-    for (gsize i = 0; i < turn->counters->n_readings; i++) {
-        turn->counters->readings[i].missed++;
+    const ProtoCounterRecord *counters = turn->counters;
+
+    for (gsize i = 0; i < counters->n_readings; i++) {
+        ProtoReading *reading = &counters->readings[i];
+
+        reading->missed++;
+        if (reading->missed == 0 || counters->gap_ms <= counters->at_ms)
+            continue;
+        reading->missed = MAX(reading->missed, MISSES_MAX);
+        reading->gap_ms = MAX(reading->gap_ms, counters->gap_ms);
     }
     book_missing(turn->counters, turn->time.at_ms, turn->rows);
 }
@@ -583,7 +599,6 @@ counters_read(ProtoCounterRecord *counters,
         .counters = counters,
         .time = *time,
         .vcpus = MAX(vcpus, (gint64) stats->n_vcpus),
-        .is_first = is_first,
         .is_baseline = is_first && counters->adopted,
         .is_other = is_first && counters->epoch != NULL && counters->segment != 0 &&
                     counters->at_ms >= counters->from_ms,

@@ -582,6 +582,12 @@ next_event_ms(Store *store)
     return store->last_ms;
 }
 
+void
+store_pass_ledger_ms(Store *store, gint64 at_ms)
+{
+    store->ledger_ms = MAX(store->ledger_ms, at_ms);
+}
+
 gint64
 store_get_ledger_ms(Store *store)
 {

@@ -100,7 +100,11 @@ gint64 store_add_event(StoreTx *tx, ProtoEvent *event);
  * row before it. */
 gint64 store_ledger_now_ms(Store *store);
 
-/** The time of the newest row of the ledger; 0 if there is none. */
+/** Something that is kept tells of this time, which rows from now on are not before. */
+void store_pass_ledger_ms(Store *store, gint64 at_ms);
+
+/** The time of the newest row of the ledger, or of what was passed since; 0 if there is
+ * none. */
 gint64 store_get_ledger_ms(Store *store);
 
 /** Numbers a row and adds it to the ledger; its at_ms is that of the row before or later.

@@ -83,7 +83,9 @@ clock_gettime(clockid_t id, struct timespec *ret_now)
 static gint
 pass_time(GPollFD *fds, guint n_fds, gint timeout_ms)
 {
-    int ready = poll((struct pollfd *) (gpointer) fds, n_fds, 0);
+    /* Alone, it is the one by which other threads wake the loop, of which there are none.
+     */
+    int ready = n_fds > 1 ? poll((struct pollfd *) (gpointer) fds, n_fds, 0) : 0;
 
     if (ready != 0 || timeout_ms == 0) {
         if (++world->turns > TURNS_MAX) {

@@ -247,6 +247,31 @@ what_is_not_told_is_not_zero(Fixture *fixture, gconstpointer unused)
 }
 
 static void
+rows_of_a_counter_do_not_overlap(Fixture *fixture, gconstpointer unused)
+{
+    gint64 end_ms = 0;
+
+    read_at(fixture, MINUTE_MS, second_ns, 10);
+    read_at(fixture, 2 * MINUTE_MS, 2 * second_ns, -1);
+    read_at(fixture, 3 * MINUTE_MS, 3 * second_ns, -1);
+    /* Late, and the one that is missing is told later still. */
+    read_at(fixture, 8 * MINUTE_MS, 8 * second_ns, -1);
+    read_at(fixture, 9 * MINUTE_MS, 9 * second_ns, 90);
+    read_at(fixture, 10 * MINUTE_MS, 10 * second_ns, 100);
+    finish_at(fixture, 10 * MINUTE_MS);
+    for (guint i = 0; get_row(fixture, LEDGER_KIND_USED, i) != NULL; i++) {
+        const ProtoLedgerRow *row = get_row(fixture, LEDGER_KIND_USED, i);
+
+        if (row->counter != COUNTER_NET_TX_BYTES)
+            continue;
+        g_assert_cmpint(row->from_ms, >=, end_ms);
+        end_ms = row->to_ms;
+    }
+    g_assert_cmpint(end_ms, ==, start_ms + 10 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 100);
+}
+
+static void
 what_was_not_told_for_a_while_is_no_more_than_the_time_allows(Fixture *fixture,
                                                               gconstpointer unused)
 {
@@ -444,6 +469,8 @@ main(int argc, char **argv)
         { "/counters/no-more-time-than-the-processors-had",
           no_more_time_than_the_processors_had },
         { "/counters/what-is-not-told-is-not-zero", what_is_not_told_is_not_zero },
+        { "/counters/rows-of-a-counter-do-not-overlap",
+          rows_of_a_counter_do_not_overlap },
         { "/counters/what-was-not-told-for-a-while-is-no-more-than-the-time-allows",
           what_was_not_told_for_a_while_is_no_more_than_the_time_allows },
         { "/counters/a-device-that-was-unplugged-begins-again",
