@@ -222,7 +222,7 @@ guest_read(
 void
 guest_define(const ProtoDomainSpec *spec)
 {
-    Guest *guest = guests_find(spec->id);
+    Guest *guest = guests_find_ever(spec->id);
 
     if (guest == NULL) {
         guest = g_new0(Guest, 1);
@@ -236,6 +236,9 @@ guest_define(const ProtoDomainSpec *spec)
     }
     if (guest_is_active(guest))
         return;
+    if (guest->is_gone)
+        guest->state = DOMAIN_STATE_STOPPED;
+    guest->is_gone = false;
     guest->generation = spec->generation;
     guest->vcpus = spec->vcpus;
     guest->memory_bytes = spec->memory_bytes;

@@ -26,6 +26,7 @@ enum {
     UID = 1000,
     DEATH_WRITES = 60,
     DOWN_MS = 5000,
+    HOUR_MS = 3600 * 1000,
     OUTAGE_MS = 4 * 3600 * 1000,
     /** A stop may take a minute, a call that hangs two. */
     QUIET_MS = 600000,
@@ -339,10 +340,12 @@ run_quiet(void)
     world_run(NULL, NULL, LISTED_MS + 2 * vmd_get_tick_ms());
 }
 
+/* Shortly before the end of an hour, which is that of a day and a month too. */
 static void
 begin(guint32 seed, bool verbose)
 {
     world_begin(seed, verbose);
+    world_jump_wall(-(gint64) world_random(HOUR_MS));
     image_begin();
     thread_begin();
     guests_begin();

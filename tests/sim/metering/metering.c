@@ -12,7 +12,7 @@
  * truly was. */
 
 enum {
-    SEEDS = 200,
+    SEEDS = 1000,
 };
 
 /* When vmd ends itself, as it does when its store fails, its seed is told all the same.

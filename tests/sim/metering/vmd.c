@@ -20,7 +20,7 @@ malloc_trim(size_t pad)
 void
 vmd_begin(void)
 {
-    static const gint64 seconds[] = { 10, 60, 60, 60, 300, 900, 3600 };
+    static const gint64 seconds[] = { 10, 60, 60, 60, 60, 120, 300 };
 
     tick_seconds = seconds[world_random(G_N_ELEMENTS(seconds))];
 }
@@ -60,6 +60,8 @@ vmd_start(void)
         vmd_kill();
         return;
     }
+    /* Nobody calls, and the loop is not to look for callers at each turn. */
+    g_clear_pointer(&running->server, wire_server_free);
     controller_start(running);
     world_trace("vmd is up with %u instances",
                 g_hash_table_size(running->rpc.instances->by_id));
