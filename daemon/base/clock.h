@@ -14,6 +14,12 @@ typedef struct {
     const char *(*boot_id)(void);
 } ClockSource;
 
+enum {
+    /** What the kernel counts the start of a process in: its USER_HZ, which is the same
+     * on every machine that we run on. */
+    CLOCK_TICK_MS = 10
+};
+
 /** NULL puts the machine's clocks back. */
 void clock_set_source(const ClockSource *source);
 

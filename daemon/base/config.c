@@ -68,6 +68,7 @@ static const ConfigKey keys[] = {
     TEXT("host", "network", host_network, "vmd", NULL, "The libvirt network; a NAT network with DHCP is made if it is missing."),
     TEXT("host", "network_address", host_network_address, "192.168.150.1/24", NULL, "The address and prefix of a network that is made."),
     TEXT("host", "import_dir", host_import_dir, "/var/lib/vmd-import", "$XDG_DATA_HOME/vmd-import", "Where templates are imported from."),
+    TEXT("host", "runs_dir", host_runs_dir, "/var/lib/vmd-host", "", "Where libvirt's hook writes down when guests began and ended to run while nobody looked; empty: nowhere."),
     COUNT("host", "connections", host_connections, "24", 8, 64, "Calls to the worker side by side."),
     COUNT("host", "cpu_percent", host_cpu_percent, "800", 1, 100000, "How much of the processors is given away."),
     COUNT("host", "memory_percent", host_memory_percent, "100", 1, 100000, "How much of the memory is given away."),

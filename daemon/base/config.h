@@ -34,6 +34,7 @@ typedef struct {
     char *host_network;
     char *host_network_address;
     char *host_import_dir;
+    char *host_runs_dir;
     gint64 host_connections;
     gint64 host_cpu_percent;
     gint64 host_memory_percent;

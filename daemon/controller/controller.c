@@ -29,7 +29,7 @@ on_changed(Host *host, HostEventKind kind, const ProtoDomain *domain, gpointer d
 {
     Controller *controller = data;
 
-    reconcile_domain(controller->rpc.instances, domain);
+    reconcile_event(controller->rpc.instances, domain);
 }
 
 static void

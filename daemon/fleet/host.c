@@ -511,6 +511,8 @@ make_worker(const Config *config, Host *host)
         config->host_network_address,
         "--import-dir",
         config->host_import_dir,
+        "--runs-dir",
+        config->host_runs_dir,
     };
     g_auto(GStrv) more = NULL;
 

@@ -23,6 +23,7 @@ typedef struct {
     char *network;
     char *network_address;
     char *import_dir;
+    char *runs_dir;
 } HostOptions;
 
 /**

@@ -6,9 +6,7 @@
 #include "base/clock.h"
 
 enum {
-    STAT_START_FIELD = 22,
-    /* The kernel's USER_HZ, which is the same on every machine we run on. */
-    MS_PER_CLOCK_TICK = 10
+    STAT_START_FIELD = 22
 };
 
 static gint64
@@ -67,5 +65,5 @@ process_read_epoch(const char *name)
 gint64
 process_get_start_ms(const ProtoEpoch *epoch)
 {
-    return (epoch->pid_start + 1) * MS_PER_CLOCK_TICK;
+    return (epoch->pid_start + 1) * CLOCK_TICK_MS;
 }

@@ -11,6 +11,7 @@
 #include "host/jobs.h"
 #include "host/probe.h"
 #include "host/resize.h"
+#include "host/runs.h"
 #include "host/seed.h"
 #include "host/stats.h"
 #include "host/volumes.h"
@@ -34,6 +35,7 @@ typedef struct {
     Connection *connection;
     Jobs *jobs;
     Guests *guests;
+    Runs *runs;
     WireServer *server;
     GMainLoop *loop;
     guint n_open;
@@ -75,6 +77,7 @@ typedef struct {
     Service *service;
     HostEventKind kind;
     char *id;
+    guint64 runs_known;
     ProtoDomain domain;
     bool good;
 } Glance;
@@ -99,6 +102,7 @@ glance_done(gpointer data)
             glance->domain.state != DOMAIN_STATE_PAUSED)
             guests_forget(glance->service->guests, glance->id);
         guests_fill(glance->service->guests, &glance->domain);
+        runs_fill(glance->service->runs, glance->runs_known, &glance->domain);
         tell(glance->service, glance->kind, &glance->domain);
     }
     proto_domain_clear(&glance->domain);
@@ -114,6 +118,7 @@ glance_at(Service *service, HostEventKind kind, const char *id)
     glance->service = service;
     glance->kind = kind;
     glance->id = g_strdup(id);
+    glance->runs_known = runs_read(service->runs);
     jobs_push(service->jobs, JOB_QUERY, NULL, glance_work, glance_done, glance);
 }
 
@@ -191,6 +196,8 @@ struct Task {
     void *out;
     /** Rows of a reply that is sent in batches. */
     GArray *rows;
+    /** What was known of runs before the job began. */
+    guint64 runs_known;
     /** Opens libvirt if it is not open. */
     bool opens;
     GError *error;
@@ -312,6 +319,7 @@ finish_list(Task *task)
         bool on = rows[i].state == DOMAIN_STATE_RUNNING;
 
         guests_fill(task->service->guests, &rows[i]);
+        runs_fill(task->service->runs, task->runs_known, &rows[i]);
         if (on && !rows[i].agent)
             guests_watch(task->service->guests, rows[i].id);
     }
@@ -335,6 +343,7 @@ list_domains(WireCall *call, const ProtoWorkerListDomainsCall *in)
     Task *task = task_new(call, in, work_list);
 
     task->finish = finish_list;
+    task->runs_known = runs_read(task->service->runs);
     submit(task, JOB_QUERY, NULL);
 }
 
@@ -431,6 +440,15 @@ stats(WireCall *call, const ProtoWorkerStatsCall *in)
 }
 
 static void
+forget_runs(WireCall *call, const ProtoWorkerForgetRunsCall *in)
+{
+    Service *service = wire_call_get_data(call);
+
+    runs_forget(service->runs, in->until_wall_ms);
+    wire_call_reply(call, NULL);
+}
+
+static void
 watch(WireCall *call, const ProtoWorkerWatchCall *in)
 {
     Service *service = wire_call_get_data(call);
@@ -460,6 +478,7 @@ finish_inspect(Task *task)
     ProtoWorkerInspectReply *out = task->out;
 
     guests_fill(task->service->guests, &out->domain);
+    runs_fill(task->service->runs, task->runs_known, &out->domain);
 }
 
 static void
@@ -468,6 +487,7 @@ inspect(WireCall *call, const ProtoWorkerInspectCall *in)
     Task *task = task_new(call, in, work_inspect);
 
     task->finish = finish_inspect;
+    task->runs_known = runs_read(task->service->runs);
     submit(task, JOB_QUERY, NULL);
 }
 
@@ -709,6 +729,7 @@ static const ProtoWorkerHandlers handlers = {
     .import_template = import,
     .remove_template = remove_template,
     .inventory = inventory,
+    .forget_runs = forget_runs,
     .stats = stats,
     .watch = watch,
 };
@@ -740,6 +761,7 @@ service_start(const HostOptions *options, const int *fds, guint n_fds, GMainLoop
     service->connection = connection_new(options, on_opened, on_lost, service);
     service->guests =
         guests_new(service->connection, service->jobs, on_guest_changed, service);
+    service->runs = runs_new(options->runs_dir);
     service->watchers = g_ptr_array_new();
     service->n_open = n_fds;
     service->server = wire_server_new(&server);

@@ -32,7 +32,8 @@ options_clear(Options *options)
     char **texts[] = { &options->config,       &host->uri,
                        &host->accel,           &host->pool,
                        &host->pool_path,       &host->network,
-                       &host->network_address, &host->import_dir };
+                       &host->network_address, &host->import_dir,
+                       &host->runs_dir };
 
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_clear_pointer(texts[i], g_free);
@@ -58,6 +59,8 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
           "Its address and prefix", "ADDRESS" },
         { "import-dir", 0, 0, G_OPTION_ARG_FILENAME, &host->import_dir,
           "Where templates are imported from", "DIR" },
+        { "runs-dir", 0, 0, G_OPTION_ARG_FILENAME, &host->runs_dir,
+          "Where libvirt's hook writes down which guests ran", "DIR" },
         { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
           "Where all that is not given stands, as for vmd", "FILE" },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
@@ -73,7 +76,8 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
     if (options->version || options->fds == 0 ||
         (host->uri != NULL && host->accel != NULL && host->pool != NULL &&
          host->pool_path != NULL && host->network != NULL &&
-         host->network_address != NULL && host->import_dir != NULL))
+         host->network_address != NULL && host->import_dir != NULL &&
+         host->runs_dir != NULL))
         return true;
     g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                 "an option is missing: vmd gives them all");
@@ -104,6 +108,7 @@ read_config(Options *options, GError **error)
     set_default(&host->network, config->host_network);
     set_default(&host->network_address, config->host_network_address);
     set_default(&host->import_dir, config->host_import_dir);
+    set_default(&host->runs_dir, config->host_runs_dir);
     return true;
 }
 

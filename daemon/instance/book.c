@@ -315,7 +315,8 @@ instance_transition_at(Instance *instance,
     if (next != view->state) {
         view->state = next;
         g_free(view->changed_at);
-        view->changed_at = clock_format_time(clock_wall_ms());
+        view->changed_at =
+            clock_format_time(when != NULL ? when->at_ms : clock_wall_ms());
         if (next != INSTANCE_STATE_RUNNING && next != INSTANCE_STATE_PAUSED)
             forget_guest(view);
         add_state_event(instance, tx);

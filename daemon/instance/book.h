@@ -31,6 +31,11 @@ struct Instance {
     GSList *waits;
     /** The host told of a change while an operation was under way. */
     bool needs_look;
+    /** When the host last told that its domain is on, by the ledger's clock; 0: not yet.
+     */
+    gint64 seen_ms;
+    /** The newest run written down that is in the ledger, by the host's wall clock. */
+    gint64 run_wall_ms;
     /** A stop that waits for the guest to power off, its next look, and whether one is
      * under way: the stop cannot end before that comes back. */
     Operation *stopping;

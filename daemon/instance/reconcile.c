@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "instance/runs.h"
+#include "instance/tick.h"
 #include "instance/workflows.h"
 
 static bool
@@ -100,19 +102,60 @@ take_size(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
     return true;
 }
 
-static void
-look_at(Instance *instance, const ProtoDomain *domain)
+/* When to book that a domain is in another state.  Of an event it is now; what is found
+ * out later is booked so that nothing is billed that was perhaps not used. */
+static LedgerMoment
+get_moment(const Instance *instance,
+           const ProtoDomain *domain,
+           LifecycleEvent event,
+           bool is_event)
 {
-    ProtoInstance *view = &instance->record.view;
-    StoreTx *tx = store_begin(instance->book->store);
+    if (is_on(&instance->record.view) && event != LIFECYCLE_RUNS && !is_event)
+        return runs_get_end(instance);
+    if (event == LIFECYCLE_RUNS || event == LIFECYCLE_PAUSES)
+        return runs_get_start(instance, domain);
+    return ledger_now(instance->book->store);
+}
+
+static void
+take_state(Instance *instance, const ProtoDomain *domain, StoreTx *tx, bool is_event)
+{
     LifecycleEvent event = LIFECYCLE_FAIL;
     const char *cause = NULL;
+    LedgerMoment when = { 0 };
+
+    if (!get_edge(&instance->record.view, domain, &event, &cause))
+        return;
+    when = get_moment(instance, domain, event, is_event);
+    instance_transition_at(
+        instance, tx, event, &when,
+        event == LIFECYCLE_FAIL ? "its domain is gone" : domain->reason, cause);
+}
+
+/* The hook tells that a domain ended, and libvirt why. */
+static void
+take_reason(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
+{
+    ProtoInstance *view = &instance->record.view;
+
+    if (view->state != INSTANCE_STATE_STOPPED || view->reason != NULL ||
+        domain->reason == NULL)
+        return;
+    view->reason = g_strdup(domain->reason);
+    instance_put(instance, tx);
+}
+
+static void
+look_at(Instance *instance, const ProtoDomain *domain, bool is_event)
+{
+    StoreTx *tx = store_begin(instance->book->store);
     bool changed = false;
 
-    if (get_edge(view, domain, &event, &cause))
-        instance_transition(
-            instance, tx, event,
-            event == LIFECYCLE_FAIL ? "its domain is gone" : domain->reason, cause);
+    if (runs_are_news(instance, domain)) {
+        runs_follow(instance, tx, domain);
+        take_reason(instance, domain, tx);
+    }
+    take_state(instance, domain, tx, is_event);
     changed |= take_size(instance, domain, tx);
     changed |= take_guest(instance, domain, tx);
     if (changed)
@@ -128,14 +171,14 @@ differs(Instance *instance, const ProtoDomain *domain)
     LifecycleEvent event = LIFECYCLE_FAIL;
     const char *cause = NULL;
 
-    return get_edge(view, domain, &event, &cause) ||
+    return get_edge(view, domain, &event, &cause) || runs_are_news(instance, domain) ||
            (is_on(view) &&
             (view->vcpus != domain->vcpus || view->memory_bytes != domain->memory_bytes ||
              (has_other_guest(view, domain) && !(view->ready && !domain->agent))));
 }
 
-void
-reconcile_domain(InstanceBook *book, const ProtoDomain *domain)
+static void
+reconcile(InstanceBook *book, const ProtoDomain *domain, bool is_event)
 {
     Instance *instance = instance_get(book, domain->id);
 
@@ -144,9 +187,70 @@ reconcile_domain(InstanceBook *book, const ProtoDomain *domain)
     if (operation_find_active(book->engine, domain->id) != NULL) {
         instance->needs_look = true;
         instance_stop_look(instance);
-    } else if (differs(instance, domain)) {
-        look_at(instance, domain);
+        return;
     }
+    if (differs(instance, domain))
+        look_at(instance, domain, is_event);
+    if (is_on(&instance->record.view))
+        runs_mark_seen(instance);
+}
+
+void
+reconcile_domain(InstanceBook *book, const ProtoDomain *domain)
+{
+    reconcile(book, domain, false);
+}
+
+void
+reconcile_event(InstanceBook *book, const ProtoDomain *domain)
+{
+    reconcile(book, domain, true);
+}
+
+/* What was written down of runs is in the ledger. */
+typedef struct {
+    InstanceBook *book;
+    ProtoWorkerForgetRunsCall in;
+} Forget;
+
+static void
+on_forgotten(const void *out, bool continues, const GError *error, gpointer data)
+{
+}
+
+static void
+on_runs_on_disk(gpointer data)
+{
+    g_autofree Forget *forget = data;
+
+    host_call(forget->book->host, HOST_LANE_QUERY, &proto_worker_forget_runs, &forget->in,
+              INSTANCE_QUICK_MS, on_forgotten, NULL);
+}
+
+/* Has the host forget the runs that it told of, once they are on disk; not while an
+ * instance that one is of has something else under way. */
+static void
+forget_runs(InstanceBook *book, const ProtoDomain *domains, gsize n_domains)
+{
+    gint64 until_ms = 0;
+    Forget *forget = NULL;
+    StoreTx *tx = NULL;
+
+    for (gsize i = 0; i < n_domains; i++) {
+        if (domains[i].n_runs > 0 &&
+            operation_find_active(book->engine, domains[i].id) != NULL)
+            return;
+        for (gsize j = 0; j < domains[i].n_runs; j++) {
+            until_ms = MAX(until_ms, domains[i].runs[j].wall_ms);
+        }
+    }
+    if (until_ms == 0)
+        return;
+    forget = g_new0(Forget, 1);
+    *forget = (Forget){ book, { until_ms } };
+    tx = store_begin(book->store);
+    store_on_commit(tx, on_runs_on_disk, forget);
+    store_commit(tx);
 }
 
 void
@@ -168,6 +272,37 @@ reconcile_host(InstanceBook *book, const ProtoDomain *domains, gsize n_domains)
 
         if (!g_hash_table_contains(seen, absent.id))
             reconcile_domain(book, &absent);
+    }
+    forget_runs(book, domains, n_domains);
+}
+
+static void
+on_looked(const void *out, bool continues, const GError *error, gpointer data)
+{
+    const ProtoWorkerInspectReply *reply = out;
+    Instance *instance = NULL;
+
+    if (reply == NULL)
+        return;
+    reconcile_domain(data, &reply->domain);
+    instance = instance_get(data, reply->domain.id);
+    if (instance != NULL && reply->stats != NULL &&
+        !runs_is_other_process(instance, &reply->stats->epoch))
+        tick_take(instance, reply->stats);
+}
+
+void
+reconcile_look(Instance *instance)
+{
+    const ProtoWorkerInspectCall in = { .id = instance->record.view.id,
+                                        .has_stats = true,
+                                        .stats = true };
+
+    if (operation_find_active(instance->book->engine, in.id) != NULL) {
+        instance->needs_look = true;
+    } else {
+        host_call(instance->book->host, HOST_LANE_QUERY, &proto_worker_inspect, &in,
+                  INSTANCE_QUICK_MS, on_looked, instance->book);
     }
 }
 

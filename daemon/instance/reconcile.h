@@ -12,5 +12,11 @@
  * it. */
 void reconcile_host(InstanceBook *book, const ProtoDomain *domains, gsize n_domains);
 
-/** One domain, as its host told of it. */
+/** One domain, as its host told of it when asked. */
 void reconcile_domain(InstanceBook *book, const ProtoDomain *domain);
+
+/** The same, told of by itself, because something just happened to it. */
+void reconcile_event(InstanceBook *book, const ProtoDomain *domain);
+
+/** Asks the host how the domain is, and for its counters. */
+void reconcile_look(Instance *instance);

@@ -2,6 +2,8 @@
 #include "instance/tick.h"
 
 #include "base/clock.h"
+#include "instance/reconcile.h"
+#include "instance/runs.h"
 #include "ledger/counters.h"
 #include "ledger/ledger.h"
 #include "wire/pack.h"
@@ -72,6 +74,11 @@ tick_take(Instance *instance, const ProtoDomainStats *stats)
      * off libvirt tells its own processor time. */
     if (instance->counters.segment == 0 || !is_active(stats->state))
         return;
+    /* Nobody saw the process begin. */
+    if (runs_is_other_process(instance, &stats->epoch)) {
+        reconcile_look(instance);
+        return;
+    }
     instance_book_follow_clock(book);
     time = (CounterTime){ store_ledger_now_ms(book->store), clock_boot_ms() };
     store_pass_ledger_ms(book->store, time.at_ms);

@@ -5,7 +5,6 @@
 #include "wire/pack.h"
 
 enum {
-    MS_PER_CLOCK_TICK = 10,
     SERIAL_LENGTH = 20
 };
 
@@ -110,8 +109,7 @@ fake_counters_read(const ScriptFigures *figures,
 
     if (!is_told_of(domain, script))
         return false;
-    telling.run_ms =
-        MAX(clock_boot_ms() - domain->epoch->pid_start * MS_PER_CLOCK_TICK, 0);
+    telling.run_ms = MAX(clock_boot_ms() - domain->epoch->pid_start * CLOCK_TICK_MS, 0);
     *ret_stats = (ProtoDomainStats){
         .id = g_strdup(domain->id),
         .state = domain->state,

@@ -549,6 +549,18 @@ do_inventory(FakeHost *fake, WireCall *call, const void *in)
 }
 
 static void
+do_forget_runs(FakeHost *fake, WireCall *call, const void *in)
+{
+    gint64 until_ms = ((const ProtoWorkerForgetRunsCall *) in)->until_wall_ms;
+    g_autoptr(GPtrArray) all = fake_fleet_list(fake->options.fleet);
+
+    for (guint i = 0; i < all->len; i++) {
+        fake_fleet_forget_runs(fake->options.fleet, all->pdata[i], until_ms);
+    }
+    wire_call_reply(call, NULL);
+}
+
+static void
 do_stats(FakeHost *fake, WireCall *call, const void *in)
 {
     g_autoptr(GPtrArray) all = fake_fleet_list(fake->options.fleet);
@@ -607,6 +619,7 @@ HANDLER(read_log, ReadLog, do_read_log)
 HANDLER(import_template, ImportTemplate, do_import_template)
 HANDLER(remove_template, RemoveTemplate, do_remove_template)
 HANDLER(inventory, Inventory, do_inventory)
+HANDLER(forget_runs, ForgetRuns, do_forget_runs)
 HANDLER(stats, Stats, do_stats)
 HANDLER(watch, Watch, do_watch)
 
@@ -631,6 +644,7 @@ static const ProtoWorkerHandlers handlers = {
     .import_template = call_import_template,
     .remove_template = call_remove_template,
     .inventory = call_inventory,
+    .forget_runs = call_forget_runs,
     .stats = call_stats,
     .watch = call_watch,
 };

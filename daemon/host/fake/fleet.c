@@ -15,8 +15,7 @@ struct FakeFleet {
 };
 
 enum {
-    PIDS = 32768,
-    MS_PER_CLOCK_TICK = 10
+    PIDS = 32768
 };
 
 /* A line of the journal that takes an entry off. */
@@ -169,7 +168,7 @@ set_epoch(ProtoDomain *domain)
         proto_epoch_clear(domain->epoch);
     domain->epoch->boot_id = g_strdup(clock_boot_id());
     domain->epoch->pid = 1 + g_str_hash(domain->id) % PIDS;
-    domain->epoch->pid_start = clock_boot_ms() / MS_PER_CLOCK_TICK;
+    domain->epoch->pid_start = clock_boot_ms() / CLOCK_TICK_MS;
 }
 
 void
@@ -195,6 +194,24 @@ fake_fleet_hear_agent(FakeFleet *fleet, ProtoDomain *domain)
     domain->addresses = g_new0(char *, 2);
     domain->addresses[0] = g_strdup_printf("10.%u.%u.%u", number >> 16 & 0xff,
                                            number >> 8 & 0xff, number & 0xff);
+    fake_fleet_note(fleet, domain);
+}
+
+void
+fake_fleet_forget_runs(FakeFleet *fleet, ProtoDomain *domain, gint64 until_wall_ms)
+{
+    gsize n_kept = 0;
+
+    if (domain->n_runs == 0)
+        return;
+    for (gsize i = 0; i < domain->n_runs; i++) {
+        if (domain->runs[i].wall_ms <= until_wall_ms) {
+            proto_run_clear(&domain->runs[i]);
+        } else {
+            domain->runs[n_kept++] = domain->runs[i];
+        }
+    }
+    domain->n_runs = n_kept;
     fake_fleet_note(fleet, domain);
 }
 

@@ -28,6 +28,9 @@ void fake_fleet_set_state(FakeFleet *fleet, ProtoDomain *domain, DomainState sta
 /** Its guest is up and has an address. */
 void fake_fleet_hear_agent(FakeFleet *fleet, ProtoDomain *domain);
 
+/** Takes off what was written down of its runs up to then. */
+void fake_fleet_forget_runs(FakeFleet *fleet, ProtoDomain *domain, gint64 until_wall_ms);
+
 void fake_fleet_note_template(FakeFleet *fleet, const char *id);
 
 /** Keeps a text for an entry, and gives it back; NULL if there is none. */

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/runs.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+/*
+ * How it works
+ *
+ * Every begin and every end of a run opens a segment, whose beginning on both clocks is
+ * the moment up to which the instance's runs are known: what was written down after that
+ * is news, and once it is booked it is news no more.
+ *
+ * On the machine that vmd runs on, a moment is counted from the segment's beginning on
+ * the clock that runs since boot: a step of the wall clock in between moves nothing.
+ * Elsewhere, and after a reboot, the host's wall clock is taken.
+ */
+
+static const ProtoOpenSegment *
+find_open(const Instance *instance)
+{
+    return ledger_find_open(&instance->record, RESOURCE_KIND_INSTANCE);
+}
+
+static bool
+is_on(const Instance *instance)
+{
+    InstanceState state = instance->record.view.state;
+
+    return state == INSTANCE_STATE_RUNNING || state == INSTANCE_STATE_PAUSED;
+}
+
+/* Moments */
+
+/* A time of the ledger, as if no clock had stepped since. */
+static LedgerMoment
+make_moment(const Instance *instance, gint64 at_ms)
+{
+    LedgerMoment now = ledger_now(instance->book->store);
+    gint64 ago_ms = MAX(now.at_ms - at_ms, 0);
+
+    return (LedgerMoment){ now.at_ms - ago_ms, MAX(now.boot_ms - ago_ms, 0), 0 };
+}
+
+/* A time since boot, after the beginning of a segment of this boot or an older one. */
+static LedgerMoment
+make_boot_moment(const Instance *instance, const ProtoOpenSegment *open, gint64 boot_ms)
+{
+    LedgerMoment now = ledger_now(instance->book->store);
+    bool is_same_boot = strcmp(open->boot_id, clock_boot_id()) == 0;
+    gint64 at_ms = is_same_boot ? open->from_ms + boot_ms - open->boot_ms
+                                : now.at_ms - now.boot_ms + boot_ms;
+
+    return (LedgerMoment){ MIN(at_ms, now.at_ms), boot_ms, 0 };
+}
+
+/* When a run that was written down began or ended, if that is after what is known. */
+static bool
+is_after(const Instance *instance,
+         const ProtoOpenSegment *open,
+         const ProtoRun *run,
+         LedgerMoment *ret_moment)
+{
+    if (strcmp(run->boot_id, open->boot_id) == 0) {
+        if (run->boot_ms <= open->boot_ms)
+            return false;
+        *ret_moment = make_boot_moment(instance, open, run->boot_ms);
+        return true;
+    }
+    if (run->wall_ms <= MAX(open->from_ms, instance->run_wall_ms))
+        return false;
+    *ret_moment = make_moment(instance, run->wall_ms);
+    return true;
+}
+
+LedgerMoment
+runs_get_end(const Instance *instance)
+{
+    const ProtoOpenSegment *open = find_open(instance);
+    LedgerMoment now = ledger_now(instance->book->store);
+    LedgerMoment moment = now;
+    gint64 seen_ms = instance->seen_ms;
+
+    if (open == NULL)
+        return now;
+    if (instance->counters.segment == open->seq)
+        seen_ms = MAX(seen_ms, instance->counters.at_ms);
+    moment = make_moment(instance, MAX(seen_ms, open->from_ms));
+    moment.uncertain_ms = now.at_ms - moment.at_ms;
+    return moment;
+}
+
+LedgerMoment
+runs_get_start(const Instance *instance, const ProtoDomain *domain)
+{
+    const ProtoOpenSegment *open = find_open(instance);
+    const ProtoEpoch *epoch = domain->epoch;
+    gint64 start_ms = epoch != NULL ? (epoch->pid_start + 1) * CLOCK_TICK_MS : 0;
+
+    if (open == NULL || epoch == NULL || open->state != BILLING_STATE_STOPPED ||
+        strcmp(epoch->boot_id, clock_boot_id()) != 0 ||
+        start_ms > ledger_now(instance->book->store).boot_ms)
+        return ledger_now(instance->book->store);
+    return make_boot_moment(instance, open, start_ms);
+}
+
+void
+runs_mark_seen(Instance *instance)
+{
+    instance->seen_ms = store_ledger_now_ms(instance->book->store);
+}
+
+/* Following */
+
+bool
+runs_is_other_process(const Instance *instance, const ProtoEpoch *epoch)
+{
+    const ProtoOpenSegment *open = find_open(instance);
+
+    if (open == NULL || !is_on(instance) || strcmp(epoch->boot_id, clock_boot_id()) != 0)
+        return false;
+    return strcmp(open->boot_id, epoch->boot_id) != 0 ||
+           epoch->pid_start * CLOCK_TICK_MS > open->boot_ms;
+}
+
+static void
+end(Instance *instance, StoreTx *tx, const LedgerMoment *when, const char *cause)
+{
+    instance_transition_at(instance, tx, LIFECYCLE_STOPS, when, NULL, cause);
+}
+
+static void
+begin(Instance *instance, StoreTx *tx, const LedgerMoment *when)
+{
+    instance_transition_at(instance, tx, LIFECYCLE_RUNS, when, NULL, "seen-running");
+}
+
+/* Another run than that which is in the ledger began then: that one is over, nobody knows
+ * since when. */
+static void
+replace(Instance *instance, StoreTx *tx, const LedgerMoment *when)
+{
+    LedgerMoment last = runs_get_end(instance);
+
+    last.uncertain_ms = MAX(when->at_ms - last.at_ms, 0);
+    end(instance, tx, last.at_ms <= when->at_ms ? &last : when, "unseen");
+    begin(instance, tx, when);
+}
+
+static void
+follow_run(Instance *instance, StoreTx *tx, const ProtoRun *run)
+{
+    const ProtoOpenSegment *open = find_open(instance);
+    LedgerMoment when = { 0 };
+
+    if (open == NULL || !is_after(instance, open, run, &when))
+        return;
+    if (run->begins && is_on(instance)) {
+        replace(instance, tx, &when);
+    } else if (run->begins) {
+        begin(instance, tx, &when);
+    } else if (is_on(instance)) {
+        end(instance, tx, &when, "stopped");
+    }
+    instance->run_wall_ms = MAX(instance->run_wall_ms, run->wall_ms);
+}
+
+static bool
+is_active(const ProtoDomain *domain)
+{
+    return domain->state == DOMAIN_STATE_RUNNING || domain->state == DOMAIN_STATE_PAUSED;
+}
+
+/* The ledger has the instance as on, and the domain is on in another process. */
+static bool
+is_replaced(const Instance *instance, const ProtoDomain *domain)
+{
+    return is_active(domain) && domain->epoch != NULL &&
+           runs_is_other_process(instance, domain->epoch);
+}
+
+static LedgerMoment
+get_process_start(const Instance *instance, const ProtoEpoch *epoch)
+{
+    return make_boot_moment(instance, find_open(instance),
+                            (epoch->pid_start + 1) * CLOCK_TICK_MS);
+}
+
+bool
+runs_are_news(const Instance *instance, const ProtoDomain *domain)
+{
+    const ProtoOpenSegment *open = find_open(instance);
+    LedgerMoment when = { 0 };
+
+    for (gsize i = 0; open != NULL && i < domain->n_runs; i++) {
+        if (is_after(instance, open, &domain->runs[i], &when) &&
+            (domain->runs[i].begins || is_on(instance)))
+            return true;
+    }
+    return is_replaced(instance, domain);
+}
+
+void
+runs_follow(Instance *instance, StoreTx *tx, const ProtoDomain *domain)
+{
+    for (gsize i = 0; i < domain->n_runs; i++) {
+        follow_run(instance, tx, &domain->runs[i]);
+    }
+    if (is_replaced(instance, domain)) {
+        const LedgerMoment when = get_process_start(instance, domain->epoch);
+
+        replace(instance, tx, &when);
+    }
+}
