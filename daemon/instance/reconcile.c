@@ -155,7 +155,8 @@ look_at(Instance *instance, const ProtoDomain *domain, bool is_event)
         runs_follow(instance, tx, domain);
         take_reason(instance, domain, tx);
     }
-    take_state(instance, domain, tx, is_event);
+    if (!runs_have_ended(domain))
+        take_state(instance, domain, tx, is_event);
     changed |= take_size(instance, domain, tx);
     changed |= take_guest(instance, domain, tx);
     if (changed)

@@ -201,6 +201,16 @@ runs_are_news(const Instance *instance, const ProtoDomain *domain)
     return is_replaced(instance, domain);
 }
 
+bool
+runs_have_ended(const ProtoDomain *domain)
+{
+    const ProtoRun *last = domain->n_runs > 0 ? &domain->runs[domain->n_runs - 1] : NULL;
+
+    return last != NULL && !last->begins && domain->epoch != NULL &&
+           strcmp(last->boot_id, domain->epoch->boot_id) == 0 &&
+           domain->epoch->pid_start * CLOCK_TICK_MS <= last->boot_ms;
+}
+
 void
 runs_follow(Instance *instance, StoreTx *tx, const ProtoDomain *domain)
 {

@@ -13,6 +13,10 @@
 /** Whether what the host tells of a domain holds a run that is not in the ledger. */
 bool runs_are_news(const Instance *instance, const ProtoDomain *domain);
 
+/** Whether the domain was looked at while its process was on its way out: the end is
+ * written down, and its state is older than that. */
+bool runs_have_ended(const ProtoDomain *domain);
+
 /** Brings instance and ledger to the last of these runs.  Any number of times, with what
  * was told before among it, comes to the same. */
 void runs_follow(Instance *instance, StoreTx *tx, const ProtoDomain *domain);

@@ -250,6 +250,24 @@ def test_a_stop_and_a_start_while_vmd_is_down_are_booked_to_the_moment() -> None
         oracle.check_at_rest(metered.vmd)
 
 
+def test_a_domain_that_is_seen_on_its_way_out_has_ended() -> None:
+    with Metered() as metered:
+        instance = metered.vmd.create(name="leaves")["id"]
+        metered.tick()
+        metered.vmd.kill()
+        stopped = boot_ms()
+        # The hook has written that it is over, and libvirt still shows the process.
+        metered.put_behind_its_back(instance, runs=[run(False, stopped)])
+        metered.vmd.start()
+        metered.tick()
+        ended, off = metered.vmd.segments(instance)[1:]
+        assert ended["boot_ms"] == off["boot_ms"] == stopped and off["state"] == "stopped"
+        assert metered.vmd.get("leaves")["state"] == "stopped"
+        metered.end_worker(lambda: metered.put_behind_its_back(instance, **OFF))
+        assert metered.vmd.segments(instance)[1:] == [ended, off]
+        oracle.check_at_rest(metered.vmd)
+
+
 def test_a_process_that_was_replaced_without_a_word_ends_where_it_was_last_seen() -> None:
     with Metered() as metered:
         metered.tell("swap", {"disk_write_bytes": 100})
