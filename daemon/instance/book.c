@@ -165,6 +165,7 @@ instance_book_load(InstanceBook *book, GError **error)
                     book, error))
         return false;
     set_clock(book);
+    ledger_clock_watch(&book->clock, store_get_ledger_ms(book->store));
     book->clock_source = g_timeout_add_seconds(CLOCK_SECONDS, on_clock, book);
     return true;
 }
@@ -386,6 +387,7 @@ instance_book_follow_clock(InstanceBook *book)
     gint64 before_ms = 0;
     StoreTx *tx = NULL;
 
+    ledger_clock_watch(&book->clock, store_get_ledger_ms(book->store));
     if (!ledger_clock_has_stepped(&book->clock, &before_ms))
         return;
     tx = store_begin(book->store);

@@ -609,8 +609,10 @@ counters_read(ProtoCounterRecord *counters,
 
     if (is_stale(counters, stats))
         return;
+    /* A clock that was set back stands still here, too. */
+    turn.time.at_ms = MAX(time->at_ms, counters->at_ms);
     if (counters->has_until_ms)
-        turn.time.at_ms = MIN(time->at_ms, counters->until_ms);
+        turn.time.at_ms = MIN(turn.time.at_ms, counters->until_ms);
     if (turn.is_other) {
         counters_miss(counters, turn.time.at_ms, "other-process", rows);
         counters->from_ms = turn.time.at_ms;

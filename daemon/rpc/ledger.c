@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ledger/ledger.h"
 
+#include "ledger/steps.h"
 #include "rpc/rpc.h"
 
 static char *
@@ -89,6 +90,7 @@ get_head(WireCall *call, const ProtoLedgerGetHeadCall *in)
     Store *store = rpc_of(call)->store;
     LedgerHead head = store_get_ledger_head(store);
     g_autofree char *hash = chain_to_text(&head.hash);
+    gint64 behind_ms = ledger_clock_get_behind_ms(head.at_ms);
     const ProtoLedgerGetHeadReply reply = {
         .service_id = (char *) (gsize) store_get_service_id(store),
         .seq = head.seq,
@@ -97,6 +99,8 @@ get_head(WireCall *call, const ProtoLedgerGetHeadCall *in)
         .note = head.note_seq,
         .has_forked = head.forked_seq > 0,
         .forked = head.forked_seq,
+        .has_behind_ms = behind_ms > 0,
+        .behind_ms = behind_ms,
     };
 
     wire_call_reply(call, &reply);

@@ -119,6 +119,34 @@ def test_a_jump_while_vmd_is_down_is_not_billed() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_a_start_with_a_clock_behind_the_ledger_bills_nothing_until_it_has_caught_up() -> None:
+    with FakeClock() as clock:
+        vmd = clock.vmd
+        vmd.import_template()
+        begun = time.monotonic()
+        vmd.create(name="runs")
+        head = vmd.ledger()[-1]
+        vmd.kill()
+        clock.set("-3600")
+        clock.start()
+        behind = vmd.call("Ledger.GetHead")["behind_ms"]
+        assert 3400000 < behind <= 3600000, behind
+        assert "behind the ledger: no time is billed" in vmd.log.read_text()
+        # All that happens meanwhile happens at one moment.
+        vmd.do("Instance.Pause", instance="runs")
+        vmd.do("Instance.Resume", instance="runs")
+        vmd.do("Instance.Resize", instance="runs", vcpus=2)
+        later = [row["at_ms"] for row in vmd.ledger() if row["seq"] > head["seq"]]
+        assert later and set(later) == {head["at_ms"]}, (later, head)
+        clock.set("+0")
+        wait_until(lambda: "has caught up with the ledger" in vmd.log.read_text(), "the clock to be seen right again")
+        assert "behind_ms" not in vmd.call("Ledger.GetHead")
+        vmd.do("Instance.Destroy", instance="runs")
+        # Its volume and its address count as well.
+        assert billed(vmd.ledger()) <= (time.monotonic() - begun + STEP) * 3
+        oracle.check_at_rest(vmd)
+
+
 def test_no_timer_moves_with_the_wall_clock() -> None:
     with FakeClock(script={"agent_ms": 600000}) as clock:
         vmd = clock.vmd

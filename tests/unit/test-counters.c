@@ -426,6 +426,30 @@ a_cut_ends_the_row_and_begins_another(Fixture *fixture, gconstpointer unused)
 }
 
 static void
+a_clock_that_was_set_back_stands_still(Fixture *fixture, gconstpointer unused)
+{
+    const ProtoVcpuStats vcpus[] = { { 0, true, 3 * second_ns }, { .number = -1 } };
+    ProtoDomainStats stats = {
+        .epoch = { .boot_id = (char *) (gsize) "boot", .pid = fixture->pid },
+        .read_boot_ms = 10 * MINUTE_MS,
+        .vcpus = (ProtoVcpuStats *) (gsize) vcpus,
+        .n_vcpus = 1,
+    };
+    /* Ten minutes later by the one clock, half a minute earlier by the other. */
+    const CounterTime time = { start_ms + MINUTE_MS / 2, 11 * MINUTE_MS };
+
+    read_at(fixture, MINUTE_MS, second_ns, 10);
+    counters_read(&fixture->counters, &stats, fixture->vcpus, &time, fixture->rows);
+    finish_at(fixture, MINUTE_MS / 2 + 1);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, 3 * second_ns);
+    for (guint i = 0; i < fixture->rows->len; i++) {
+        const ProtoLedgerRow *row = &g_array_index(fixture->rows, ProtoLedgerRow, i);
+
+        g_assert_cmpint(row->from_ms, <=, row->to_ms);
+    }
+}
+
+static void
 a_reading_after_the_end_belongs_to_the_segment(Fixture *fixture, gconstpointer unused)
 {
     read_at(fixture, MINUTE_MS, 10 * second_ns, 0);
@@ -489,6 +513,8 @@ main(int argc, char **argv)
           numbers_near_the_end_of_the_range_are_never_too_much },
         { "/counters/a-cut-ends-the-row-and-begins-another",
           a_cut_ends_the_row_and_begins_another },
+        { "/counters/a-clock-that-was-set-back-stands-still",
+          a_clock_that_was_set_back_stands_still },
         { "/counters/a-reading-after-the-end-belongs-to-the-segment",
           a_reading_after_the_end_belongs_to_the_segment },
         { "/counters/what-nobody-read-before-the-end-is-a-gap",
