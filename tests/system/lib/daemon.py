@@ -67,6 +67,7 @@ class Vmd:
                 "worker_arguments": arguments if fake else "",
                 "pool_path": "/var/lib/libvirt/vmd-pool",
                 "import_dir": import_dir or self.dir / "import",
+                "runs_dir": f"{base}/runs" if base else "",
             },
         }
         for group, values in settings.items():
