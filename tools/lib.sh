@@ -84,3 +84,21 @@ cached_images() {
     "$root/images/build" "$name" "$folder/$name" >&2 || die "the template $name could not be built"
     printf '%s\n' "$folder"
 }
+
+# The files of a Debian package, unpacked and not installed, so that nothing of it is started; prints their folder.
+unpacked_package() {
+    local package=$1 cache version folder scratch
+    cache=${XDG_CACHE_HOME:-$HOME/.cache}/vmctl/packages
+    apt-cache show "$package" >/dev/null 2>&1 || as_root apt-get update -qq >&2
+    version=$(apt-cache show --no-all-versions "$package" | sed -n 's/^Version: //p')
+    folder=$cache/${package}_$version
+    if [[ ! -d $folder ]]; then
+        mkdir -p "$cache"
+        scratch=$(mktemp -d "$cache/.new.XXXXXX")
+        (cd "$scratch" && apt-get download -qq "$package" 2>/dev/null && dpkg-deb -x ./*.deb root) >&2 ||
+            die "apt-get could not download $package"
+        mv -T "$scratch/root" "$folder" 2>/dev/null || [[ -d $folder ]] || die "$folder could not be made"
+        rm -rf "$scratch"
+    fi
+    printf '%s\n' "$folder"
+}

@@ -46,6 +46,7 @@ struct Controller {
     gint64 since_ms;
     bool is_told;
     bool is_fork_told;
+    bool is_current;
 };
 
 /* A question that somebody waits for. */
@@ -215,6 +216,11 @@ follow(Controller *controller, GError **error)
 /* Forks */
 
 static void
+on_refreshed(gpointer data)
+{
+}
+
+static void
 go_on(Controller *controller)
 {
     g_autoptr(GError) refusal = NULL;
@@ -227,6 +233,7 @@ go_on(Controller *controller)
     g_message("Following the ledger of %s from row %" G_GINT64_FORMAT " on",
               controller->path, meter_store_get_cursor(controller->store));
     controller->is_told = controller->is_fork_told = false;
+    controller_refresh(controller, on_refreshed, NULL);
 }
 
 /* The rows that are held are not those of the ledger any more. */
@@ -382,11 +389,6 @@ connect_now(Controller *controller)
     ask_head(controller);
 }
 
-static void
-on_refreshed(gpointer data)
-{
-}
-
 /* What is known stays young, should vmd go away. */
 static gboolean
 refresh_now_and_then(gpointer data)
@@ -429,6 +431,12 @@ bool
 controller_is_following(const Controller *controller)
 {
     return controller->stream != NULL;
+}
+
+bool
+controller_is_current(const Controller *controller)
+{
+    return controller->is_current;
 }
 
 /* Asking */
@@ -507,8 +515,10 @@ on_newer(const void *out, bool continues, const GError *error, gpointer data)
         lose(controller, refusal);
         return;
     }
-    if (reply->hash == NULL)
+    if (reply->hash == NULL) {
         meter_store_set_known_ms(controller->store, reply->now_ms);
+        controller->is_current = true;
+    }
     end_request(request, NULL, NULL);
 }
 

@@ -25,6 +25,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Controller, controller_free)
 /** Whether rows of the ledger come in as they are made. */
 bool controller_is_following(const Controller *controller);
 
+/** Whether all was known at one time since the start. */
+bool controller_is_current(const Controller *controller);
+
 /** An answer of vmd; NULL with an error, which is PROTO_ERROR_HOST_UNREACHABLE or
  * PROTO_ERROR_DEADLINE when there is none. */
 typedef void (*ControllerWho)(const ProtoVmctlWhoAmIReply *who,

@@ -107,6 +107,7 @@ typedef struct {
     HttpDocument document;
     GString *part;
     gsize taken;
+    bool is_done;
 } Sending;
 
 static void
@@ -122,11 +123,12 @@ sending_free(gpointer data)
 static bool
 has_part(Sending *sending, GError **error)
 {
-    if (sending->taken < sending->part->len)
+    if (sending->taken < sending->part->len || sending->is_done)
         return true;
     g_string_truncate(sending->part, 0);
     sending->taken = 0;
-    return sending->document.next(sending->document.stream, sending->part, error);
+    return sending->document.next(sending->document.stream, sending->part,
+                                  &sending->is_done, error);
 }
 
 static ssize_t
@@ -141,8 +143,9 @@ send_part(void *data, uint64_t position, char *buffer, size_t room)
         return MHD_CONTENT_READER_END_WITH_ERROR;
     }
     length = MIN(sending->part->len - sending->taken, room);
+    /* None is asked for again in the next turn of the main loop. */
     if (length == 0)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+        return sending->is_done ? MHD_CONTENT_READER_END_OF_STREAM : 0;
     memcpy(buffer, sending->part->str + sending->taken, length);
     sending->taken += length;
     return (ssize_t) length;

@@ -29,10 +29,11 @@ typedef struct {
     gpointer stream;
 
     /**
-     * Appends the next part to part; nothing: that was all.  Failing cuts the connection,
-     * so that nobody takes what was sent for the whole.
+     * Works on for a moment, and appends what is ready to part: perhaps nothing.
+     * ret_done: that was all.  Failing cuts the connection, so that nobody takes what was
+     * sent for the whole.
      */
-    bool (*next)(gpointer stream, GString *part, GError **error);
+    bool (*next)(gpointer stream, GString *part, bool *ret_done, GError **error);
     void (*free)(gpointer stream);
 } HttpDocument;
 

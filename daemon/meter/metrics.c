@@ -1,110 +1,471 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "meter/metrics.h"
 
+#include <string.h>
+
 #include "build-config.h"
+#include "meter/live.h"
+#include "meter/money/decimal.h"
+#include "meter/view.h"
+#include "store/ledger-table.h"
 
-typedef enum {
-    FAMILY_BUILD,
-    FAMILY_CONNECTED,
-    FAMILY_LEDGER_SEQ,
-    FAMILY_KNOWN,
-    FAMILY_N
-} Family;
-
-static const MetricFamily families[] = {
-    [FAMILY_BUILD] = { "vmctl_metering_build", METRIC_INFO, NULL,
-                       "The version of vmd-meter." },
-    [FAMILY_CONNECTED] = { "vmctl_metering_connected", METRIC_GAUGE, NULL,
-                           "Whether the ledger is being followed: 1, or 0." },
-    [FAMILY_LEDGER_SEQ] = { "vmctl_metering_ledger_seq", METRIC_GAUGE, NULL,
-                            "The newest row of the ledger that was read." },
-    [FAMILY_KNOWN] = { "vmctl_metering_known_timestamp_seconds", METRIC_GAUGE, "seconds",
-                       "Up to when it is known what was used." },
+enum {
+    PAGES_MAX = 4,
+    TURN_RESOURCES = 50,
+    TURN_ROWS = 500
 };
 
-G_STATIC_ASSERT(G_N_ELEMENTS(families) == FAMILY_N);
+struct Metrics {
+    MeterStore *store;
+    Controller *controller;
+    LiveMarks *marks;
+    guint pages;
+};
+
+typedef struct Reading Reading;
+
+/** A family of the page, and who adds samples of it: in turns, until ret_done. */
+typedef struct {
+    MetricFamily about;
+    bool (*add)(Reading *reading, GString *out, bool *ret_done, GError **error);
+    /** A LiveAmount, a Counter, or nothing. */
+    guint which;
+    /** The value is in 10^-places of the unit. */
+    int places;
+    /** What the device of a counter is called. */
+    const char *device;
+} FamilyRow;
 
 /* One reading of the page. */
-typedef struct {
+struct Reading {
     Metrics *metrics;
     MetricsFormat format;
-    guint family;
-} Reading;
+    View *view;
+    LiveReading *live;
+    /* NULL until live was read to its end. */
+    const GArray *resources;
+    gsize family;
+    bool has_begun;
+    bool has_ended;
+    /* Where the family stands. */
+    guint at;
+    ViewUses *uses;
+};
+
+static const FamilyRow *get_row(const Reading *reading);
+
+/* Samples */
 
 static void
-add_value(GString *out, Family family, const char *value)
+add_sample(Reading *reading,
+           GString *out,
+           const MetricLabel *labels,
+           gsize n_labels,
+           __int128 value)
 {
-    openmetrics_add_sample(out, &families[family], NULL, 0, value);
+    const FamilyRow *row = get_row(reading);
+    char text[DECIMAL_TEXT_SIZE];
+
+    decimal_print((Decimal){ value, row->places }, 0, text);
+    openmetrics_add_sample(out, &row->about, labels, n_labels, text);
 }
 
-static void
-add_integer(GString *out, Family family, gint64 value)
+/* How metering itself fares */
+
+static bool
+add_build(Reading *reading, GString *out, bool *ret_done, GError **error)
 {
-    g_autofree char *text = g_strdup_printf("%" G_GINT64_FORMAT, value);
-
-    add_value(out, family, text);
-}
-
-static void
-add_time(GString *out, Family family, gint64 at_ms)
-{
-    g_autofree char *text =
-        g_strdup_printf("%" G_GINT64_FORMAT ".%03d", at_ms / 1000, (int) (at_ms % 1000));
-
-    add_value(out, family, text);
-}
-
-static void
-add_family(Reading *reading, GString *out)
-{
-    const Metrics *metrics = reading->metrics;
     const MetricLabel version = { "version", VMCTL_VERSION };
-    Family family = reading->family;
 
-    openmetrics_begin_family(out, reading->format, &families[family]);
-    switch (family) {
-    case FAMILY_BUILD:
-        openmetrics_add_sample(out, &families[family], &version, 1, "1");
-        return;
-    case FAMILY_CONNECTED:
-        add_integer(out, family, controller_is_following(metrics->controller));
-        return;
-    case FAMILY_LEDGER_SEQ:
-        add_integer(out, family, meter_store_get_cursor(metrics->store));
-        return;
-    case FAMILY_KNOWN:
-        add_time(out, family, meter_store_get_known_ms(metrics->store));
-        return;
-    case FAMILY_N:
-        return;
-    }
+    add_sample(reading, out, &version, 1, 1);
+    return true;
 }
 
 static bool
-next(gpointer stream, GString *part, GError **error)
+add_following(Reading *reading, GString *out, bool *ret_done, GError **error)
 {
-    Reading *reading = stream;
+    add_sample(reading, out, NULL, 0,
+               controller_is_following(reading->metrics->controller));
+    return true;
+}
 
-    if (reading->family < FAMILY_N) {
-        add_family(reading, part);
-    } else if (reading->family == FAMILY_N) {
-        openmetrics_end(part, reading->format);
+static bool
+add_seq(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    add_sample(reading, out, NULL, 0, view_get_head(reading->view)->seq);
+    return true;
+}
+
+static bool
+add_booked(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    add_sample(reading, out, NULL, 0, view_get_head(reading->view)->at_ms);
+    return true;
+}
+
+static bool
+add_known(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    add_sample(reading, out, NULL, 0, view_get_head(reading->view)->known_ms);
+    return true;
+}
+
+/* The newest row of a kind and topic and how many there are.  There are few. */
+static bool
+find_marks(Reading *reading,
+           LedgerKind kind,
+           const char *topic,
+           gint64 *ret_count,
+           gint64 *ret_newest,
+           GError **error)
+{
+    ViewMarks *marks = view_marks_new(reading->view, kind, topic);
+    const ProtoLedgerRow *row = NULL;
+    bool good = true;
+
+    *ret_count = 0;
+    *ret_newest = 0;
+    while ((good = view_marks_next(marks, &row, error)) && row != NULL) {
+        *ret_count += 1;
+        *ret_newest = row->seq;
     }
+    view_marks_free(marks);
+    return good;
+}
+
+static bool
+add_steps(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    gint64 count = 0;
+    gint64 newest = 0;
+
+    if (!find_marks(reading, LEDGER_KIND_CLOCK, NULL, &count, &newest, error))
+        return false;
+    add_sample(reading, out, NULL, 0, count);
+    return true;
+}
+
+static bool
+add_forked(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    gint64 count = 0;
+    gint64 forked = 0;
+    gint64 recovered = 0;
+
+    if (!find_marks(reading, LEDGER_KIND_FORKED, NULL, &count, &forked, error) ||
+        !find_marks(reading, LEDGER_KIND_NOTED, LEDGER_TOPIC_RECOVERED, &count,
+                    &recovered, error))
+        return false;
+    add_sample(reading, out, NULL, 0, forked > recovered);
+    return true;
+}
+
+static bool
+sum_gaps(Reading *reading, GHashTable *sums, GError **error)
+{
+    const ViewFilter all = { .window = { 0, G_MAXINT64 } };
+    g_autoptr(ViewGaps) gaps = view_gaps_new(reading->view, &all);
+    bool has = true;
+
+    while (has) {
+        ViewGap gap = { 0 };
+        gint64 *sum = NULL;
+
+        if (!view_gaps_next(gaps, &has, &gap, error))
+            return false;
+        if (!has)
+            return true;
+        sum = g_hash_table_lookup(sums, gap.cause);
+        if (sum == NULL) {
+            sum = g_new0(gint64, 1);
+            g_hash_table_insert(sums, g_strdup(gap.cause), sum);
+        }
+        *sum += gap.to_ms - gap.from_ms;
+    }
+    return true;
+}
+
+static bool
+add_gaps(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    g_autoptr(GHashTable) sums =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    g_autoptr(GList) causes = NULL;
+
+    if (!sum_gaps(reading, sums, error))
+        return false;
+    causes = g_list_sort(g_hash_table_get_keys(sums), (GCompareFunc) strcmp);
+    for (GList *item = causes; item != NULL; item = item->next) {
+        const MetricLabel cause = { "cause", item->data };
+        const gint64 *lost_ms = g_hash_table_lookup(sums, item->data);
+
+        add_sample(reading, out, &cause, 1, *lost_ms);
+    }
+    return true;
+}
+
+/* What was used */
+
+/* Calls add for some resources more that are of kind. */
+static bool
+add_each(Reading *reading,
+         GString *out,
+         ResourceKind kind,
+         void (*add)(Reading *reading, GString *out, const LiveResource *resource),
+         bool *ret_done)
+{
+    guint end = MIN(reading->at + TURN_RESOURCES, reading->resources->len);
+
+    for (; reading->at < end; reading->at++) {
+        const LiveResource *resource =
+            &g_array_index(reading->resources, LiveResource, reading->at);
+
+        if (resource->kind == kind)
+            add(reading, out, resource);
+    }
+    *ret_done = end == reading->resources->len;
+    return true;
+}
+
+static void
+add_about(Reading *reading, GString *out, const LiveResource *resource)
+{
+    const MetricLabel labels[] = {
+        { "tenant", resource->tenant },     { "instance_id", resource->id },
+        { "name", resource->name },         { "host", resource->host },
+        { "template", resource->template },
+    };
+
+    add_sample(reading, out, labels, G_N_ELEMENTS(labels), 1);
+}
+
+static bool
+add_infos(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    return add_each(reading, out, RESOURCE_KIND_INSTANCE, add_about, ret_done);
+}
+
+static void
+add_state(Reading *reading, GString *out, const LiveResource *resource)
+{
+    const MetricLabel labels[] = { { "tenant", resource->tenant },
+                                   { "instance_id", resource->id } };
+
+    add_sample(reading, out, labels, G_N_ELEMENTS(labels),
+               resource->is_open && resource->state == BILLING_STATE_RUNNING);
+}
+
+static bool
+add_states(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    return add_each(reading, out, RESOURCE_KIND_INSTANCE, add_state, ret_done);
+}
+
+static void
+add_amount(Reading *reading, GString *out, const LiveResource *resource)
+{
+    const MetricLabel labels[] = { { "tenant", resource->tenant },
+                                   { "instance_id", resource->id } };
+
+    add_sample(reading, out, labels, G_N_ELEMENTS(labels),
+               resource->amounts[get_row(reading)->which]);
+}
+
+static bool
+add_amounts(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    ResourceKind kind = live_get_kind((LiveAmount) get_row(reading)->which);
+
+    return add_each(reading, out, kind, add_amount, ret_done);
+}
+
+static void
+add_use(Reading *reading, GString *out, const ViewUsage *use)
+{
+    const FamilyRow *row = get_row(reading);
+    const MetricLabel labels[] = { { "tenant", use->tenant },
+                                   { "instance_id", use->id },
+                                   { row->device, use->device } };
+
+    add_sample(reading, out, labels, row->device != NULL ? 3 : 2, use->quantity);
+}
+
+static bool
+add_uses(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    const ViewDays all = { .from_day = 0, .to_day = G_MAXINT32 };
+    bool has = true;
+
+    if (reading->uses == NULL)
+        reading->uses = view_uses_new(reading->view, &all, VIEW_EVER, error);
+    if (reading->uses == NULL)
+        return false;
+    for (int i = 0; has && i < TURN_ROWS; i++) {
+        ViewUsage use = { 0 };
+
+        if (!view_uses_next(reading->uses, &has, &use, error))
+            return false;
+        if (has && use.counter == (Counter) get_row(reading)->which &&
+            live_reading_find(reading->live, use.tenant, use.resource) != NULL)
+            add_use(reading, out, &use);
+    }
+    *ret_done = !has;
+    return true;
+}
+
+/* clang-format off */
+static const FamilyRow rows[] = {
+    { { "vmctl_metering_build", METRIC_INFO, NULL,
+        "The version of vmd-meter." }, add_build },
+    { { "vmctl_metering_connected", METRIC_GAUGE, NULL,
+        "Whether the ledger is being followed: 1, or 0." }, add_following },
+    { { "vmctl_metering_ledger_seq", METRIC_GAUGE, NULL,
+        "The newest row of the ledger that was read." }, add_seq },
+    { { "vmctl_metering_booked_timestamp_seconds", METRIC_GAUGE, "seconds",
+        "When that row was booked." }, add_booked, 0, 3 },
+    { { "vmctl_metering_known_timestamp_seconds", METRIC_GAUGE, "seconds",
+        "Up to when it is known what was used." }, add_known, 0, 3 },
+    { { "vmctl_metering_forked", METRIC_GAUGE, NULL,
+        "Whether the ledger goes on from an older copy of itself, and nobody has accepted that: 1, or 0." }, add_forked },
+    { { "vmctl_metering_clock_steps", METRIC_COUNTER, NULL,
+        "How often the clock was set; what it passed over is not charged." }, add_steps },
+    { { "vmctl_metering_gap_seconds", METRIC_COUNTER, "seconds",
+        "Time of instances in which counters could not be read, made up for later or not, by cause." }, add_gaps, 0, 3 },
+    { { "vmctl_instance", METRIC_INFO, NULL,
+        "What an instance is, or was until an hour ago." }, add_infos },
+    { { "vmctl_instance_up", METRIC_GAUGE, NULL,
+        "Whether the instance runs: 1, or 0." }, add_states },
+    { { "vmctl_instance_running_seconds", METRIC_COUNTER, "seconds",
+        "Time for which the instance ran." }, add_amounts, LIVE_RUNNING, 3 },
+    { { "vmctl_instance_vcpu_allocated_seconds", METRIC_COUNTER, "seconds",
+        "Virtual CPUs times the time for which the instance ran or was paused." }, add_amounts, LIVE_VCPUS, 3 },
+    { { "vmctl_instance_memory_allocated_byte_seconds", METRIC_COUNTER, "byte_seconds",
+        "Bytes of memory times the time for which the instance ran or was paused." }, add_amounts, LIVE_MEMORY, 3 },
+    { { "vmctl_instance_disk_allocated_byte_seconds", METRIC_COUNTER, "byte_seconds",
+        "Bytes of the instance's volume times the time for which it was held." }, add_amounts, LIVE_DISK, 3 },
+    { { "vmctl_instance_address_allocated_seconds", METRIC_COUNTER, "seconds",
+        "Time for which the instance's address was held." }, add_amounts, LIVE_ADDRESS, 3 },
+    { { "vmctl_instance_cpu_seconds", METRIC_COUNTER, "seconds",
+        "Processor time of the instance's virtual CPUs." }, add_uses, COUNTER_CPU_TIME, 9 },
+    { { "vmctl_instance_disk_read_bytes", METRIC_COUNTER, "bytes",
+        "Bytes read from a disk." }, add_uses, COUNTER_DISK_READ_BYTES, 0, "disk" },
+    { { "vmctl_instance_disk_written_bytes", METRIC_COUNTER, "bytes",
+        "Bytes written to a disk." }, add_uses, COUNTER_DISK_WRITE_BYTES, 0, "disk" },
+    { { "vmctl_instance_disk_reads", METRIC_COUNTER, NULL,
+        "Reads from a disk." }, add_uses, COUNTER_DISK_READ_OPS, 0, "disk" },
+    { { "vmctl_instance_disk_writes", METRIC_COUNTER, NULL,
+        "Writes to a disk." }, add_uses, COUNTER_DISK_WRITE_OPS, 0, "disk" },
+    { { "vmctl_instance_network_receive_bytes", METRIC_COUNTER, "bytes",
+        "Bytes that the guest received." }, add_uses, COUNTER_NET_RX_BYTES, 0, "mac" },
+    { { "vmctl_instance_network_transmit_bytes", METRIC_COUNTER, "bytes",
+        "Bytes that the guest sent." }, add_uses, COUNTER_NET_TX_BYTES, 0, "mac" },
+};
+
+/* clang-format on */
+
+static const FamilyRow *
+get_row(const Reading *reading)
+{
+    return &rows[reading->family];
+}
+
+/* The page */
+
+/* Of usage nothing is told before it is known up to now: after a restart it might be less
+ * than what was told before. */
+static bool
+is_told(const Reading *reading)
+{
+    const FamilyRow *row = get_row(reading);
+
+    return g_str_has_prefix(row->about.name, "vmctl_metering_") ||
+           controller_is_current(reading->metrics->controller);
+}
+
+static bool
+read_live(Reading *reading, GError **error)
+{
+    bool done = false;
+
+    if (!live_reading_turn(reading->live, &done, error))
+        return false;
+    if (done)
+        reading->resources = live_reading_finish(reading->live, reading->metrics->marks);
+    return true;
+}
+
+static bool
+add_turn(Reading *reading, GString *out, GError **error)
+{
+    bool done = true;
+
+    if (!reading->has_begun)
+        openmetrics_begin_family(out, reading->format, &get_row(reading)->about);
+    reading->has_begun = true;
+    if (is_told(reading) && !get_row(reading)->add(reading, out, &done, error))
+        return false;
+    if (!done)
+        return true;
+    g_clear_pointer(&reading->uses, view_uses_free);
+    reading->at = 0;
+    reading->has_begun = false;
     reading->family++;
     return true;
 }
 
 static bool
+next(gpointer stream, GString *part, bool *ret_done, GError **error)
+{
+    Reading *reading = stream;
+
+    *ret_done = false;
+    if (reading->resources == NULL)
+        return read_live(reading, error);
+    if (reading->family < G_N_ELEMENTS(rows))
+        return add_turn(reading, part, error);
+    openmetrics_end(part, reading->format);
+    *ret_done = true;
+    return true;
+}
+
+static void
+reading_free(gpointer data)
+{
+    Reading *reading = data;
+
+    reading->metrics->pages--;
+    view_uses_free(reading->uses);
+    live_reading_free(reading->live);
+    view_free(reading->view);
+    g_free(reading);
+}
+
+static bool
 open_page(gpointer data, const char *accept, HttpDocument *ret_document, GError **error)
 {
-    Reading *reading = g_new0(Reading, 1);
+    Metrics *metrics = data;
+    View *view = NULL;
+    Reading *reading = NULL;
 
-    *reading = (Reading){ .metrics = data, .format = openmetrics_choose(accept) };
+    if (metrics->pages >= PAGES_MAX) {
+        proto_error_set_busy(error, "metrics", "%d pages are being made already",
+                             PAGES_MAX);
+        return false;
+    }
+    view = view_open(metrics->store, 0, error);
+    if (view == NULL)
+        return false;
+    metrics->pages++;
+    reading = g_new0(Reading, 1);
+    *reading = (Reading){ .metrics = metrics,
+                          .format = openmetrics_choose(accept),
+                          .view = view,
+                          .live = live_reading_new(view) };
     *ret_document = (HttpDocument){
         .content_type = openmetrics_get_content_type(reading->format),
         .stream = reading,
         .next = next,
-        .free = g_free,
+        .free = reading_free,
     };
     return true;
 }
@@ -116,8 +477,32 @@ metrics_get_page(Metrics *metrics)
 }
 
 const MetricFamily *
-metrics_get_families(gsize *ret_count)
+metrics_get_family(gsize number)
 {
-    *ret_count = FAMILY_N;
-    return families;
+    return number < G_N_ELEMENTS(rows) ? &rows[number].about : NULL;
+}
+
+Metrics *
+metrics_new(MeterStore *store)
+{
+    Metrics *metrics = g_new0(Metrics, 1);
+
+    metrics->store = store;
+    metrics->marks = live_marks_new();
+    return metrics;
+}
+
+void
+metrics_set_controller(Metrics *metrics, Controller *controller)
+{
+    metrics->controller = controller;
+}
+
+void
+metrics_free(Metrics *metrics)
+{
+    if (metrics == NULL)
+        return;
+    live_marks_free(metrics->marks);
+    g_free(metrics);
 }

@@ -9,14 +9,20 @@
 /**
  * The page /metrics: what was used, and how metering itself fares.  What is told of usage
  * is a total of the ledger's, so that no restart of anything makes it smaller.
+ *
+ * A page is as of one row of the ledger, and is made family by family in short turns. It
+ * holds what is live, and no more of the ledger; a few may be made at once.
  */
-typedef struct {
-    MeterStore *store;
-    Controller *controller;
-} Metrics;
+typedef struct Metrics Metrics;
+
+/** Both must outlive it; controller may be given later, before the first page. */
+Metrics *metrics_new(MeterStore *store);
+void metrics_set_controller(Metrics *metrics, Controller *controller);
+void metrics_free(Metrics *metrics);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Metrics, metrics_free)
 
 /** The page; metrics must outlive who serves it. */
 HttpPage metrics_get_page(Metrics *metrics);
 
-/** The families of the page, in its order. */
-const MetricFamily *metrics_get_families(gsize *ret_count);
+/** The families of the page in its order, one at a time; NULL after the last. */
+const MetricFamily *metrics_get_family(gsize number);

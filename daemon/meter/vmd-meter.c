@@ -208,16 +208,17 @@ run(const Options *options)
     g_autoptr(MeterStore) store = NULL;
     g_autoptr(IdentityBook) identities = NULL;
     Meter meter = { .started_boot_ms = clock_boot_ms() };
-    Metrics metrics = { 0 };
+    g_autoptr(Metrics) metrics = NULL;
     g_auto(MeterServers) servers = {
         .http = g_ptr_array_new_with_free_func((GDestroyNotify) http_server_free),
-        .page = metrics_get_page(&metrics),
     };
     g_autoptr(Controller) controller = NULL;
 
     store = meter_store_open(options->state, &error);
     if (store != NULL) {
-        meter.store = metrics.store = store;
+        meter.store = store;
+        metrics = metrics_new(store);
+        servers.page = metrics_get_page(metrics);
         servers.calls = meter_server_new(&meter);
     }
     if (store == NULL || !listen_on(&servers, options, &error)) {
@@ -225,7 +226,8 @@ run(const Options *options)
         return EXIT_FAILURE;
     }
     controller = controller_new(options->controller, store);
-    meter.controller = metrics.controller = controller;
+    meter.controller = controller;
+    metrics_set_controller(metrics, controller);
     meter.identities = identities = identity_book_new(controller);
     g_message("Ready: version %s, ledger read up to row %" G_GINT64_FORMAT, VMCTL_VERSION,
               meter_store_get_cursor(store));

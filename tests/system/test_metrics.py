@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Iterator
 
@@ -18,13 +20,6 @@ from lib.tap import wait_until
 from lib.varlink import Connection
 
 CONNECTIONS_MAX = 32
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager
@@ -72,6 +67,89 @@ def test_the_page_is_openmetrics_and_says_how_far_the_ledger_was_read() -> None:
         known = openmetrics.value(families, "vmctl_metering_known_timestamp_seconds")
         assert abs(float(known) - time.time()) < 120, known
         assert openmetrics.value(families, "vmctl_metering_build_info", version="0.1.0") == 1
+
+
+def wait_for_rows(vmd: Vmd, path: str) -> dict[str, openmetrics.Family]:
+    """The page, once it tells of all that the ledger has now."""
+    head = vmd.call("Ledger.GetHead")["seq"]
+    wait_until(lambda: openmetrics.value(openmetrics.scrape(path), "vmctl_metering_ledger_seq") >= head, "the rows")
+    return openmetrics.scrape(path)
+
+
+def counters(families: dict[str, openmetrics.Family]) -> dict[tuple[str, openmetrics.Labels], Decimal]:
+    return {
+        sample: value
+        for family in families.values()
+        if family.about["TYPE"] == "counter"
+        for sample, value in family.samples.items()
+    }
+
+
+def test_the_page_tells_what_an_instance_is_and_what_it_held() -> None:
+    with metered() as (vmd, path):
+        vmd.import_template()
+        web = vmd.create(name="web", vcpus=2, labels={"a": "b"})
+        vmd.do("Instance.Pause", instance="web")
+        vmd.do("Instance.Stop", instance="web")
+        families = wait_for_rows(vmd, path)
+        assert openmetrics.value(
+            families, "vmctl_instance_info", tenant="default", instance_id=web["id"], name="web", host="local"
+        )
+        assert openmetrics.value(families, "vmctl_instance_up", instance_id=web["id"]) == 0
+        held = {"running": Decimal(0), "paused": Decimal(0), "stopped": Decimal(0)}
+        for segment in vmd.segments(web["id"]):
+            if segment.get("to_ms") is not None:
+                held[segment["state"]] += Decimal(segment["to_ms"] - segment["from_ms"]) / 1000
+        assert held["running"] > 0 and held["paused"] > 0, held
+        on = held["running"] + held["paused"]
+        memory = web["memory_bytes"]
+        for name, wanted in {
+            "running_seconds": held["running"],
+            "vcpu_allocated_seconds": on * 2,
+            "memory_allocated_byte_seconds": on * memory,
+        }.items():
+            told = openmetrics.value(families, f"vmctl_instance_{name}_total", instance_id=web["id"])
+            assert told == wanted, (name, told, wanted)
+        for name in ("disk_allocated_byte_seconds", "address_allocated_seconds"):
+            assert openmetrics.value(families, f"vmctl_instance_{name}_total", instance_id=web["id"]) > 0
+
+
+def test_no_counter_falls_whatever_starts_again() -> None:
+    with metered(tick_seconds=1) as (vmd, path):
+        vmd.import_template()
+        web = vmd.create(name="web")
+        before = counters(wait_for_rows(vmd, path))
+
+        def look() -> None:
+            nonlocal before
+            now = counters(wait_for_rows(vmd, path))
+            assert set(before) <= set(now), set(before) - set(now)
+            fallen = {sample: (before[sample], now[sample]) for sample in before if now[sample] < before[sample]}
+            assert not fallen, fallen
+            before = now
+
+        def has_burnt() -> bool:
+            vmd.do("Instance.Restart", instance="web")
+            page = wait_for_rows(vmd, path)
+            return any(value > 0 for value in openmetrics.values(page, "vmctl_instance_cpu_seconds_total").values())
+
+        wait_until(has_burnt, "processor time to be booked")
+        look()
+        for _ in range(2):
+            vmd.do("Instance.Stop", instance="web")
+            look()
+            vmd.do("Instance.Start", instance="web")
+            os.kill(vmd.children("vmd-meter")[0], signal.SIGKILL)
+            wait_until(vmd.meter_answers, "vmd-meter to answer")
+            wait_until(lambda: "vmctl_instance_up{" in openmetrics.request(path).text, "usage to be told again")
+            look()
+        vmd.kill()
+        vmd.start()
+        wait_until(lambda: "vmctl_instance_up{" in openmetrics.request(path).text, "usage to be told again")
+        look()
+        vmd.do("Instance.Destroy", instance="web")
+        look()
+        assert openmetrics.value(wait_for_rows(vmd, path), "vmctl_instance_up", instance_id=web["id"]) == 0
 
 
 def test_a_client_that_wants_the_older_format_gets_it() -> None:
@@ -157,7 +235,7 @@ def test_a_client_that_drips_is_cut_off() -> None:
 
 
 def test_a_port_of_the_loopback_is_served_where_it_is_configured() -> None:
-    port = free_port()
+    port = openmetrics.free_port()
     with metered(metrics_port=port):
         for host, status in {
             b"localhost": 200,

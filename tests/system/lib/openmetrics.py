@@ -143,6 +143,13 @@ def request(path: str, method: str = "GET", url: str = "/metrics", **headers: st
         connection.close()
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def scrape(path: str) -> dict[str, Family]:
     answer = request(path)
     assert answer.status == 200, answer

@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Debian's Prometheus and the metrics: VMCTL_PROMETHEUS names the folder of its package."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Any, Iterator
+
+from lib import openmetrics, tap
+from lib.daemon import Vmd
+from lib.tap import Skipped, wait_until
+
+CONFIGURATION = """
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: vmctl
+    static_configs: [{{targets: ['127.0.0.1:{port}']}}]
+"""
+
+
+def program(name: str) -> str:
+    folder = os.environ.get("VMCTL_PROMETHEUS")
+    if not folder:
+        raise Skipped("VMCTL_PROMETHEUS is not set: see tools/test")
+    return str(Path(folder) / "usr/bin" / name)
+
+
+def ask(port: int, what: str, **parameters: str) -> Any:
+    """The data of an answer of Prometheus; None while it does not answer."""
+    url = f"http://127.0.0.1:{port}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            return json.load(answer)["data"]
+    except (urllib.error.URLError, ConnectionError):
+        return None
+
+
+@contextlib.contextmanager
+def prometheus(folder: Path, scraped: int) -> Iterator[int]:
+    """A Prometheus that scrapes a port; yields its own."""
+    binary, port = program("prometheus"), openmetrics.free_port()
+    (folder / "prometheus.yml").write_text(CONFIGURATION.format(port=scraped))
+    with (folder / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                binary,
+                f"--config.file={folder}/prometheus.yml",
+                f"--storage.tsdb.path={folder}/data",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stderr=log,
+            env={**os.environ, "GOMAXPROCS": "1"},
+        )
+    try:
+        yield port
+    except AssertionError:
+        print("".join(f"# {line}\n" for line in (folder / "prometheus.log").read_text().splitlines()[-20:]), end="")
+        raise
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def test_promtool_has_nothing_to_say_about_the_page() -> None:
+    promtool = program("promtool")
+    with Vmd(meter=True) as vmd:
+        vmd.import_template()
+        vmd.create(name="web")
+        path = str(vmd.dir / "run" / "metrics.sock")
+        wait_until(lambda: "vmctl_instance_up{" in openmetrics.request(path).text, "the instance to be told")
+        page = openmetrics.request(path, Accept="text/plain").text
+        check = [promtool, "check", "metrics"]
+        found = subprocess.run(check, input=page, capture_output=True, text=True, check=False, timeout=60)
+        assert (found.returncode, found.stdout, found.stderr) == (0, "", ""), found
+        wrong = page.replace("_seconds_total", "_milliseconds")
+        assert subprocess.run(check, input=wrong, capture_output=True, text=True, check=False, timeout=60).returncode != 0
+
+
+def test_prometheus_scrapes_the_port_and_answers() -> None:
+    program("prometheus")
+    scraped = openmetrics.free_port()
+    with Vmd(meter=True, metering={"anchor": "", "metrics_port": scraped}) as vmd:
+        vmd.import_template()
+        web = vmd.create(name="web")
+        with prometheus(vmd.dir, scraped) as port:
+            query = "vmctl_instance_up * on (instance_id) group_left (name) vmctl_instance_info"
+
+            def get_value(expression: str) -> list[tuple[dict[str, str], str]]:
+                found = ask(port, "query", query=expression)
+                return [(row["metric"], row["value"][1]) for row in found["result"]] if found else []
+
+            found = wait_until(lambda: get_value(query), "Prometheus to have scraped")
+            assert [(labels["name"], value) for labels, value in found] == [("web", "1")], found
+            total = "sum by (tenant) (vmctl_instance_vcpu_allocated_seconds_total)"
+            first = float(get_value(total)[0][1])
+            vmd.do("Instance.Stop", instance="web")
+            wait_until(lambda: get_value("vmctl_instance_up")[0][1] == "0", "the end to be scraped")
+            assert float(get_value(total)[0][1]) >= first
+            assert get_value("vmctl_instance_up")[0][0]["instance_id"] == web["id"]
+            # Only the newer format tells units.
+            about = ask(port, "metadata", metric="vmctl_instance_cpu_seconds")["vmctl_instance_cpu_seconds"][0]
+            assert (about["type"], about["unit"]) == ("counter", "seconds"), about
+
+
+if __name__ == "__main__":
+    tap.main(globals())
