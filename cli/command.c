@@ -216,6 +216,7 @@ find_near(const char *word)
     g_ptr_array_add(words, (gpointer) (guintptr) "template");
     g_ptr_array_add(words, (gpointer) (guintptr) "host");
     g_ptr_array_add(words, (gpointer) (guintptr) "tenant");
+    g_ptr_array_add(words, (gpointer) (guintptr) "quota");
     g_ptr_array_add(words, NULL);
     near = suggest_find(word, (const char *const *) words->pdata);
     return near;

@@ -85,6 +85,17 @@ static const Option disable_options[] = {
     { "reason", NULL, 0, OPTION_TEXT, "reason", "TEXT", "Why; it is told to the tenant" },
 };
 
+static const Option quota_options[] = {
+    { "instances", NULL, 0, OPTION_INTEGER, "instances", "N", "Instances, in whatever state" },
+    { "cpus", "vcpus", 'c', OPTION_INTEGER, "vcpus", "N", "Virtual CPUs of all of them" },
+    { "mem", "memory", 'm', OPTION_SIZE, "memory_bytes", "SIZE", "Memory of all of them" },
+    { "disk", NULL, 'd', OPTION_SIZE, "disk_bytes", "SIZE", "Disk of all of them" },
+    { "addresses", NULL, 0, OPTION_INTEGER, "addresses", "N", "Addresses; each instance has one" },
+    { "operations", NULL, 0, OPTION_INTEGER, "operations", "N", "Operations under way" },
+    { "requests", NULL, 0, OPTION_INTEGER, "requests", "N", "Requests in a second" },
+    { "reset", NULL, 0, OPTION_FLAG, "reset", NULL, "What is not given goes back to everybody's" },
+};
+
 static const Option gc_options[] = {
     { "dry-run", NULL, 0, OPTION_FLAG, "dry_run", NULL, "Only say what would be removed" },
 };
@@ -377,6 +388,26 @@ const Command commands[] = {
       .run = run_query,
       .summary = "Remove a tenant that owns nothing",
       .details = "For admins. The name stays taken, because the books know it." },
+    { .words = "quota show",
+      .operands = "[TENANT]",
+      .operands_max = 1,
+      .operand_field = "tenant",
+      .method = &proto_quota_get,
+      .view = &view_quota_rows,
+      .run = run_query,
+      .summary = "Show what a tenant uses, and what it may" },
+    { .words = "quota set",
+      .operands = "TENANT",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "tenant",
+      .method = &proto_quota_set,
+      .view = &view_quota_rows,
+      OPTIONS(quota_options),
+      .run = run_query,
+      .summary = "Change what a tenant may use",
+      .details = "For admins. What is not given stays as it is. A limit below what is "
+                 "used takes nothing away: it only lets nothing be added." },
     { .words = "operation list",
       .method = &proto_operation_list,
       .view = &view_operations,

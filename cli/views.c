@@ -72,6 +72,13 @@ static const Column quota_columns[] = {
     { "LIMIT", "limit", CELL_TEXT, COLUMN_NARROW },
 };
 
+static const Column quota_row_columns[] = {
+    { "QUOTA", "resource", CELL_TEXT, COLUMN_NARROW },
+    { "USED", "used", CELL_TEXT, COLUMN_NARROW },
+    { "LIMIT", "limit", CELL_TEXT, COLUMN_NARROW },
+    { "OWN", "own", CELL_YES, COLUMN_NARROW },
+};
+
 static const Column template_columns[] = {
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
     { "VERSION", "version", CELL_TEXT, COLUMN_NARROW },
@@ -230,6 +237,7 @@ const View view_instance = VIEW(instance_columns, false, "instance", "name", "id
 const View view_created = VIEW(created_columns, true, "instances", "name", "id");
 const View view_begun = VIEW(begun_columns, true, "operations", "target_name", "id");
 const View view_quota = VIEW(quota_columns, true, "quota", "resource", "resource");
+const View view_quota_rows = VIEW(quota_row_columns, true, "quota", "resource", "resource");
 const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
 const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
 const View view_template = VIEW(template_columns, false, "template", "name", "id");

@@ -12,6 +12,7 @@ extern const View view_begun;
 extern const View view_plan;
 /** The quota of a plan. */
 extern const View view_quota;
+extern const View view_quota_rows;
 extern const View view_templates;
 extern const View view_template;
 extern const View view_hosts;

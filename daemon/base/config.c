@@ -82,6 +82,9 @@ static const ConfigKey keys[] = {
     COUNT("quota", "vcpus", quota_vcpus, "400", 0, 100000000, "Its virtual CPUs."),
     SIZE("quota", "memory", quota_memory, "1T", "Its memory."),
     SIZE("quota", "disk", quota_disk, "100T", "Its disks."),
+    COUNT("quota", "addresses", quota_addresses, "100000", 0, 1000000, "Its addresses: each instance has one."),
+    COUNT("quota", "operations", quota_operations, "10000", 0, 1000000, "Its operations under way."),
+    COUNT("quota", "requests", quota_requests, "2000", 1, 1000000, "Its requests in a second; those of admins are not counted."),
 };
 
 /* clang-format on */

@@ -48,6 +48,9 @@ typedef struct {
     gint64 quota_vcpus;
     gint64 quota_memory;
     gint64 quota_disk;
+    gint64 quota_addresses;
+    gint64 quota_operations;
+    gint64 quota_requests;
 } Config;
 
 /** The defaults.  session: those of a user's own service, under $XDG_RUNTIME_DIR and

@@ -7,6 +7,7 @@
 #include "instance/disabled.h"
 #include "instance/reconcile.h"
 #include "instance/tick.h"
+#include "tenant/gate.h"
 
 /* What the host tells */
 
@@ -77,7 +78,10 @@ make_books(Controller *controller)
     const Quota limit = { { [QUOTA_INSTANCES] = controller->config->quota_instances,
                             [QUOTA_VCPUS] = controller->config->quota_vcpus,
                             [QUOTA_MEMORY_BYTES] = controller->config->quota_memory,
-                            [QUOTA_DISK_BYTES] = controller->config->quota_disk } };
+                            [QUOTA_DISK_BYTES] = controller->config->quota_disk,
+                            [QUOTA_ADDRESSES] = controller->config->quota_addresses,
+                            [QUOTA_OPERATIONS] = controller->config->quota_operations,
+                            [QUOTA_REQUESTS] = controller->config->quota_requests } };
 
     rpc->config = controller->config;
     for (int kind = 0; kind < READER_KINDS; kind++) {
@@ -88,6 +92,7 @@ make_books(Controller *controller)
     rpc->engine =
         operation_engine_new(rpc->store, (guint) controller->config->operations_kept);
     rpc->tenants = tenant_book_new(rpc->store, &limit);
+    tenant_book_guard(rpc->tenants, rpc->engine);
     rpc->templates = template_book_new(rpc->store, rpc->engine, rpc->host);
     rpc->instances = instance_book_new(rpc->store, rpc->engine, rpc->tenants,
                                        rpc->templates, controller->config);

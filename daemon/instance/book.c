@@ -7,6 +7,7 @@
 #include "instance/disabled.h"
 #include "instance/tick.h"
 #include "instance/workflows.h"
+#include "tenant/gate.h"
 
 enum {
     CLOCK_SECONDS = 10
@@ -28,6 +29,15 @@ compare_names(gconstpointer a, gconstpointer b, gpointer data)
     return strcmp(a, b);
 }
 
+static void
+add_held(gpointer owner, const char *tenant, Quota *sum)
+{
+    Quota held = instance_book_sum(owner, tenant);
+
+    held.amount[QUOTA_ADDRESSES] = held.amount[QUOTA_INSTANCES];
+    quota_add_times(sum, &held, 1);
+}
+
 InstanceBook *
 instance_book_new(Store *store,
                   OperationEngine *engine,
@@ -47,6 +57,7 @@ instance_book_new(Store *store,
     book->by_name = g_tree_new_full(compare_names, NULL, g_free, NULL);
     book->by_tenant = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                             (GDestroyNotify) g_hash_table_unref);
+    tenant_book_add_holder(tenants, add_held, book);
     for (gsize i = 0; i < instance_n_workflows; i++) {
         operation_engine_add(engine, instance_workflows[i], book);
     }

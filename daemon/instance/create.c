@@ -7,6 +7,7 @@
 #include "instance/workflows.h"
 #include "ledger/ledger.h"
 #include "place/place.h"
+#include "tenant/gate.h"
 
 enum {
     CREATE_DEADLINE_MS = 600000,
@@ -149,17 +150,21 @@ hinder(CreatePlan *plan, GError *error)
 }
 
 static void
-plan_quota(InstanceBook *book, const char *tenant, CreatePlan *plan)
+plan_quota(InstanceBook *book, const OperationRequest *request, CreatePlan *plan)
 {
+    OperationRequest one = *request;
     Quota asked = { 0 };
     GError *error = NULL;
 
-    quota_add(&asked, &plan->size, (gint64) plan->count);
-    plan->limit = tenant_get_limit(book->tenants, tenant);
-    plan->used = instance_book_sum(book, tenant);
+    one.kind = OPERATION_KIND_INSTANCE_CREATE;
+    one.new_size = &plan->size;
+    asked = admission_sum(book->engine, &one, (gint64) plan->count);
+    plan->limit = tenant_get_limit(book->tenants, request->tenant);
+    plan->used = tenant_get_use(book->tenants, request->tenant);
     plan->after = plan->used;
-    quota_add(&plan->after, &plan->size, (gint64) plan->count);
-    if (!quota_admit(&plan->used, &asked, &plan->limit, &error))
+    quota_add_times(&plan->after, &asked, 1);
+    plan->admission = admission_ask(book->engine, &one, (gint64) plan->count, &error);
+    if (plan->admission == NULL)
         hinder(plan, error);
 }
 
@@ -227,8 +232,8 @@ check_keys(char *const *keys, GError **error)
 
 bool
 create_plan(InstanceBook *book,
-            const char *tenant,
             const ProtoInstanceCreateCall *in,
+            const OperationRequest *request,
             CreatePlan *ret_plan,
             GError **error)
 {
@@ -243,9 +248,9 @@ create_plan(InstanceBook *book,
     plan.template_id = g_strdup(template->record.view.id);
     plan.count = in->has_count ? (gsize) in->count : 1;
     if (!plan_size(&template->record.view, in, &plan.size, error) ||
-        !plan_names(book, tenant, in, template->record.view.name, &plan, error))
+        !plan_names(book, request->tenant, in, template->record.view.name, &plan, error))
         return false;
-    plan_quota(book, tenant, &plan);
+    plan_quota(book, request, &plan);
     plan_hosts(book, &plan);
     *ret_plan = plan;
     plan = (CreatePlan){ 0 };
@@ -261,6 +266,7 @@ create_plan_clear(CreatePlan *plan)
     g_strfreev(plan->hosts);
     g_clear_pointer(&plan->refusals, g_ptr_array_unref);
     g_clear_error(&plan->error);
+    admission_free(plan->admission);
     *plan = (CreatePlan){ 0 };
 }
 
@@ -313,7 +319,7 @@ make_instance(InstanceBook *book,
 GPtrArray *
 create_admit(InstanceBook *book,
              StoreTx *tx,
-             const CreatePlan *plan,
+             CreatePlan *plan,
              const ProtoInstanceCreateCall *in,
              const OperationRequest *request)
 {
@@ -328,8 +334,9 @@ create_admit(InstanceBook *book,
         one.kind = OPERATION_KIND_INSTANCE_CREATE;
         one.target = instance->record.view.id;
         one.target_name = instance->record.view.name;
+        one.new_size = &plan->size;
         instance_add(book, instance);
-        operation = operation_admit(book->engine, tx, &one);
+        operation = operation_admit(plan->admission, tx, &one);
         instance_set_operation(instance, operation->record.view.id);
         instance_put(instance, tx);
         g_ptr_array_add(operations, operation);
@@ -396,6 +403,13 @@ finish_create(Operation *operation, StoreTx *tx)
     }
 }
 
+static void
+take(gpointer owner, const OperationRequest *request, Quota *asked)
+{
+    quota_add(asked, request->new_size, 1);
+    asked->amount[QUOTA_ADDRESSES] = 1;
+}
+
 static const WorkflowStep create_steps[] = {
     { "disk", apply_disk, instance_apply_remove },
     { "seed", apply_seed, NULL },
@@ -408,6 +422,7 @@ const Workflow instance_create_workflow = {
     .kind = OPERATION_KIND_INSTANCE_CREATE,
     .steps = create_steps,
     .deadline_ms = CREATE_DEADLINE_MS,
+    .takes = take,
     .can_cancel = true,
     .begin = begin_create,
     .finish = finish_create,

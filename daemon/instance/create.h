@@ -2,6 +2,7 @@
 #pragma once
 
 #include "instance/book.h"
+#include "op/admission.h"
 
 /**
  * Making instances: from what was asked for to admitted operations.
@@ -18,25 +19,27 @@ typedef struct {
     Quota used;
     Quota after;
     Quota limit;
+    /** Leave for all of them; NULL if it is hindered by the quota. */
+    Admission *admission;
 } CreatePlan;
 
 /**
- * Looks at everything that a create would need, and changes nothing.  Fails when the
- * request itself is no good; what only hinders it now (quota, room) is in
- * ret_plan->refusals.
+ * Looks at everything that a create would need, and changes nothing.  request says who
+ * asks, for which tenant.  Fails when the request itself is no good; what only hinders it
+ * now (quota, room) is in ret_plan->refusals.
  */
 bool create_plan(InstanceBook *book,
-                 const char *tenant,
                  const ProtoInstanceCreateCall *in,
+                 const OperationRequest *request,
                  CreatePlan *ret_plan,
                  GError **error);
 void create_plan_clear(CreatePlan *plan);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(CreatePlan, create_plan_clear)
 
-/** Admits what was planned: adds instances and operations to tx.  Operations are
- * borrowed. */
+/** Admits what was planned in this turn of the main loop: adds instances and operations
+ * to tx.  Operations are borrowed. */
 GPtrArray *create_admit(InstanceBook *book,
                         StoreTx *tx,
-                        const CreatePlan *plan,
+                        CreatePlan *plan,
                         const ProtoInstanceCreateCall *in,
                         const OperationRequest *request);

@@ -2,6 +2,7 @@
 #include "instance/disabled.h"
 
 #include "base/clock.h"
+#include "op/admission.h"
 
 enum {
     LOOK_SECONDS = 5,
@@ -31,12 +32,21 @@ stop(Instance *instance, StoreTx *tx, const ProtoTenantRecord *tenant)
     const OperationRequest request = {
         .kind = OPERATION_KIND_INSTANCE_STOP,
         .tenant = tenant->name,
+        .by_admin = true,
         .target = instance->record.view.id,
         .target_name = instance->record.view.name,
         .force = clock_wall_ms() - tenant->disabled_ms > GRACE_MS,
     };
-    Operation *operation = operation_admit(instance->book->engine, tx, &request);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Admission) admission =
+        admission_ask(instance->book->engine, &request, 1, &error);
+    Operation *operation = NULL;
 
+    if (admission == NULL) {
+        g_warning("Stopping %s: %s", request.target_name, error->message);
+        return;
+    }
+    operation = operation_admit(admission, tx, &request);
     instance->record.view.operation = g_strdup(operation->record.view.id);
 }
 

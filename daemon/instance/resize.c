@@ -49,23 +49,6 @@ check_size(Instance *instance, const ProtoSize *size, GError **error)
     return true;
 }
 
-/* What is added to what the instance holds already must fit the tenant's quota. */
-static bool
-check_quota(Instance *instance, const ProtoSize *size, GError **error)
-{
-    const char *tenant = instance->record.view.tenant;
-    ProtoSize held = instance_get_held_size(instance);
-    Quota used = instance_book_sum(instance->book, tenant);
-    Quota limit = tenant_get_limit(instance->book->tenants, tenant);
-    Quota asked = {
-        { [QUOTA_VCPUS] = MAX(size->vcpus - held.vcpus, 0),
-          [QUOTA_MEMORY_BYTES] = MAX(size->memory_bytes - held.memory_bytes, 0),
-          [QUOTA_DISK_BYTES] = MAX(size->disk_bytes - held.disk_bytes, 0) },
-    };
-
-    return quota_admit(&used, &asked, &limit, error);
-}
-
 bool
 resize_plan(Instance *instance,
             const ProtoInstanceResizeCall *in,
@@ -83,7 +66,7 @@ resize_plan(Instance *instance,
         size.memory_bytes = in->memory_bytes;
     if (in->has_disk_bytes)
         size.disk_bytes = in->disk_bytes;
-    if (!check_size(instance, &size, error) || !check_quota(instance, &size, error))
+    if (!check_size(instance, &size, error))
         return false;
     *ret_size = size;
     return true;
@@ -228,6 +211,19 @@ finish_resize(Operation *operation, StoreTx *tx)
     instance_put(instance, tx);
 }
 
+/* What is added to what the instance holds already. */
+static void
+take(gpointer owner, const OperationRequest *request, Quota *asked)
+{
+    Instance *instance = instance_get(owner, request->target);
+    const ProtoSize *size = request->new_size;
+    ProtoSize held = instance_get_held_size(instance);
+
+    asked->amount[QUOTA_VCPUS] = MAX(size->vcpus - held.vcpus, 0);
+    asked->amount[QUOTA_MEMORY_BYTES] = MAX(size->memory_bytes - held.memory_bytes, 0);
+    asked->amount[QUOTA_DISK_BYTES] = MAX(size->disk_bytes - held.disk_bytes, 0);
+}
+
 static const WorkflowStep resize_steps[] = {
     { "sample", instance_apply_sample, NULL },
     { "resize", apply_resize, NULL },
@@ -239,6 +235,7 @@ const Workflow instance_resize_workflow = {
     .kind = OPERATION_KIND_INSTANCE_RESIZE,
     .steps = resize_steps,
     .deadline_ms = RESIZE_DEADLINE_MS,
+    .takes = take,
     .begin = begin_resize,
     .finish = finish_resize,
     .ended = instance_look,

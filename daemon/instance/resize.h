@@ -4,7 +4,7 @@
 #include "instance/book.h"
 
 /**
- * The size that a request asks for, checked against the template, the disk and the quota.
+ * The size that a request asks for, checked against the template and the disk.
  * Changes nothing.
  */
 bool resize_plan(Instance *instance,

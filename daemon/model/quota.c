@@ -2,10 +2,10 @@
 #include "model/quota.h"
 
 static const char *const names[] = {
-    [QUOTA_INSTANCES] = "instances",
-    [QUOTA_VCPUS] = "vcpus",
-    [QUOTA_MEMORY_BYTES] = "memory_bytes",
-    [QUOTA_DISK_BYTES] = "disk_bytes",
+    [QUOTA_INSTANCES] = "instances",       [QUOTA_VCPUS] = "vcpus",
+    [QUOTA_MEMORY_BYTES] = "memory_bytes", [QUOTA_DISK_BYTES] = "disk_bytes",
+    [QUOTA_ADDRESSES] = "addresses",       [QUOTA_OPERATIONS] = "operations",
+    [QUOTA_REQUESTS] = "requests",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == QUOTA_RESOURCES);
 
@@ -30,15 +30,19 @@ multiply_add(gint64 sum, gint64 value, gint64 count)
 void
 quota_add(Quota *used, const ProtoSize *size, gint64 count)
 {
-    const gint64 one[] = {
-        [QUOTA_INSTANCES] = 1,
-        [QUOTA_VCPUS] = size->vcpus,
-        [QUOTA_MEMORY_BYTES] = size->memory_bytes,
-        [QUOTA_DISK_BYTES] = size->disk_bytes,
-    };
+    const Quota one = { .amount = { [QUOTA_INSTANCES] = 1,
+                                    [QUOTA_VCPUS] = size->vcpus,
+                                    [QUOTA_MEMORY_BYTES] = size->memory_bytes,
+                                    [QUOTA_DISK_BYTES] = size->disk_bytes } };
 
+    quota_add_times(used, &one, count);
+}
+
+void
+quota_add_times(Quota *used, const Quota *amounts, gint64 count)
+{
     for (int i = 0; i < QUOTA_RESOURCES; i++) {
-        used->amount[i] = multiply_add(used->amount[i], one[i], count);
+        used->amount[i] = multiply_add(used->amount[i], amounts->amount[i], count);
     }
 }
 

@@ -14,6 +14,13 @@ typedef enum {
     QUOTA_VCPUS,
     QUOTA_MEMORY_BYTES,
     QUOTA_DISK_BYTES,
+    /** Those above make up a size, and are what a host has; the others only a tenant. */
+    QUOTA_SIZES,
+    QUOTA_ADDRESSES = QUOTA_SIZES,
+    /** Under way. */
+    QUOTA_OPERATIONS,
+    /** In a second. */
+    QUOTA_REQUESTS,
     QUOTA_RESOURCES,
 } QuotaResource;
 
@@ -21,12 +28,15 @@ typedef struct {
     gint64 amount[QUOTA_RESOURCES];
 } Quota;
 
-/** "instances", "vcpus", "memory_bytes", "disk_bytes". */
+/** "instances", "vcpus", "memory_bytes", ... */
 const char *quota_resource_to_string(QuotaResource resource);
 
 /** Adds one instance of this size, count times; sums stop at the largest number rather
  * than wrap. */
 void quota_add(Quota *used, const ProtoSize *size, gint64 count);
+
+/** Adds amounts, count times. */
+void quota_add_times(Quota *used, const Quota *amounts, gint64 count);
 
 /** Whether asked fits beside used; fails with PROTO_ERROR_QUOTA_EXCEEDED on the first
  * resource that does not. */

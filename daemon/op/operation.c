@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/failpoint.h"
+#include "op/admission.h"
 
 /*
  * How it works
@@ -54,6 +55,8 @@ struct OperationEngine {
     GHashTable *by_request;
     /** Those that make their last attempt; the first of them is at work. */
     GQueue *suspects;
+    AdmissionGate gate;
+    gpointer gate_data;
     bool is_stopped;
 };
 
@@ -108,7 +111,37 @@ operation_engine_free(OperationEngine *engine)
 void
 operation_engine_add(OperationEngine *engine, const Workflow *workflow, gpointer owner)
 {
+    /* One that does not say what it takes would pass by every quota. */
+    if (workflow->takes == NULL)
+        g_error("The workflow %s has no takes", operation_kind_to_string(workflow->kind));
     engine->kinds[workflow->kind] = (Registration){ workflow, owner };
+}
+
+const Workflow *
+operation_engine_get_workflow(OperationEngine *engine, OperationKind kind)
+{
+    return engine->kinds[kind].workflow;
+}
+
+gpointer
+operation_engine_get_owner(OperationEngine *engine, OperationKind kind)
+{
+    return engine->kinds[kind].owner;
+}
+
+void
+operation_engine_set_gate(OperationEngine *engine, AdmissionGate gate, gpointer data)
+{
+    engine->gate = gate;
+    engine->gate_data = data;
+}
+
+bool
+operation_engine_pass_gate(OperationEngine *engine,
+                           const AdmissionAsk *ask,
+                           GError **error)
+{
+    return engine->gate(ask, engine->gate_data, error);
 }
 
 gpointer
@@ -384,10 +417,12 @@ fill_record(ProtoOperationRecord *record,
 }
 
 Operation *
-operation_admit(OperationEngine *engine, StoreTx *tx, const OperationRequest *request)
+operation_admit(Admission *admission, StoreTx *tx, const OperationRequest *request)
 {
+    OperationEngine *engine = admission_get_engine(admission);
     Operation *operation = g_new0(Operation, 1);
 
+    admission_use(admission, request);
     fill_record(&operation->record, request, engine->kinds[request->kind].workflow);
     index_operation(engine, operation);
     put(operation, tx);

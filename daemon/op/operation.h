@@ -4,6 +4,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "model/quota.h"
 #include "proto.h"
 #include "store/store.h"
 
@@ -24,6 +25,9 @@
  */
 typedef struct Operation Operation;
 typedef struct OperationEngine OperationEngine;
+typedef struct OperationRequest OperationRequest;
+/** Leave to admit operations: see op/admission.h. */
+typedef struct Admission Admission;
 
 typedef struct {
     const char *name;
@@ -38,6 +42,15 @@ typedef struct {
     const WorkflowStep *steps;
     /** How long it may take, unless the request says more. */
     gint64 deadline_ms;
+    /**
+     * What it takes of its tenant's quota beyond what its target holds already; asked,
+     * all 0, is filled in.  Looks at request and changes nothing.  Never NULL:
+     * workflow_takes_nothing() says so.
+     */
+    void (*takes)(gpointer owner, const OperationRequest *request, Quota *asked);
+    /** It sets something free: no quota holds it up, nor that its tenant is disabled when
+     * an admin asks for it. */
+    bool gives_back;
     /** Whether it can be taken back while it is under way. */
     bool can_cancel;
     /** When its turn has come, before its first step; may be NULL. */
@@ -48,6 +61,9 @@ typedef struct {
     /** After that is on disk; may be NULL. */
     void (*ended)(Operation *operation);
 } Workflow;
+
+void
+workflow_takes_nothing(gpointer owner, const OperationRequest *request, Quota *asked);
 
 struct Operation {
     OperationEngine *engine;
@@ -95,10 +111,12 @@ void operation_engine_resume(OperationEngine *engine);
 void operation_engine_kick(OperationEngine *engine);
 
 /** What an operation is made from; strings are copied. */
-typedef struct {
+struct OperationRequest {
     OperationKind kind;
     const char *tenant;
     gint64 uid;
+    /** An admin asks, or the service for itself. */
+    bool by_admin;
     const char *target;
     const char *target_name;
     const char *request_id;
@@ -109,16 +127,22 @@ typedef struct {
     gint64 timeout_ms;
     const ProtoSize *old_size;
     const ProtoSize *new_size;
-} OperationRequest;
+};
 
 /**
- * Adds an operation to tx.  It starts when tx is on disk and the target is free.  The
- * caller has seen to it that the target may have it.
+ * Adds an operation to tx, for which leave was asked in this turn of the main loop.  It
+ * starts when tx is on disk and the target is free.  The caller has seen to it that the
+ * target may have it.
  */
 Operation *
-operation_admit(OperationEngine *engine, StoreTx *tx, const OperationRequest *request);
+operation_admit(Admission *admission, StoreTx *tx, const OperationRequest *request);
 
 gpointer operation_get_owner(Operation *operation);
+
+/** What operation_engine_add() was told of the kind. */
+const Workflow *operation_engine_get_workflow(OperationEngine *engine,
+                                              OperationKind kind);
+gpointer operation_engine_get_owner(OperationEngine *engine, OperationKind kind);
 
 /** Ends the step that is at work.  Takes error. */
 void operation_step_done(Operation *operation, GError *error);

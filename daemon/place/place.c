@@ -93,7 +93,7 @@ filter_arch(const Context *context, const PlaceHost *host)
 static char *
 filter_room(const Context *context, const PlaceHost *host)
 {
-    for (int i = 0; i < QUOTA_RESOURCES; i++) {
+    for (int i = 0; i < QUOTA_SIZES; i++) {
         gint64 asked = context->asked.amount[i];
         gint64 left = MAX(host->capacity.amount[i] - host->used.amount[i], 0);
 
@@ -157,7 +157,7 @@ get_load(const Context *context, const PlaceHost *host)
 {
     gint64 load = 0;
 
-    for (int i = QUOTA_VCPUS; i < QUOTA_RESOURCES; i++) {
+    for (int i = QUOTA_VCPUS; i < QUOTA_SIZES; i++) {
         __int128 used = (__int128) host->used.amount[i] + context->asked.amount[i];
 
         if (host->capacity.amount[i] > 0)

@@ -51,19 +51,19 @@ static void
 reply_plan(WireCall *call, const CreatePlan *plan, const Template *template)
 {
     g_autofree char *title = template_get_title(template);
-    ProtoQuotaUse uses[QUOTA_RESOURCES];
+    ProtoQuotaUse uses[QUOTA_REQUESTS];
     ProtoPlan shown = {
         .host = plan->error == NULL ? plan->hosts[0] : NULL,
         .refusals = (char **) plan->refusals->pdata,
         .size = plan->size,
         .template = title,
         .quota = uses,
-        .n_quota = QUOTA_RESOURCES,
+        .n_quota = QUOTA_REQUESTS,
     };
     ProtoInstanceCreateReply reply = { .plan = &shown };
 
     g_ptr_array_add(plan->refusals, NULL);
-    for (int i = 0; i < QUOTA_RESOURCES; i++) {
+    for (int i = 0; i < QUOTA_REQUESTS; i++) {
         uses[i] = (ProtoQuotaUse){
             .resource = (char *) (gsize) quota_resource_to_string((QuotaResource) i),
             .used = plan->used.amount[i],
@@ -91,7 +91,7 @@ try_create(WireCall *call, const ProtoInstanceCreateCall *in, GError **error)
         reply_created(call, store_begin(rpc->store), repeated);
         return true;
     }
-    if (!create_plan(rpc->instances, tenant, in, &plan, error))
+    if (!create_plan(rpc->instances, in, &change.request, &plan, error))
         return false;
     if (in->has_dry_run && in->dry_run) {
         reply_plan(call, &plan, template_get(rpc->templates, plan.template_id));
@@ -320,6 +320,7 @@ try_change(WireCall *call, const void *in, const Wanted *wanted, GError **error)
     GPtrArray *repeated = NULL;
     g_auto(Change) change = { 0 };
     ProtoSize sizes[2];
+    g_autoptr(Admission) admission = NULL;
     Operation *operation = NULL;
     StoreTx *tx = NULL;
 
@@ -331,8 +332,7 @@ try_change(WireCall *call, const void *in, const Wanted *wanted, GError **error)
         return true;
     }
     instance = rpc_find_instance(call, wanted->instance, wanted->tenant, error);
-    if (instance == NULL || !permit(instance, wanted, error) ||
-        !plan_resize(instance, wanted, &change.request, sizes, error))
+    if (instance == NULL)
         return false;
     change.request.kind = wanted->kind;
     change.request.tenant = instance->record.view.tenant;
@@ -340,8 +340,13 @@ try_change(WireCall *call, const void *in, const Wanted *wanted, GError **error)
     change.request.target_name = instance->record.view.name;
     change.request.force = wanted->force;
     change.request.timeout_ms = wanted->timeout_ms;
+    if (!plan_resize(instance, wanted, &change.request, sizes, error))
+        return false;
+    admission = admission_ask(rpc->engine, &change.request, 1, error);
+    if (admission == NULL || !permit(instance, wanted, error))
+        return false;
     tx = store_begin(rpc->store);
-    operation = operation_admit(rpc->engine, tx, &change.request);
+    operation = operation_admit(admission, tx, &change.request);
     if (instance->record.view.operation == NULL)
         instance->record.view.operation = g_strdup(operation->record.view.id);
     rpc_reply_operation(call, tx, operation);

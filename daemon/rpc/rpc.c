@@ -8,6 +8,7 @@
 
 #include "build-config.h"
 #include "proto.h"
+#include "tenant/quota.h"
 
 enum {
     PAGE_ROWS = 100,
@@ -123,6 +124,9 @@ authorize(WireCall *call, const WireMethod *method, GError **error)
     if (!is_for_accountant(rpc, method, wire_call_get_peer(call)) &&
         !check_role(call, method, error))
         return false;
+    if (!rpc_is_admin(call) &&
+        !tenant_count_request(rpc->tenants, rpc_get_principal(call).tenant, error))
+        return false;
     if (method->effect == WIRE_EFFECT_CHANGE && store_is_short(rpc->store)) {
         proto_error_set_disk_full(error, "state_dir",
                                   "The disk with the service's database is full");
@@ -153,6 +157,7 @@ rpc_server_new(Rpc *rpc)
     wire_server_add(server, &proto_operation_interface, &rpc_operation_handlers);
     wire_server_add(server, &proto_event_interface, &rpc_event_handlers);
     wire_server_add(server, &proto_tenant_interface, &rpc_tenant_handlers);
+    wire_server_add(server, &proto_quota_interface, &rpc_quota_handlers);
     wire_server_add(server, &proto_ledger_interface, &rpc_ledger_handlers);
     wire_server_add(server, &proto_audit_interface, &rpc_audit_handlers);
     return server;
@@ -277,6 +282,7 @@ rpc_change_init(WireCall *call,
     change.request = (OperationRequest){
         .tenant = tenant,
         .uid = rpc_get_principal(call).uid,
+        .by_admin = rpc_is_admin(call),
         .request_id = request_id,
         .request_hash = change.hash,
     };

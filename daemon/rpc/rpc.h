@@ -47,6 +47,7 @@ extern const ProtoEventHandlers rpc_event_handlers;
 extern const ProtoLedgerHandlers rpc_ledger_handlers;
 extern const ProtoAuditHandlers rpc_audit_handlers;
 extern const ProtoTenantHandlers rpc_tenant_handlers;
+extern const ProtoQuotaHandlers rpc_quota_handlers;
 
 /** Makes the server of rpc's interfaces. */
 WireServer *rpc_server_new(Rpc *rpc);

@@ -55,25 +55,37 @@ reply_repeat(WireCall *call, GPtrArray *repeated)
     return true;
 }
 
-static void
-import(WireCall *call, const ProtoTemplateImportCall *in)
+static bool
+try_import(WireCall *call, const ProtoTemplateImportCall *in, GError **error)
 {
     Rpc *rpc = rpc_of(call);
     g_auto(Change) change = { 0 };
     GPtrArray *repeated = NULL;
-    GError *error = NULL;
+    Operation *operation = NULL;
     StoreTx *tx = NULL;
 
     if (!rpc_change_init(call, in, in->request_id, rpc_get_principal(call).tenant,
-                         &change, &repeated, &error)) {
-        wire_call_fail(call, error);
-        return;
-    }
+                         &change, &repeated, error))
+        return false;
     if (reply_repeat(call, repeated))
-        return;
+        return true;
     tx = store_begin(rpc->store);
-    rpc_reply_operation(call, tx,
-                        template_import(rpc->templates, tx, in->source, &change.request));
+    operation = template_import(rpc->templates, tx, in->source, &change.request, error);
+    if (operation == NULL) {
+        store_commit(tx);
+        return false;
+    }
+    rpc_reply_operation(call, tx, operation);
+    return true;
+}
+
+static void
+import(WireCall *call, const ProtoTemplateImportCall *in)
+{
+    GError *error = NULL;
+
+    if (!try_import(call, in, &error))
+        wire_call_fail(call, error);
 }
 
 static bool

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "op/admission.h"
 
 enum {
     IMPORT_TIMEOUT_MS = 3600000,
@@ -189,6 +190,7 @@ static const Workflow import_workflow = {
     .kind = OPERATION_KIND_TEMPLATE_IMPORT,
     .steps = import_steps,
     .deadline_ms = IMPORT_TIMEOUT_MS,
+    .takes = workflow_takes_nothing,
     .can_cancel = true,
     .finish = finish_import,
 };
@@ -197,10 +199,17 @@ Operation *
 template_import(TemplateBook *book,
                 StoreTx *tx,
                 const char *source,
-                OperationRequest *request)
+                OperationRequest *request,
+                GError **error)
 {
-    Template *template = g_new0(Template, 1);
+    g_autoptr(Admission) admission = NULL;
+    Template *template = NULL;
 
+    request->kind = OPERATION_KIND_TEMPLATE_IMPORT;
+    admission = admission_ask(book->engine, request, 1, error);
+    if (admission == NULL)
+        return NULL;
+    template = g_new0(Template, 1);
     template->book = book;
     template->record = (ProtoTemplateRecord){
         .view = { .id = g_uuid_string_random(),
@@ -218,10 +227,9 @@ template_import(TemplateBook *book,
     };
     g_hash_table_insert(book->by_id, template->record.view.id, template);
     put(template, tx);
-    request->kind = OPERATION_KIND_TEMPLATE_IMPORT;
     request->target = template->record.view.id;
     request->target_name = source;
-    return operation_admit(book->engine, tx, request);
+    return operation_admit(admission, tx, request);
 }
 
 enum {
@@ -284,6 +292,8 @@ static const Workflow removal_workflow = {
     .kind = OPERATION_KIND_TEMPLATE_REMOVE,
     .steps = removal_steps,
     .deadline_ms = IMPORT_TIMEOUT_MS,
+    .takes = workflow_takes_nothing,
+    .gives_back = true,
     .begin = begin_removal,
     .finish = finish_removal,
 };
@@ -295,6 +305,7 @@ template_remove(TemplateBook *book,
                 OperationRequest *request,
                 GError **error)
 {
+    g_autoptr(Admission) admission = NULL;
     ProtoTemplate *view = &template->record.view;
     Operation *active = operation_find_active(book->engine, view->id);
 
@@ -306,12 +317,15 @@ template_remove(TemplateBook *book,
             active != NULL ? "an operation is under way" : "no operation");
         return NULL;
     }
+    request->kind = OPERATION_KIND_TEMPLATE_REMOVE;
+    admission = admission_ask(book->engine, request, 1, error);
+    if (admission == NULL)
+        return NULL;
     /* From here on nothing new is made from it. */
     view->state = TEMPLATE_STATE_REMOVING;
-    request->kind = OPERATION_KIND_TEMPLATE_REMOVE;
     request->target = view->id;
     request->target_name = view->name;
-    return operation_admit(book->engine, tx, request);
+    return operation_admit(admission, tx, request);
 }
 
 /* The catalogue */

@@ -48,12 +48,14 @@ char *template_get_title(const Template *template);
 
 /**
  * Admits the import of the folder source.  Only its worker knows what the folder holds; a
- * template of the same name and version makes the operation fail.
+ * template of the same name and version makes the operation fail.  Fails as
+ * admission_ask() does.
  */
 Operation *template_import(TemplateBook *book,
                            StoreTx *tx,
                            const char *source,
-                           OperationRequest *request);
+                           OperationRequest *request,
+                           GError **error);
 
 /** Takes up a template whose row was lost, from a copy of its record.  Its version gets a
  * suffix if another has its name and version by now. */

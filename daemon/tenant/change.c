@@ -25,20 +25,18 @@ add_event(StoreTx *tx,
     store_add_event(tx, &event);
 }
 
-/* The row and the event of what was changed in record. */
-static const ProtoTenantRecord *
-end_change(TenantBook *book,
-           StoreTx *tx,
-           EventKind kind,
-           ProtoTenantRecord *record,
-           const char *detail,
-           gint64 uid)
+void
+tenant_put_changed(TenantBook *book,
+                   StoreTx *tx,
+                   EventKind kind,
+                   ProtoTenantRecord *record,
+                   const char *detail,
+                   gint64 uid)
 {
     g_free(record->changed_at);
     record->changed_at = clock_format_time(clock_wall_ms());
     tenant_put(book, tx, record);
     add_event(tx, kind, record, detail, uid);
-    return record;
 }
 
 static void
@@ -102,8 +100,9 @@ tenant_create(TenantBook *book,
     record->labels = g_strdupv(in->labels);
     record->has_when_disabled = in->has_when_disabled;
     record->when_disabled = in->when_disabled;
-    return end_change(book, tx, EVENT_KIND_TENANT_CREATED, record, record->display_name,
-                      uid);
+    tenant_put_changed(book, tx, EVENT_KIND_TENANT_CREATED, record, record->display_name,
+                       uid);
+    return record;
 }
 
 /* What was set, in words. */
@@ -139,7 +138,8 @@ tenant_set(TenantBook *book, StoreTx *tx, const ProtoTenantSetCall *in, gint64 u
         record->has_when_disabled = true;
         record->when_disabled = in->when_disabled;
     }
-    return end_change(book, tx, EVENT_KIND_TENANT_SET, record, detail, uid);
+    tenant_put_changed(book, tx, EVENT_KIND_TENANT_SET, record, detail, uid);
+    return record;
 }
 
 const ProtoTenantRecord *
@@ -154,7 +154,8 @@ tenant_disable(
         record->disabled_ms = clock_wall_ms();
     record->has_disabled_ms = true;
     replace_text(&record->reason, reason);
-    return end_change(book, tx, EVENT_KIND_TENANT_DISABLED, record, reason, uid);
+    tenant_put_changed(book, tx, EVENT_KIND_TENANT_DISABLED, record, reason, uid);
+    return record;
 }
 
 const ProtoTenantRecord *
@@ -167,7 +168,8 @@ tenant_enable(TenantBook *book, StoreTx *tx, const char *name, gint64 uid)
     record->has_disabled_ms = false;
     record->disabled_ms = 0;
     replace_text(&record->reason, NULL);
-    return end_change(book, tx, EVENT_KIND_TENANT_ENABLED, record, NULL, uid);
+    tenant_put_changed(book, tx, EVENT_KIND_TENANT_ENABLED, record, NULL, uid);
+    return record;
 }
 
 const ProtoTenantRecord *
@@ -178,5 +180,6 @@ tenant_remove(TenantBook *book, StoreTx *tx, const char *name, gint64 uid)
     if (record->removed_at != NULL)
         return record;
     record->removed_at = clock_format_time(clock_wall_ms());
-    return end_change(book, tx, EVENT_KIND_TENANT_REMOVED, record, NULL, uid);
+    tenant_put_changed(book, tx, EVENT_KIND_TENANT_REMOVED, record, NULL, uid);
+    return record;
 }

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "tenant/gate.h"
+#include "tenant/rate.h"
 #include "tenant/tenant.h"
+
+/** Who holds something of tenants. */
+typedef struct {
+    TenantSum sum;
+    gpointer owner;
+} TenantHolder;
 
 /** What the files of this folder share. */
 struct TenantBook {
     Store *store;
+    /** TenantHolder. */
+    GArray *holders;
+    Rates *rates;
     /** Of a tenant that has none of its own. */
     Quota limit;
     /** Name to ProtoTenantRecord, in order. */
@@ -21,3 +32,11 @@ ProtoTenantRecord *tenant_get_row(TenantBook *book, const char *name);
 ProtoTenantRecord *tenant_add_row(TenantBook *book, const char *name);
 
 void tenant_put(TenantBook *book, StoreTx *tx, const ProtoTenantRecord *record);
+
+/** The same of a change that uid made, with its event. */
+void tenant_put_changed(TenantBook *book,
+                        StoreTx *tx,
+                        EventKind kind,
+                        ProtoTenantRecord *record,
+                        const char *detail,
+                        gint64 uid);

@@ -28,6 +28,8 @@ tenant_book_new(Store *store, const Quota *limit)
 
     book->store = store;
     book->limit = *limit;
+    book->holders = g_array_new(FALSE, FALSE, sizeof(TenantHolder));
+    book->rates = rates_new();
     book->by_name = g_tree_new_full(compare_names, NULL, NULL, record_free);
     book->names = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     return book;
@@ -38,6 +40,8 @@ tenant_book_free(TenantBook *book)
 {
     if (book == NULL)
         return;
+    g_array_unref(book->holders);
+    rates_free(book->rates);
     g_tree_unref(book->by_name);
     g_hash_table_unref(book->names);
     g_free(book);
@@ -166,23 +170,4 @@ tenant_check_enabled(TenantBook *book, const char *name, GError **error)
                                   record->reason != NULL ? ", " : "",
                                   record->reason != NULL ? record->reason : "");
     return false;
-}
-
-Quota
-tenant_get_limit(TenantBook *book, const char *name)
-{
-    const ProtoTenantRecord *record = tenant_find(book, name);
-    Quota limit = book->limit;
-
-    if (record == NULL)
-        return limit;
-    if (record->has_max_instances)
-        limit.amount[QUOTA_INSTANCES] = record->max_instances;
-    if (record->has_max_vcpus)
-        limit.amount[QUOTA_VCPUS] = record->max_vcpus;
-    if (record->has_max_memory_bytes)
-        limit.amount[QUOTA_MEMORY_BYTES] = record->max_memory_bytes;
-    if (record->has_max_disk_bytes)
-        limit.amount[QUOTA_DISK_BYTES] = record->max_disk_bytes;
-    return limit;
 }

@@ -204,6 +204,7 @@ FOR_ADMINS = {
     "Tenant.Disable": {"tenant": "made"},
     "Tenant.Enable": {"tenant": "made"},
     "Tenant.Remove": {"tenant": "made"},
+    "Quota.Set": {"tenant": "made"},
 }
 FOR_ALL = {
     "GetInfo": {},
@@ -215,6 +216,7 @@ FOR_ALL = {
     "Template.Get": {"template": "tiny"},
     "Event.Read": {"after": 0},
     "Tenant.Get": {},
+    "Quota.Get": {},
     "Tenant.List": {},
 }
 # Those that can name a tenant: another one is as absent as one that is not.
@@ -225,6 +227,7 @@ WITH_TENANT = {
     "Operation.List": {},
     "Event.Read": {"after": 0},
     "Tenant.Get": {},
+    "Quota.Get": {},
 }
 ABSENT = "00000000-0000-4000-8000-000000000000"
 
@@ -446,6 +449,45 @@ def test_one_uid_cannot_take_all_connections() -> None:
         assert other == {"reply": {}}
         shared.call("Ping")
     tap.wait_until(lambda: call_as(BOB, ("io.vmctl.Ping", {})) == [{"reply": {}}], "the connections to be free again")
+
+
+def rows_of(tenant: str) -> dict[str, tuple[int, int, bool]]:
+    rows = shared.call("Quota.Get", tenant=tenant)["quota"]
+    return {row["resource"]: (row["used"], row["limit"], row["own"]) for row in rows}
+
+
+def test_a_quota_is_set_shown_and_held() -> None:
+    shared.call("Tenant.Create", tenant="held")
+    shared.call("Quota.Set", tenant="held", instances=1, vcpus=3, addresses=7)
+    assert rows_of("held")["vcpus"] == (0, 3, True) and rows_of("held")["disk_bytes"] == (0, 20 * GIB, False)
+    accepted = shared.call("Instance.Create", tenant="held", name="one", vcpus=2)["instances"][0]
+    shared.wait(accepted["operation"])
+    assert [rows_of("held")[name][0] for name in ("instances", "vcpus", "addresses", "operations")] == [1, 2, 1, 0]
+    error = expect("io.vmctl.QuotaExceeded", shared.call, "Instance.Create", tenant="held")
+    assert [error[key] for key in ("resource", "used", "asked", "limit")] == ["instances", 1, 1, 1]
+    error = expect("io.vmctl.QuotaExceeded", shared.call, "Instance.Resize", instance=accepted["instance"], vcpus=4)
+    assert [error[key] for key in ("resource", "used", "asked", "limit")] == ["vcpus", 2, 2, 3]
+    shared.call("Quota.Set", tenant="held", reset=True, operations=0)
+    assert rows_of("held")["vcpus"][1:] == (20, False) and rows_of("held")["operations"][1:] == (0, True)
+    error = expect("io.vmctl.QuotaExceeded", shared.call, "Instance.Resize", instance=accepted["instance"], vcpus=4)
+    assert error["resource"] == "operations"
+    shared.do("Instance.Destroy", instance=accepted["instance"])
+    expect("io.vmctl.InvalidParameter", shared.call, "Quota.Set", tenant="held")
+    expect("io.vmctl.NotFound", shared.call, "Quota.Set", tenant="nobody", vcpus=1)
+    details = [event["detail"] for event in shared.events() if event["kind"] == "quota_set"]
+    assert details[0] == "instances=1 vcpus=3 addresses=7", details
+
+
+def test_requests_in_a_second_are_held_to_the_quota_and_those_of_admins_are_not() -> None:
+    own = f"u{BOB}"
+    shared.call("Tenant.Create", tenant=own)
+    shared.call("Quota.Set", tenant=own, requests=5)
+    answers = call_as(BOB, *[("io.vmctl.Ping", {})] * 200)
+    refused = [answer["parameters"] for answer in answers if "error" in answer]
+    assert refused and {error["resource"] for error in refused} == {"requests"}, answers
+    assert refused[0]["used"] == refused[0]["limit"] == 5
+    assert all(shared.call("Ping") == {} for _ in range(20))
+    shared.call("Quota.Set", tenant=own, reset=True)
 
 
 def test_a_quota_is_free_again_when_things_are_gone() -> None:

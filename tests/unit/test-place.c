@@ -10,7 +10,7 @@ test_quota_is_held_to_the_unit(void)
 {
     const Quota limit = { { 2, 4, 200, 2000 } };
 
-    for (int resource = 0; resource < QUOTA_RESOURCES; resource++) {
+    for (int resource = 0; resource < QUOTA_SIZES; resource++) {
         g_autoptr(GError) error = NULL;
         Quota used = { 0 };
         Quota asked = { 0 };
@@ -167,7 +167,7 @@ test_room_is_held_to_the_unit(void)
 {
     PlaceHost host = { .name = "a", .capacity = { { 1, 2, 100, 1000 } } };
 
-    for (int resource = 0; resource < QUOTA_RESOURCES; resource++) {
+    for (int resource = 0; resource < QUOTA_SIZES; resource++) {
         gsize index = 7;
 
         g_assert_true(place_choose(&host, 1, &plain, &index, NULL));
@@ -289,7 +289,7 @@ make_random_host(const char *name)
         .n_near = g_test_rand_int_range(0, 3),
     };
 
-    for (int i = QUOTA_VCPUS; i < QUOTA_RESOURCES; i++) {
+    for (int i = QUOTA_VCPUS; i < QUOTA_SIZES; i++) {
         host.capacity.amount[i] = g_test_rand_int_range(0, 20);
         host.used.amount[i] = g_test_rand_int_range(0, 10);
     }
@@ -346,7 +346,7 @@ test_capacity_is_never_exceeded(void)
                           g_str_equal(request.pool, hosts[index].pool));
             g_assert_true(place_has_labels(hosts[index].labels, request.labels));
             g_assert_true(!request.is_strictly_apart || hosts[index].n_near == 0);
-            for (int j = QUOTA_VCPUS; j < QUOTA_RESOURCES; j++) {
+            for (int j = QUOTA_VCPUS; j < QUOTA_SIZES; j++) {
                 g_assert_cmpint(hosts[index].used.amount[j], <=,
                                 hosts[index].capacity.amount[j]);
             }

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tenant/quota.h"
+
+#include "rpc/rpc.h"
+#include "tenant/gate.h"
+
+/* rows is an array of QUOTA_RESOURCES; names are not copied. */
+static void
+fill(TenantBook *book, const char *tenant, ProtoQuotaRow *rows)
+{
+    Quota used = tenant_get_use(book, tenant);
+    Quota limit = tenant_get_limit(book, tenant);
+
+    for (int i = 0; i < QUOTA_RESOURCES; i++) {
+        rows[i] = (ProtoQuotaRow){
+            .resource = (char *) (gsize) quota_resource_to_string((QuotaResource) i),
+            .used = used.amount[i],
+            .limit = limit.amount[i],
+            .own = tenant_has_own_limit(book, tenant, (QuotaResource) i),
+        };
+    }
+}
+
+static void
+reply_with(WireCall *call, const char *tenant)
+{
+    ProtoQuotaRow rows[QUOTA_RESOURCES];
+    /* What Set answers is the same. */
+    const ProtoQuotaGetReply reply = {
+        .tenant = (char *) (gsize) tenant,
+        .quota = rows,
+        .n_quota = QUOTA_RESOURCES,
+    };
+
+    fill(rpc_of(call)->tenants, tenant, rows);
+    wire_call_reply(call, &reply);
+}
+
+static void
+get(WireCall *call, const ProtoQuotaGetCall *in)
+{
+    const char *tenant = NULL;
+    GError *error = NULL;
+
+    if (rpc_get_tenant(call, in->tenant, &tenant, &error)) {
+        reply_with(call, tenant);
+    } else {
+        wire_call_fail(call, error);
+    }
+}
+
+typedef struct {
+    WireCall *call;
+    const char *tenant;
+} PendingQuota;
+
+static void
+on_set(gpointer data)
+{
+    g_autofree PendingQuota *pending = data;
+
+    reply_with(pending->call, pending->tenant);
+}
+
+static bool
+sets_something(const ProtoQuotaSetCall *in)
+{
+    return in->has_instances || in->has_vcpus || in->has_memory_bytes ||
+           in->has_disk_bytes || in->has_addresses || in->has_operations ||
+           in->has_requests || (in->has_reset && in->reset);
+}
+
+static void
+set(WireCall *call, const ProtoQuotaSetCall *in)
+{
+    TenantBook *tenants = rpc_of(call)->tenants;
+    PendingQuota *pending = NULL;
+    StoreTx *tx = NULL;
+    GError *error = NULL;
+
+    if (!tenant_exists(tenants, in->tenant)) {
+        proto_error_set_not_found(&error, "tenant", in->tenant,
+                                  "There is no tenant \"%s\"", in->tenant);
+    } else if (!sets_something(in)) {
+        proto_error_set_invalid_parameter(&error, "parameters.instances",
+                                          "is missing, and so are the others",
+                                          "There is nothing to set");
+    }
+    if (error != NULL) {
+        wire_call_fail(call, error);
+        return;
+    }
+    tx = store_begin(rpc_of(call)->store);
+    tenant_ensure(tenants, tx, in->tenant);
+    tenant_set_quota(tenants, tx, in, rpc_get_principal(call).uid);
+    pending = g_new0(PendingQuota, 1);
+    *pending = (PendingQuota){ call, tenant_find(tenants, in->tenant)->name };
+    store_on_commit(tx, on_set, pending);
+    store_commit(tx);
+}
+
+const ProtoQuotaHandlers rpc_quota_handlers = {
+    .get = get,
+    .set = set,
+};
