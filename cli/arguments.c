@@ -214,6 +214,23 @@ move_options(const char *const **argv, GPtrArray *moved, GError **error)
     return true;
 }
 
+/* The tenant that the environment names, where none was given. */
+static bool
+add_tenant(Arguments *arguments, GError **error)
+{
+    static const char variable[] = "VMCTL_TENANT";
+    const char *tenant = g_getenv(variable);
+    const Option *option = command_find_option(arguments->command, "tenant");
+    bool is_operand =
+        arguments->n_operands > 0 &&
+        g_strcmp0(arguments->command->operand_field, "tenant") == 0;
+
+    if (tenant == NULL || *tenant == '\0' || option == NULL || is_operand ||
+        arguments_has(arguments, "tenant"))
+        return true;
+    return add(arguments, option, variable, tenant, error);
+}
+
 Arguments *
 arguments_parse(const char *const *argv, GError **error)
 {
@@ -238,7 +255,7 @@ arguments_parse(const char *const *argv, GError **error)
     arguments->n_operands = operands->len;
     g_ptr_array_add(operands, NULL);
     arguments->operands = (char **) g_ptr_array_steal(operands, NULL);
-    if (!check_operands(arguments, error))
+    if (!check_operands(arguments, error) || !add_tenant(arguments, error))
         return NULL;
     return g_steal_pointer(&arguments);
 }

@@ -9,7 +9,7 @@
 /**
  * What was typed, taken apart by the rows of commands.c and checked against the bounds of
  * the schema.  Fails with PROTO_ERROR_INVALID_PARAMETER, whose path is the option as it
- * was typed.  Reads no file and talks to nobody.
+ * was typed.  Reads no file but the environment ($VMCTL_TENANT), and talks to nobody.
  */
 struct Arguments {
     /** NULL: none was named. */

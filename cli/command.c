@@ -13,7 +13,7 @@ enum {
 static const Option shared[] = {
     { "output", "format", 'o', OPTION_CHOICE, NULL, "table|wide|json|csv|name", "How the result is printed (table)", OPTION_WHEN_SHOWN },
     { "quiet", NULL, 'q', OPTION_FLAG, NULL, NULL, "Print ids only", OPTION_WHEN_SHOWN },
-    { "tenant", NULL, 0, OPTION_TEXT, "tenant", "TENANT", "Act on another tenant's; for admins", OPTION_WHEN_FIELD },
+    { "tenant", NULL, 0, OPTION_TEXT, "tenant", "TENANT", "The tenant to act for (else $VMCTL_TENANT)", OPTION_WHEN_FIELD },
     { "request-id", NULL, 0, OPTION_TEXT, "request_id", "ID", "Makes a repeat harmless: the same id and request get the first answer", OPTION_WHEN_FIELD },
     { "wait", NULL, 'w', OPTION_CHOICE, NULL, NULL, "What to wait for", OPTION_WHEN_WAITING },
     { "no-wait", NULL, 0, OPTION_FLAG, NULL, NULL, "The same as --wait none", OPTION_WHEN_WAITING },
@@ -92,7 +92,8 @@ applies(const Command *command, const Option *option)
         return command->view != NULL;
     case OPTION_WHEN_FIELD:
         return command_find_field(command, option->field) != NULL &&
-               g_strcmp0(command->operand_field, option->field) != 0;
+               (command->operands_min == 0 ||
+                g_strcmp0(command->operand_field, option->field) != 0);
     case OPTION_WHEN_WAITING:
         return command->wait != NULL;
     }
@@ -217,6 +218,8 @@ find_near(const char *word)
     g_ptr_array_add(words, (gpointer) (guintptr) "host");
     g_ptr_array_add(words, (gpointer) (guintptr) "tenant");
     g_ptr_array_add(words, (gpointer) (guintptr) "quota");
+    g_ptr_array_add(words, (gpointer) (guintptr) "member");
+    g_ptr_array_add(words, (gpointer) (guintptr) "token");
     g_ptr_array_add(words, NULL);
     near = suggest_find(word, (const char *const *) words->pdata);
     return near;
@@ -239,16 +242,28 @@ fail_unknown(const char *word, GError **error)
     return false;
 }
 
-const Command *
-command_find(const char *const *words, gsize *ret_n_words, GError **error)
+/* "tenant member add" is "member add", and so are tokens. */
+static bool
+is_of_tenant(const char *const *words)
 {
+    static const char *const members[] = { "member", "token", NULL };
+
+    return g_strcmp0(words[0], "tenant") == 0 && words[1] != NULL &&
+           g_strv_contains(members, words[1]);
+}
+
+const Command *
+command_find(const char *const *all, gsize *ret_n_words, GError **error)
+{
+    gsize skipped = is_of_tenant(all) ? 1 : 0;
+    const char *const *words = all + skipped;
     const char *first = resolve(words[0]);
     const char *second = words[0] != NULL && words[1] != NULL ? resolve(words[1]) : NULL;
     const Command *command = find_exactly(first);
     g_auto(GStrv) members = NULL;
 
     if (command != NULL) {
-        *ret_n_words = 1;
+        *ret_n_words = 1 + skipped;
         return command;
     }
     members = list_members(first);
@@ -265,7 +280,7 @@ command_find(const char *const *words, gsize *ret_n_words, GError **error)
         }
         return NULL;
     }
-    *ret_n_words = WORDS_MAX;
+    *ret_n_words = WORDS_MAX + skipped;
     return command;
 }
 

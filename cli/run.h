@@ -22,6 +22,9 @@ bool run_change(Session *session, const Arguments *arguments, GError **error);
 bool run_destroy(Session *session, const Arguments *arguments, GError **error);
 
 bool run_create(Session *session, const Arguments *arguments, GError **error);
+bool run_member_add(Session *session, const Arguments *arguments, GError **error);
+bool run_member_remove(Session *session, const Arguments *arguments, GError **error);
+bool run_token_create(Session *session, const Arguments *arguments, GError **error);
 bool run_wait(Session *session, const Arguments *arguments, GError **error);
 bool run_log(Session *session, const Arguments *arguments, GError **error);
 bool run_watch(Session *session, const Arguments *arguments, GError **error);

@@ -14,7 +14,8 @@
 
 enum {
     RETRY_MS = 30000,
-    RETRY_PAUSE_MS = 200
+    RETRY_PAUSE_MS = 200,
+    TOKEN_MS = 30000
 };
 
 static const char *const socket_names[] = {
@@ -100,21 +101,44 @@ session_done(Session *session)
     g_clear_pointer(&session->note, g_free);
 }
 
-static bool
-connect_to(Session *session, Service service, GError **error)
-{
-    if (session->clients[service] == NULL)
-        session->clients[service] = wire_client_connect(session->sockets[service], error);
-    if (session->clients[service] == NULL)
-        return false;
-    session->was_connected[service] = true;
-    return true;
-}
-
 void
 session_drop(Session *session, Service service)
 {
     g_clear_pointer(&session->clients[service], wire_client_free);
+}
+
+/* With a token in the environment nothing is asked as anybody else. */
+static bool
+present_token(Session *session, Service service, GError **error)
+{
+    const char *secret = g_getenv("VMCTL_TOKEN");
+    const ProtoSessionAuthenticateCall in = { .secret = (char *) (guintptr) secret };
+    const WireMethod *method = &proto_session_authenticate;
+    g_autoptr(GString) parameters = g_string_new(NULL);
+    g_auto(WireReply) reply = { 0 };
+
+    if (secret == NULL || *secret == '\0')
+        return true;
+    wire_struct_print(method->call, &in, parameters);
+    return wire_client_send(session->clients[service], method->full_name,
+                            parameters->str, WIRE_CLIENT_ONCE, error) &&
+           wire_client_receive(session->clients[service], TOKEN_MS, &reply, error);
+}
+
+static bool
+connect_to(Session *session, Service service, GError **error)
+{
+    if (session->clients[service] != NULL)
+        return true;
+    session->clients[service] = wire_client_connect(session->sockets[service], error);
+    if (session->clients[service] == NULL)
+        return false;
+    if (!present_token(session, service, error)) {
+        session_drop(session, service);
+        return false;
+    }
+    session->was_connected[service] = true;
+    return true;
 }
 
 bool

@@ -72,6 +72,32 @@ static const Column quota_columns[] = {
     { "LIMIT", "limit", CELL_TEXT, COLUMN_NARROW },
 };
 
+static const Column member_columns[] = {
+    { "KIND", "kind", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_NARROW },
+    { "ROLE", "role", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "added_at", CELL_AGE, COLUMN_NARROW },
+};
+
+static const Column token_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_NARROW },
+    { "ROLE", "role", CELL_TEXT, COLUMN_NARROW },
+    { "EXPIRES", "expires_at", CELL_TEXT, COLUMN_NARROW },
+    { "EXPIRED", "expired", CELL_YES, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "UID", "uid", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column token_secret_columns[] = {
+    { "SECRET", "secret", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "token.id", CELL_TEXT, COLUMN_NARROW },
+    { "TENANT", "token.tenant", CELL_TEXT, COLUMN_NARROW },
+    { "ROLE", "token.role", CELL_TEXT, COLUMN_NARROW },
+    { "EXPIRES", "token.expires_at", CELL_TEXT, COLUMN_NARROW },
+};
+
 static const Column quota_row_columns[] = {
     { "QUOTA", "resource", CELL_TEXT, COLUMN_NARROW },
     { "USED", "used", CELL_TEXT, COLUMN_NARROW },
@@ -214,6 +240,7 @@ static const Column whoami_columns[] = {
     { "UID", "uid", CELL_TEXT, COLUMN_NARROW },
     { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
     { "ROLE", "role", CELL_TEXT, COLUMN_NARROW },
+    { "TOKEN", "token", CELL_TEXT, COLUMN_NARROW },
 };
 
 static const Column version_columns[] = {
@@ -238,6 +265,10 @@ const View view_created = VIEW(created_columns, true, "instances", "name", "id")
 const View view_begun = VIEW(begun_columns, true, "operations", "target_name", "id");
 const View view_quota = VIEW(quota_columns, true, "quota", "resource", "resource");
 const View view_quota_rows = VIEW(quota_row_columns, true, "quota", "resource", "resource");
+const View view_members = VIEW(member_columns, true, "members", "id", "id");
+const View view_tokens = VIEW(token_columns, true, "tokens", "name", "id");
+const View view_token = VIEW(token_columns, false, "token", "name", "id");
+const View view_token_secret = VIEW(token_secret_columns, false, NULL, "token.name", "secret");
 const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
 const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
 const View view_template = VIEW(template_columns, false, "template", "name", "id");

@@ -13,6 +13,10 @@ extern const View view_plan;
 /** The quota of a plan. */
 extern const View view_quota;
 extern const View view_quota_rows;
+extern const View view_members;
+extern const View view_tokens;
+extern const View view_token;
+extern const View view_token_secret;
 extern const View view_templates;
 extern const View view_template;
 extern const View view_hosts;

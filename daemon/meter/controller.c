@@ -448,9 +448,17 @@ on_who(const void *out, bool continues, const GError *error, gpointer data)
 }
 
 void
-controller_ask_who(Controller *controller, uid_t uid, ControllerWho done, gpointer data)
+controller_ask_who(Controller *controller,
+                   uid_t uid,
+                   const char *secret,
+                   ControllerWho done,
+                   gpointer data)
 {
-    const ProtoVmctlWhoAmICall call = { .has_uid = true, .uid = uid };
+    const ProtoVmctlWhoAmICall call = {
+        .has_uid = secret == NULL,
+        .uid = uid,
+        .secret = (char *) (gsize) secret,
+    };
     Request *request = request_new(controller, data);
 
     request->who = done;

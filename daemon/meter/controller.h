@@ -34,9 +34,13 @@ typedef void (*ControllerWho)(const ProtoVmctlWhoAmIReply *who,
                               const GError *error,
                               gpointer data);
 
-/** Asks who uid is.  done may be called at once. */
-void
-controller_ask_who(Controller *controller, uid_t uid, ControllerWho done, gpointer data);
+/** Asks who uid is, or who holds the token with that secret if it is not NULL.  done may
+ * be called at once. */
+void controller_ask_who(Controller *controller,
+                        uid_t uid,
+                        const char *secret,
+                        ControllerWho done,
+                        gpointer data);
 
 /**
  * Brings the store up to now as far as can be done soon: it then knows of every change

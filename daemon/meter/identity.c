@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "meter/identity.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 
 enum {
@@ -18,14 +20,14 @@ struct IdentityBook {
 };
 
 typedef struct {
-    char *tenant;
-    Role role;
+    ProtoVmctlWhoAmIReply who;
     gint64 asked_boot_ms;
 } Entry;
 
 typedef struct {
     IdentityBook *book;
     uid_t uid;
+    bool has_secret;
     IdentityFound found;
     gpointer data;
 } Search;
@@ -35,7 +37,7 @@ entry_free(gpointer data)
 {
     Entry *entry = data;
 
-    g_free(entry->tenant);
+    proto_vmctl_who_am_i_reply_clear(&entry->who);
     g_free(entry);
 }
 
@@ -65,7 +67,8 @@ remember(IdentityBook *book, uid_t uid, const ProtoVmctlWhoAmIReply *who)
 
     if (g_hash_table_size(book->entries) >= ENTRIES_MAX)
         g_hash_table_remove_all(book->entries);
-    *entry = (Entry){ g_strdup(who->tenant), who->role, clock_boot_ms() };
+    proto_vmctl_who_am_i_reply_copy(who, &entry->who);
+    entry->asked_boot_ms = clock_boot_ms();
     g_hash_table_insert(book->entries, GUINT_TO_POINTER((guint) uid), entry);
 }
 
@@ -76,17 +79,25 @@ is_away(const GError *error)
            g_error_matches(error, PROTO_ERROR, PROTO_ERROR_DEADLINE);
 }
 
+static Identity
+make_identity(uid_t uid, const ProtoVmctlWhoAmIReply *who)
+{
+    return (Identity){ uid,        who->tenant, who->role,
+                       who->token, who->rights, who->n_rights };
+}
+
 static void
 on_who(const ProtoVmctlWhoAmIReply *who, const GError *error, gpointer data)
 {
     g_autofree Search *search = data;
-    const Identity root = { 0, root_tenant, ROLE_ADMIN };
+    const Identity root = { .tenant = root_tenant, .role = ROLE_ADMIN };
     g_autoptr(GError) refusal = NULL;
 
     if (who != NULL) {
-        const Identity identity = { search->uid, who->tenant, who->role };
+        const Identity identity = make_identity(search->uid, who);
 
-        remember(search->book, search->uid, who);
+        if (!search->has_secret)
+            remember(search->book, search->uid, who);
         search->found(&identity, NULL, search->data);
         return;
     }
@@ -94,7 +105,7 @@ on_who(const ProtoVmctlWhoAmIReply *who, const GError *error, gpointer data)
         search->found(NULL, error, search->data);
         return;
     }
-    if (search->uid == 0) {
+    if (search->uid == 0 && !search->has_secret) {
         search->found(&root, NULL, search->data);
         return;
     }
@@ -105,20 +116,36 @@ on_who(const ProtoVmctlWhoAmIReply *who, const GError *error, gpointer data)
     search->found(NULL, refusal, search->data);
 }
 
+bool
+identity_is_of(const Identity *identity, const char *tenant)
+{
+    bool found = strcmp(identity->tenant, tenant) == 0;
+
+    for (gsize i = 0; i < identity->n_rights && !found; i++) {
+        found = strcmp(identity->rights[i].tenant, tenant) == 0;
+    }
+    return found;
+}
+
 void
-identity_find(IdentityBook *book, uid_t uid, IdentityFound found, gpointer data)
+identity_find(IdentityBook *book,
+              uid_t uid,
+              const char *secret,
+              IdentityFound found,
+              gpointer data)
 {
     const Entry *entry =
         g_hash_table_lookup(book->entries, GUINT_TO_POINTER((guint) uid));
     Search *search = NULL;
 
-    if (entry != NULL && clock_boot_ms() - entry->asked_boot_ms < HOLDS_MS) {
-        const Identity identity = { uid, entry->tenant, entry->role };
+    if (secret == NULL && entry != NULL &&
+        clock_boot_ms() - entry->asked_boot_ms < HOLDS_MS) {
+        const Identity identity = make_identity(uid, &entry->who);
 
         found(&identity, NULL, data);
         return;
     }
     search = g_new0(Search, 1);
-    *search = (Search){ book, uid, found, data };
-    controller_ask_who(book->controller, uid, on_who, search);
+    *search = (Search){ book, uid, secret != NULL, found, data };
+    controller_ask_who(book->controller, uid, secret, on_who, search);
 }

@@ -16,8 +16,15 @@ typedef struct IdentityBook IdentityBook;
 
 typedef struct {
     uid_t uid;
+    /** The tenant that it acts for if none is named, and what it is there; empty: it has
+     * to name one. */
     const char *tenant;
     Role role;
+    /** The id of its token, or NULL. */
+    const char *token;
+    /** All that it is a member of. */
+    const ProtoRight *rights;
+    gsize n_rights;
 } Identity;
 
 /** identity is borrowed; NULL with an error. */
@@ -30,5 +37,13 @@ IdentityBook *identity_book_new(Controller *controller);
 void identity_book_free(IdentityBook *book);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IdentityBook, identity_book_free)
 
-/** found may be called at once. */
-void identity_find(IdentityBook *book, uid_t uid, IdentityFound found, gpointer data);
+/** Who has that uid, or the token with that secret if it is not NULL.  A token is asked
+ * for each time, for it may be revoked.  found may be called at once. */
+void identity_find(IdentityBook *book,
+                   uid_t uid,
+                   const char *secret,
+                   IdentityFound found,
+                   gpointer data);
+
+/** Whether it has a part in the tenant. */
+bool identity_is_of(const Identity *identity, const char *tenant);

@@ -20,6 +20,14 @@ fail_with(WireCall *call, const GError *error)
     wire_call_fail(call, g_error_copy(error));
 }
 
+/* Who calls: the holder of the token that the connection presented, or else its uid. */
+static void
+find_caller(WireCall *call, IdentityFound found, gpointer data)
+{
+    identity_find(meter_of(call)->identities, wire_call_get_peer(call)->uid,
+                  wire_call_get_session(call), found, data);
+}
+
 /* io.vmctl */
 
 static gint64
@@ -71,6 +79,9 @@ reply_who(const Identity *identity, const GError *error, gpointer data)
     reply.uid = identity->uid;
     reply.tenant = (char *) (gsize) identity->tenant;
     reply.role = identity->role;
+    reply.token = (char *) (gsize) identity->token;
+    reply.rights = (ProtoRight *) (gsize) identity->rights;
+    reply.n_rights = identity->n_rights;
     wire_call_reply(call, &reply);
 }
 
@@ -96,7 +107,7 @@ on_asker(const Identity *identity, const GError *error, gpointer data)
         fail_with(who->call, refusal);
         return;
     }
-    identity_find(meter_of(who->call)->identities, who->uid, reply_who, who->call);
+    identity_find(meter_of(who->call)->identities, who->uid, NULL, reply_who, who->call);
 }
 
 static void
@@ -107,12 +118,12 @@ who_am_i(WireCall *call, const ProtoVmctlWhoAmICall *in)
     WhoIs *who = NULL;
 
     if (!in->has_uid || in->uid == own) {
-        identity_find(meter->identities, own, reply_who, call);
+        find_caller(call, reply_who, call);
         return;
     }
     who = g_new0(WhoIs, 1);
     *who = (WhoIs){ call, (uid_t) in->uid };
-    identity_find(meter->identities, own, on_asker, who);
+    find_caller(call, on_asker, who);
 }
 
 /* io.vmctl.Billing */
@@ -122,6 +133,8 @@ typedef struct {
     const ProtoBillingUsageCall *in;
     char *own_tenant;
     Role role;
+    /** It has a part in the tenant that it asks for. */
+    bool is_of_asked;
 } UsageRequest;
 
 static void
@@ -146,12 +159,18 @@ get_tenant(const UsageRequest *request,
     const char *asked = request->in->tenant;
     bool has = false;
 
+    if (asked == NULL && request->role != ROLE_ADMIN && *request->own_tenant == '\0') {
+        proto_error_set_invalid_parameter(
+            error, "parameters.tenant", "is missing",
+            "You act for several tenants, and have to say for which");
+        return false;
+    }
     if (asked == NULL) {
         *ret_tenant = request->role == ROLE_ADMIN ? NULL : request->own_tenant;
         return true;
     }
-    if (strcmp(asked, request->own_tenant) == 0) {
-        *ret_tenant = request->own_tenant;
+    if (request->is_of_asked) {
+        *ret_tenant = asked;
         return true;
     }
     if (request->role == ROLE_ADMIN && !view_has_tenant(view, asked, &has, error))
@@ -204,6 +223,8 @@ on_usage_asker(const Identity *identity, const GError *error, gpointer data)
     }
     request->own_tenant = g_strdup(identity->tenant);
     request->role = identity->role;
+    request->is_of_asked =
+        request->in->tenant != NULL && identity_is_of(identity, request->in->tenant);
     controller_refresh(meter->controller, on_usage_fresh, g_steal_pointer(&request));
 }
 
@@ -213,9 +234,38 @@ usage(WireCall *call, const ProtoBillingUsageCall *in)
     UsageRequest *request = g_new0(UsageRequest, 1);
 
     *request = (UsageRequest){ .call = call, .in = in };
-    identity_find(meter_of(call)->identities, wire_call_get_peer(call)->uid,
-                  on_usage_asker, request);
+    find_caller(call, on_usage_asker, request);
 }
+
+/* io.vmctl.Session */
+
+static void
+on_authenticated(const Identity *identity, const GError *error, gpointer data)
+{
+    WireCall *call = data;
+    const ProtoSessionAuthenticateCall *in = wire_call_get_parameters(call);
+    ProtoSessionAuthenticateReply reply = { 0 };
+
+    if (identity == NULL) {
+        fail_with(call, error);
+        return;
+    }
+    wire_call_set_session(call, in->secret);
+    reply.token = (char *) (gsize) identity->token;
+    reply.tenant = (char *) (gsize) identity->tenant;
+    wire_call_reply(call, &reply);
+}
+
+static void
+authenticate(WireCall *call, const ProtoSessionAuthenticateCall *in)
+{
+    identity_find(meter_of(call)->identities, wire_call_get_peer(call)->uid, in->secret,
+                  on_authenticated, call);
+}
+
+static const ProtoSessionHandlers session_handlers = {
+    .authenticate = authenticate,
+};
 
 static const ProtoVmctlHandlers vmctl_handlers = {
     .get_info = get_info,
@@ -241,6 +291,7 @@ meter_server_new(Meter *meter)
     WireServer *server = wire_server_new(&options);
 
     wire_server_add(server, &proto_vmctl_interface, &vmctl_handlers);
+    wire_server_add(server, &proto_session_interface, &session_handlers);
     wire_server_add(server, &proto_billing_interface, &billing_handlers);
     return server;
 }

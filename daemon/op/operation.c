@@ -51,7 +51,7 @@ struct OperationEngine {
     /** Target to a GQueue of operations that have not ended, the first of which is at
      * work. */
     GHashTable *by_target;
-    /** "uid request_id" to a GPtrArray of operations. */
+    /** "uid token request_id" to a GPtrArray of operations. */
     GHashTable *by_request;
     /** Those that make their last attempt; the first of them is at work. */
     GQueue *suspects;
@@ -151,9 +151,10 @@ operation_get_owner(Operation *operation)
 }
 
 static char *
-request_key(gint64 uid, const char *request_id)
+request_key(gint64 uid, const char *token, const char *request_id)
 {
-    return g_strdup_printf("%" G_GINT64_FORMAT " %s", uid, request_id);
+    return g_strdup_printf("%" G_GINT64_FORMAT " %s %s", uid, token != NULL ? token : "",
+                           request_id);
 }
 
 static void
@@ -165,7 +166,7 @@ index_request(OperationEngine *engine, Operation *operation)
 
     if (view->request_id == NULL)
         return;
-    key = request_key(view->uid, view->request_id);
+    key = request_key(view->uid, view->token, view->request_id);
     batch = g_hash_table_lookup(engine->by_request, key);
     if (batch == NULL) {
         batch = g_ptr_array_new();
@@ -283,6 +284,7 @@ add_event(Operation *operation, StoreTx *tx, EventKind kind)
                                         : g_strdup(operation_kind_to_string(view->kind)),
         .has_uid = true,
         .uid = view->uid,
+        .token = g_strdup(view->token),
     };
 
     store_add_event(tx, &event);
@@ -395,6 +397,7 @@ fill_record(ProtoOperationRecord *record,
                   .kind = request->kind,
                   .tenant = g_strdup(request->tenant),
                   .uid = request->uid,
+                  .token = g_strdup(request->token),
                   .target = g_strdup(request->target),
                   .target_name = g_strdup(request->target_name),
                   .state = OPERATION_STATE_QUEUED,
@@ -459,7 +462,8 @@ forget_oldest(OperationEngine *engine)
     store_commit(tx);
     if (oldest->record.view.request_id != NULL) {
         g_autofree char *key =
-            request_key(oldest->record.view.uid, oldest->record.view.request_id);
+            request_key(oldest->record.view.uid, oldest->record.view.token,
+                        oldest->record.view.request_id);
         GPtrArray *batch = g_hash_table_lookup(engine->by_request, key);
 
         g_ptr_array_remove(batch, oldest);
@@ -862,9 +866,12 @@ operation_find_active(OperationEngine *engine, const char *target)
 }
 
 GPtrArray *
-operation_find_request(OperationEngine *engine, gint64 uid, const char *request_id)
+operation_find_request(OperationEngine *engine,
+                       gint64 uid,
+                       const char *token,
+                       const char *request_id)
 {
-    g_autofree char *key = request_key(uid, request_id);
+    g_autofree char *key = request_key(uid, token, request_id);
     GPtrArray *batch = g_hash_table_lookup(engine->by_request, key);
 
     return batch != NULL ? g_ptr_array_ref(batch) : g_ptr_array_new();

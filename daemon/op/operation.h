@@ -115,6 +115,8 @@ struct OperationRequest {
     OperationKind kind;
     const char *tenant;
     gint64 uid;
+    /** The id of the token that it is asked with, or NULL. */
+    const char *token;
     /** An admin asks, or the service for itself. */
     bool by_admin;
     const char *target;
@@ -163,8 +165,10 @@ Operation *operation_find_active(OperationEngine *engine, const char *target);
 
 /** What an earlier request with this id made: the operations of its batch in order, or an
  * empty array. */
-GPtrArray *
-operation_find_request(OperationEngine *engine, gint64 uid, const char *request_id);
+GPtrArray *operation_find_request(OperationEngine *engine,
+                                  gint64 uid,
+                                  const char *token,
+                                  const char *request_id);
 
 /** All operations that are kept, oldest first; owned by the engine. */
 const GQueue *operation_engine_get_all(OperationEngine *engine);

@@ -1,7 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "rpc/identity.h"
 #include "rpc/rpc.h"
+
+/* A stream may last longer than what its reader may do. */
+static bool
+still_may(WireCall *call, const char *tenant, GError **error)
+{
+    if (identity_may_see(call, tenant))
+        return identity_check(call, tenant, error);
+    proto_error_set_permission_denied(error, ROLE_VIEWER,
+                                      "You have no part in the tenant \"%s\" any more",
+                                      tenant);
+    return false;
+}
 
 static void
 on_events(const ProtoEvent *events, gsize n_events, gpointer data)
@@ -9,9 +22,14 @@ on_events(const ProtoEvent *events, gsize n_events, gpointer data)
     Reader *reader = data;
     g_autofree ProtoEvent *shown = NULL;
     ProtoEventReadReply reply = { 0 };
+    GError *error = NULL;
 
     if (reader_is_gone(reader))
         return;
+    if (reader->tenant != NULL && !still_may(reader->call, reader->tenant, &error)) {
+        reader_fail(reader, error);
+        return;
+    }
     reply.events = shown = g_new0(ProtoEvent, n_events + 1);
     for (gsize i = 0; i < n_events; i++) {
         if (reader->tenant == NULL || g_strcmp0(events[i].tenant, reader->tenant) == 0)

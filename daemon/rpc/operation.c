@@ -3,28 +3,25 @@
 
 #include <string.h>
 
+#include "rpc/identity.h"
 #include "rpc/rpc.h"
 
 enum {
     WAIT_MS = 300000
 };
 
-static bool
-may_see(WireCall *call, const Operation *operation)
-{
-    return rpc_is_admin(call) ||
-           strcmp(operation->record.view.tenant, rpc_get_principal(call).tenant) == 0;
-}
-
 static Operation *
 find(WireCall *call, const char *id, GError **error)
 {
     Operation *operation = operation_find(rpc_of(call)->engine, id);
 
-    if (operation != NULL && may_see(call, operation))
-        return operation;
-    proto_error_set_not_found(error, "operation", id, "There is no operation \"%s\"", id);
-    return NULL;
+    if (operation == NULL ||
+        !identity_may_see(call, operation->record.view.tenant)) {
+        proto_error_set_not_found(error, "operation", id, "There is no operation \"%s\"",
+                                  id);
+        return NULL;
+    }
+    return identity_check(call, operation->record.view.tenant, error) ? operation : NULL;
 }
 
 static void

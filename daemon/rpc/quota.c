@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tenant/quota.h"
 
+#include "rpc/identity.h"
 #include "rpc/rpc.h"
 #include "tenant/gate.h"
 
@@ -74,6 +75,7 @@ static void
 set(WireCall *call, const ProtoQuotaSetCall *in)
 {
     TenantBook *tenants = rpc_of(call)->tenants;
+    const Actor actor = identity_get_actor(call);
     PendingQuota *pending = NULL;
     StoreTx *tx = NULL;
     GError *error = NULL;
@@ -92,7 +94,7 @@ set(WireCall *call, const ProtoQuotaSetCall *in)
     }
     tx = store_begin(rpc_of(call)->store);
     tenant_ensure(tenants, tx, in->tenant);
-    tenant_set_quota(tenants, tx, in, rpc_get_principal(call).uid);
+    tenant_set_quota(tenants, tx, in, &actor);
     pending = g_new0(PendingQuota, 1);
     *pending = (PendingQuota){ call, tenant_find(tenants, in->tenant)->name };
     store_on_commit(tx, on_set, pending);

@@ -126,6 +126,15 @@ reader_send(Reader *reader, const void *reply, gsize n_rows, gsize n_shown, gint
 }
 
 void
+reader_fail(Reader *reader, GError *error)
+{
+    WireCall *call = reader->call;
+
+    reader_free(reader);
+    wire_call_fail(call, error);
+}
+
+void
 reader_wake(Rpc *rpc, ReaderKind kind)
 {
     g_autoptr(GPtrArray) all = g_steal_pointer(&rpc->followers[kind]);

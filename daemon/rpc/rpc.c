@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/rpc.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "build-config.h"
 #include "proto.h"
-#include "tenant/quota.h"
+#include "rpc/identity.h"
 
 enum {
     PAGE_ROWS = 100,
-    GROUPS_MAX = 256,
 };
 
 Rpc *
@@ -22,110 +19,11 @@ rpc_of(WireCall *call)
 }
 
 static bool
-is_member(const WirePeer *peer, gid_t group)
-{
-    if (group == (gid_t) -1)
-        return false;
-    for (gsize i = 0; i < peer->n_groups; i++) {
-        if (peer->groups[i] == group)
-            return true;
-    }
-    return peer->gid == group;
-}
-
-/* Our own uid is that of a meter that we started, which reads the ledger. */
-static bool
-may_change_all(const Rpc *rpc, const WirePeer *peer)
-{
-    return peer->uid == 0 || peer->uid == geteuid() || is_member(peer, rpc->admin_group);
-}
-
-/* A reader is an admin whom authorize() keeps from every change. */
-static bool
-is_admin(const Rpc *rpc, const WirePeer *peer)
-{
-    return may_change_all(rpc, peer) || is_member(peer, rpc->reader_group);
-}
-
-bool
-rpc_is_admin_uid(const Rpc *rpc, gint64 uid)
-{
-    const struct passwd *account = getpwuid((uid_t) uid);
-    gid_t groups[GROUPS_MAX];
-    int n_groups = GROUPS_MAX;
-    WirePeer peer = { .uid = (uid_t) uid, .gid = (gid_t) -2, .groups = groups };
-
-    if (account != NULL &&
-        getgrouplist(account->pw_name, account->pw_gid, groups, &n_groups) >= 0) {
-        peer.gid = account->pw_gid;
-        peer.n_groups = (gsize) n_groups;
-    }
-    return is_admin(rpc, &peer);
-}
-
-static bool
-is_privileged(const WirePeer *peer, gpointer data)
-{
-    return is_admin(data, peer);
-}
-
-bool
-rpc_is_admin(WireCall *call)
-{
-    return is_admin(rpc_of(call), wire_call_get_peer(call));
-}
-
-Principal
-rpc_get_principal(WireCall *call)
-{
-    const WirePeer *peer = wire_call_get_peer(call);
-
-    return (Principal){
-        .uid = peer->uid,
-        .tenant = tenant_of_uid(rpc_of(call)->tenants, peer->uid),
-        .role = rpc_is_admin(call) ? ROLE_ADMIN : ROLE_TENANT_ADMIN,
-    };
-}
-
-/* What an accountant may do who else only reads. */
-static bool
-is_for_accountant(const Rpc *rpc, const WireMethod *method, const WirePeer *peer)
-{
-    return method == &proto_ledger_note && is_member(peer, rpc->accountant_group);
-}
-
-static bool
-check_role(WireCall *call, const WireMethod *method, GError **error)
-{
-    const Rpc *rpc = rpc_of(call);
-    const WirePeer *peer = wire_call_get_peer(call);
-
-    if (method->effect != WIRE_EFFECT_READ && is_member(peer, rpc->reader_group) &&
-        !may_change_all(rpc, peer)) {
-        proto_error_set_permission_denied(error, ROLE_ADMIN,
-                                          "%s changes something: a reader may not",
-                                          method->full_name);
-        return false;
-    }
-    if ((int) rpc_get_principal(call).role < method->role) {
-        proto_error_set_permission_denied(error, (Role) method->role,
-                                          "%s needs the role %s", method->full_name,
-                                          role_to_string((Role) method->role));
-        return false;
-    }
-    return true;
-}
-
-static bool
 authorize(WireCall *call, const WireMethod *method, GError **error)
 {
     const Rpc *rpc = rpc_of(call);
 
-    if (!is_for_accountant(rpc, method, wire_call_get_peer(call)) &&
-        !check_role(call, method, error))
-        return false;
-    if (!rpc_is_admin(call) &&
-        !tenant_count_request(rpc->tenants, rpc_get_principal(call).tenant, error))
+    if (!identity_authorize(call, method, error))
         return false;
     if (method->effect == WIRE_EFFECT_CHANGE && store_is_short(rpc->store)) {
         proto_error_set_disk_full(error, "state_dir",
@@ -145,7 +43,7 @@ rpc_server_new(Rpc *rpc)
         .url = "https://vmctl.io",
         .limits = WIRE_LIMITS_CLIENT,
         .authorize = authorize,
-        .is_privileged = is_privileged,
+        .is_privileged = identity_is_privileged,
         .data = rpc,
     };
     WireServer *server = wire_server_new(&options);
@@ -156,6 +54,7 @@ rpc_server_new(Rpc *rpc)
     wire_server_add(server, &proto_host_interface, &rpc_host_handlers);
     wire_server_add(server, &proto_operation_interface, &rpc_operation_handlers);
     wire_server_add(server, &proto_event_interface, &rpc_event_handlers);
+    wire_server_add(server, &proto_session_interface, &rpc_session_handlers);
     wire_server_add(server, &proto_tenant_interface, &rpc_tenant_handlers);
     wire_server_add(server, &proto_quota_interface, &rpc_quota_handlers);
     wire_server_add(server, &proto_ledger_interface, &rpc_ledger_handlers);
@@ -173,30 +72,12 @@ rpc_may_change(WireCall *call, const char *tenant, GError **error)
            tenant_check_enabled(rpc_of(call)->tenants, tenant, error);
 }
 
-/* "Not yours" and "not there" are the same bytes. */
-static bool
-find_tenant(WireCall *call, const char *asked, const char **ret_tenant, GError **error)
-{
-    TenantBook *tenants = rpc_of(call)->tenants;
-    const char *own = rpc_get_principal(call).tenant;
-    const char *name = asked != NULL ? asked : own;
-    bool is_own = strcmp(name, own) == 0;
-
-    if (is_own ? tenant_find(tenants, name) == NULL || tenant_exists(tenants, name)
-               : rpc_is_admin(call) && tenant_exists(tenants, name)) {
-        *ret_tenant = is_own ? own : asked;
-        return true;
-    }
-    proto_error_set_not_found(error, "tenant", name, "There is no tenant \"%s\"", name);
-    return false;
-}
-
 bool
 rpc_get_tenant(WireCall *call, const char *asked, const char **ret_tenant, GError **error)
 {
     const char *tenant = NULL;
 
-    if (!find_tenant(call, asked, &tenant, error) || !rpc_may_change(call, tenant, error))
+    if (!identity_find_tenant(call, asked, &tenant, error) || !rpc_may_change(call, tenant, error))
         return false;
     *ret_tenant = tenant;
     return true;
@@ -208,10 +89,21 @@ rpc_find_instance(WireCall *call, const char *text, const char *tenant, GError *
     const char *owner = NULL;
     Instance *instance = NULL;
 
-    if (!find_tenant(call, tenant, &owner, error))
-        return NULL;
-    instance = instance_find(rpc_of(call)->instances, owner,
-                             tenant == NULL && rpc_is_admin(call), text, error);
+    /* An id says whose it is by itself. */
+    if (tenant == NULL) {
+        instance = instance_get(rpc_of(call)->instances, text);
+        if (instance != NULL &&
+            !identity_may_see(call, instance->record.view.tenant))
+            instance = NULL;
+        if (instance != NULL &&
+            !identity_check(call, instance->record.view.tenant, error))
+            return NULL;
+    }
+    if (instance == NULL) {
+        if (!identity_find_tenant(call, tenant, &owner, error))
+            return NULL;
+        instance = instance_find(rpc_of(call)->instances, owner, false, text, error);
+    }
     if (instance == NULL || !rpc_may_change(call, instance->record.view.tenant, error))
         return NULL;
     return instance;
@@ -251,8 +143,9 @@ find_repeat(WireCall *call,
             GPtrArray **ret_operations,
             GError **error)
 {
-    g_autoptr(GPtrArray) operations = operation_find_request(
-        rpc_of(call)->engine, change->request.uid, change->request.request_id);
+    g_autoptr(GPtrArray) operations =
+        operation_find_request(rpc_of(call)->engine, change->request.uid,
+                               change->request.token, change->request.request_id);
     const Operation *first = operations->len > 0 ? operations->pdata[0] : NULL;
 
     if (first != NULL && g_strcmp0(first->record.request_hash, change->hash) != 0) {
@@ -276,12 +169,14 @@ rpc_change_init(WireCall *call,
                 GPtrArray **ret_operations,
                 GError **error)
 {
+    const Actor actor = identity_get_actor(call);
     g_auto(Change) change = { 0 };
 
     change.hash = hash_request(call, in);
     change.request = (OperationRequest){
         .tenant = tenant,
-        .uid = rpc_get_principal(call).uid,
+        .uid = actor.uid,
+        .token = actor.token,
         .by_admin = rpc_is_admin(call),
         .request_id = request_id,
         .request_hash = change.hash,

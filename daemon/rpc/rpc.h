@@ -48,35 +48,24 @@ extern const ProtoLedgerHandlers rpc_ledger_handlers;
 extern const ProtoAuditHandlers rpc_audit_handlers;
 extern const ProtoTenantHandlers rpc_tenant_handlers;
 extern const ProtoQuotaHandlers rpc_quota_handlers;
+extern const ProtoSessionHandlers rpc_session_handlers;
 
 /** Makes the server of rpc's interfaces. */
 WireServer *rpc_server_new(Rpc *rpc);
-
-/** Who calls. */
-typedef struct {
-    gint64 uid;
-    /** The tenant it acts for; owned by the tenant book. */
-    const char *tenant;
-    Role role;
-} Principal;
-
-Principal rpc_get_principal(WireCall *call);
 
 /** Whether the call may do to this tenant's what its method does: a tenant that is
  * disabled changes nothing, and an admin only takes back what it has.  Fails with
  * PROTO_ERROR_ILLEGAL_STATE. */
 bool rpc_may_change(WireCall *call, const char *tenant, GError **error);
 
-/** An admin, or a reader. */
+/** An admin, or a reader, and not with a token. */
 bool rpc_is_admin(WireCall *call);
-
-/** The same of a uid that does not call itself: its groups are those of its account. */
-bool rpc_is_admin_uid(const Rpc *rpc, gint64 uid);
 Rpc *rpc_of(WireCall *call);
 
 /**
- * The tenant that a request is about: the caller's own if asked is NULL.  Only an admin
- * may name another; for anybody else that one does not exist.
+ * The tenant that a request is about: the one that the caller acts for if asked is NULL.
+ * One that it has no part in does not exist.  Fails as identity_find_tenant() and
+ * rpc_may_change() do.
  */
 bool rpc_get_tenant(WireCall *call,
                     const char *asked,
@@ -162,6 +151,9 @@ bool reader_is_gone(Reader *reader);
 /** Sends a batch: n_rows were read up to last, of which reply shows n_shown. */
 void
 reader_send(Reader *reader, const void *reply, gsize n_rows, gsize n_shown, gint64 last);
+
+/** Ends the stream.  Takes error. */
+void reader_fail(Reader *reader, GError *error);
 
 /** Something new is on disk: those who follow it read on. */
 void reader_wake(Rpc *rpc, ReaderKind kind);

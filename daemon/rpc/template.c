@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "template/template.h"
 
+#include "rpc/identity.h"
 #include "rpc/rpc.h"
 
 static ProtoTemplate
@@ -64,7 +65,7 @@ try_import(WireCall *call, const ProtoTemplateImportCall *in, GError **error)
     Operation *operation = NULL;
     StoreTx *tx = NULL;
 
-    if (!rpc_change_init(call, in, in->request_id, rpc_get_principal(call).tenant,
+    if (!rpc_change_init(call, in, in->request_id, identity_get_home(call),
                          &change, &repeated, error))
         return false;
     if (reply_repeat(call, repeated))
@@ -98,7 +99,7 @@ try_remove(WireCall *call, const ProtoTemplateRemoveCall *in, GError **error)
     Operation *operation = NULL;
     StoreTx *tx = NULL;
 
-    if (!rpc_change_init(call, in, in->request_id, rpc_get_principal(call).tenant,
+    if (!rpc_change_init(call, in, in->request_id, identity_get_home(call),
                          &change, &repeated, error))
         return false;
     if (reply_repeat(call, repeated))

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "instance/disabled.h"
-#include "rpc/rpc.h"
+#include "rpc/tenant-private.h"
 
 static gint64
 count_instances(const Rpc *rpc, const char *tenant)
@@ -56,12 +56,6 @@ get(WireCall *call, const ProtoTenantGetCall *in)
     wire_call_reply(call, &reply);
 }
 
-static bool
-may_see(WireCall *call, const char *tenant)
-{
-    return rpc_is_admin(call) || strcmp(rpc_get_principal(call).tenant, tenant) == 0;
-}
-
 static void
 list(WireCall *call, const ProtoTenantListCall *in)
 {
@@ -73,7 +67,7 @@ list(WireCall *call, const ProtoTenantListCall *in)
         tenant_find_after(rpc->tenants, in->after != NULL ? in->after : "");
 
     for (; record != NULL; record = tenant_find_after(rpc->tenants, record->name)) {
-        if (!may_see(call, record->name))
+        if (!identity_may_see(call, record->name))
             continue;
         if (reply.n_tenants == limit) {
             reply.next = rows[limit - 1].name;
@@ -144,10 +138,11 @@ static void
 create(WireCall *call, const ProtoTenantCreateCall *in)
 {
     Rpc *rpc = rpc_of(call);
+    const Actor actor = identity_get_actor(call);
     StoreTx *tx = store_begin(rpc->store);
     GError *error = NULL;
     const ProtoTenantRecord *record =
-        tenant_create(rpc->tenants, tx, in, rpc_get_principal(call).uid, &error);
+        tenant_create(rpc->tenants, tx, in, &actor, &error);
 
     finish(call, tx, record, error);
 }
@@ -156,6 +151,7 @@ static void
 set(WireCall *call, const ProtoTenantSetCall *in)
 {
     Rpc *rpc = rpc_of(call);
+    const Actor actor = identity_get_actor(call);
     StoreTx *tx = NULL;
     GError *error = NULL;
 
@@ -168,7 +164,7 @@ set(WireCall *call, const ProtoTenantSetCall *in)
     }
     tx = begin(call, in->tenant);
     if (tx != NULL)
-        finish(call, tx, tenant_set(rpc->tenants, tx, in, rpc_get_principal(call).uid),
+        finish(call, tx, tenant_set(rpc->tenants, tx, in, &actor),
                NULL);
 }
 
@@ -176,13 +172,14 @@ static void
 disable(WireCall *call, const ProtoTenantDisableCall *in)
 {
     Rpc *rpc = rpc_of(call);
+    const Actor actor = identity_get_actor(call);
     StoreTx *tx = begin(call, in->tenant);
 
     if (tx == NULL)
         return;
     finish(call, tx,
            tenant_disable(rpc->tenants, tx, in->tenant, in->reason,
-                          rpc_get_principal(call).uid),
+                          &actor),
            NULL);
     disabled_look(rpc->instances);
 }
@@ -191,11 +188,12 @@ static void
 enable(WireCall *call, const ProtoTenantEnableCall *in)
 {
     Rpc *rpc = rpc_of(call);
+    const Actor actor = identity_get_actor(call);
     StoreTx *tx = begin(call, in->tenant);
 
     if (tx != NULL)
         finish(call, tx,
-               tenant_enable(rpc->tenants, tx, in->tenant, rpc_get_principal(call).uid),
+               tenant_enable(rpc->tenants, tx, in->tenant, &actor),
                NULL);
 }
 
@@ -218,6 +216,7 @@ static void
 remove_tenant(WireCall *call, const ProtoTenantRemoveCall *in)
 {
     Rpc *rpc = rpc_of(call);
+    const Actor actor = identity_get_actor(call);
     const ProtoTenantRecord *record = tenant_find(rpc->tenants, in->tenant);
     StoreTx *tx = NULL;
     GError *error = NULL;
@@ -234,7 +233,7 @@ remove_tenant(WireCall *call, const ProtoTenantRemoveCall *in)
     tx = begin(call, in->tenant);
     if (tx != NULL)
         finish(call, tx,
-               tenant_remove(rpc->tenants, tx, in->tenant, rpc_get_principal(call).uid),
+               tenant_remove(rpc->tenants, tx, in->tenant, &actor),
                NULL);
 }
 
@@ -246,4 +245,10 @@ const ProtoTenantHandlers rpc_tenant_handlers = {
     .disable = disable,
     .enable = enable,
     .remove = remove_tenant,
+    .add_member = rpc_add_member,
+    .remove_member = rpc_remove_member,
+    .list_members = rpc_list_members,
+    .create_token = rpc_create_token,
+    .list_tokens = rpc_list_tokens,
+    .revoke_token = rpc_revoke_token,
 };

@@ -9,7 +9,7 @@ add_event(StoreTx *tx,
           EventKind kind,
           const ProtoTenantRecord *record,
           const char *detail,
-          gint64 uid)
+          const Actor *actor)
 {
     ProtoEvent event = {
         .kind = kind,
@@ -19,7 +19,8 @@ add_event(StoreTx *tx,
         .state = g_strdup(tenant_state_to_string(tenant_get_state(record))),
         .detail = g_strdup(detail),
         .has_uid = true,
-        .uid = uid,
+        .uid = actor->uid,
+        .token = g_strdup(actor->token),
     };
 
     store_add_event(tx, &event);
@@ -31,12 +32,12 @@ tenant_put_changed(TenantBook *book,
                    EventKind kind,
                    ProtoTenantRecord *record,
                    const char *detail,
-                   gint64 uid)
+                   const Actor *actor)
 {
     g_free(record->changed_at);
     record->changed_at = clock_format_time(clock_wall_ms());
     tenant_put(book, tx, record);
-    add_event(tx, kind, record, detail, uid);
+    add_event(tx, kind, record, detail, actor);
 }
 
 static void
@@ -78,7 +79,7 @@ const ProtoTenantRecord *
 tenant_create(TenantBook *book,
               StoreTx *tx,
               const ProtoTenantCreateCall *in,
-              gint64 uid,
+              const Actor *actor,
               GError **error)
 {
     ProtoTenantRecord *record = tenant_get_row(book, in->tenant);
@@ -101,7 +102,7 @@ tenant_create(TenantBook *book,
     record->has_when_disabled = in->has_when_disabled;
     record->when_disabled = in->when_disabled;
     tenant_put_changed(book, tx, EVENT_KIND_TENANT_CREATED, record, record->display_name,
-                       uid);
+                       actor);
     return record;
 }
 
@@ -123,7 +124,7 @@ describe_set(const ProtoTenantSetCall *in)
 }
 
 const ProtoTenantRecord *
-tenant_set(TenantBook *book, StoreTx *tx, const ProtoTenantSetCall *in, gint64 uid)
+tenant_set(TenantBook *book, StoreTx *tx, const ProtoTenantSetCall *in, const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, in->tenant);
     g_autofree char *detail = describe_set(in);
@@ -138,13 +139,13 @@ tenant_set(TenantBook *book, StoreTx *tx, const ProtoTenantSetCall *in, gint64 u
         record->has_when_disabled = true;
         record->when_disabled = in->when_disabled;
     }
-    tenant_put_changed(book, tx, EVENT_KIND_TENANT_SET, record, detail, uid);
+    tenant_put_changed(book, tx, EVENT_KIND_TENANT_SET, record, detail, actor);
     return record;
 }
 
 const ProtoTenantRecord *
 tenant_disable(
-    TenantBook *book, StoreTx *tx, const char *name, const char *reason, gint64 uid)
+    TenantBook *book, StoreTx *tx, const char *name, const char *reason, const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, name);
 
@@ -154,12 +155,12 @@ tenant_disable(
         record->disabled_ms = clock_wall_ms();
     record->has_disabled_ms = true;
     replace_text(&record->reason, reason);
-    tenant_put_changed(book, tx, EVENT_KIND_TENANT_DISABLED, record, reason, uid);
+    tenant_put_changed(book, tx, EVENT_KIND_TENANT_DISABLED, record, reason, actor);
     return record;
 }
 
 const ProtoTenantRecord *
-tenant_enable(TenantBook *book, StoreTx *tx, const char *name, gint64 uid)
+tenant_enable(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, name);
 
@@ -168,18 +169,18 @@ tenant_enable(TenantBook *book, StoreTx *tx, const char *name, gint64 uid)
     record->has_disabled_ms = false;
     record->disabled_ms = 0;
     replace_text(&record->reason, NULL);
-    tenant_put_changed(book, tx, EVENT_KIND_TENANT_ENABLED, record, NULL, uid);
+    tenant_put_changed(book, tx, EVENT_KIND_TENANT_ENABLED, record, NULL, actor);
     return record;
 }
 
 const ProtoTenantRecord *
-tenant_remove(TenantBook *book, StoreTx *tx, const char *name, gint64 uid)
+tenant_remove(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, name);
 
     if (record->removed_at != NULL)
         return record;
     record->removed_at = clock_format_time(clock_wall_ms());
-    tenant_put_changed(book, tx, EVENT_KIND_TENANT_REMOVED, record, NULL, uid);
+    tenant_put_changed(book, tx, EVENT_KIND_TENANT_REMOVED, record, NULL, actor);
     return record;
 }

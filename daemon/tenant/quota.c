@@ -86,7 +86,7 @@ set_limit(ProtoTenantRecord *record,
 }
 
 void
-tenant_set_quota(TenantBook *book, StoreTx *tx, const ProtoQuotaSetCall *in, gint64 uid)
+tenant_set_quota(TenantBook *book, StoreTx *tx, const ProtoQuotaSetCall *in, const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, in->tenant);
     g_autoptr(GString) detail = g_string_new(NULL);
@@ -95,7 +95,7 @@ tenant_set_quota(TenantBook *book, StoreTx *tx, const ProtoQuotaSetCall *in, gin
         set_limit(record, in, (QuotaResource) i, detail);
     }
     tenant_put_changed(book, tx, EVENT_KIND_QUOTA_SET, record, g_strchomp(detail->str),
-                       uid);
+                       actor);
 }
 
 bool

@@ -21,6 +21,10 @@ struct TenantBook {
     Quota limit;
     /** Name to ProtoTenantRecord, in order. */
     GTree *by_name;
+    /** Rows that have members, in order of their names. */
+    GList *with_members;
+    /** The id of a token to the name of its tenant. */
+    GHashTable *tokens;
     /** uid to name, as it was asked. */
     GHashTable *names;
 };
@@ -33,10 +37,16 @@ ProtoTenantRecord *tenant_add_row(TenantBook *book, const char *name);
 
 void tenant_put(TenantBook *book, StoreTx *tx, const ProtoTenantRecord *record);
 
-/** The same of a change that uid made, with its event. */
+/** The same of a change that actor made, with its event. */
 void tenant_put_changed(TenantBook *book,
                         StoreTx *tx,
                         EventKind kind,
                         ProtoTenantRecord *record,
                         const char *detail,
-                        gint64 uid);
+                        const Actor *actor);
+
+/** Keeps the list of rows with members: call after they changed. */
+void member_index(TenantBook *book, ProtoTenantRecord *record);
+
+/** A token that was read: a time of an earlier boot goes on by the wall clock. */
+void token_restore(ProtoTokenRecord *token);

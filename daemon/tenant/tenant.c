@@ -30,6 +30,7 @@ tenant_book_new(Store *store, const Quota *limit)
     book->limit = *limit;
     book->holders = g_array_new(FALSE, FALSE, sizeof(TenantHolder));
     book->rates = rates_new();
+    book->tokens = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     book->by_name = g_tree_new_full(compare_names, NULL, NULL, record_free);
     book->names = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     return book;
@@ -42,6 +43,8 @@ tenant_book_free(TenantBook *book)
         return;
     g_array_unref(book->holders);
     rates_free(book->rates);
+    g_hash_table_unref(book->tokens);
+    g_list_free(book->with_members);
     g_tree_unref(book->by_name);
     g_hash_table_unref(book->names);
     g_free(book);
@@ -54,6 +57,12 @@ load_row(gpointer record, gpointer data)
     ProtoTenantRecord *tenant = record;
 
     g_tree_insert(book->by_name, tenant->name, tenant);
+    member_index(book, tenant);
+    for (gsize i = 0; i < tenant->n_tokens; i++) {
+        token_restore(&tenant->tokens[i]);
+        g_hash_table_insert(book->tokens, g_strdup(tenant->tokens[i].view.id),
+                            tenant->name);
+    }
 }
 
 bool

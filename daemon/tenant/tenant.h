@@ -14,6 +14,12 @@
  */
 typedef struct TenantBook TenantBook;
 
+/** Who asks for a change: a uid, and the id of the token that it asks with or NULL. */
+typedef struct {
+    gint64 uid;
+    const char *token;
+} Actor;
+
 TenantBook *tenant_book_new(Store *store, const Quota *limit);
 void tenant_book_free(TenantBook *book);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TenantBook, tenant_book_free)
@@ -44,25 +50,24 @@ Quota tenant_get_limit(TenantBook *book, const char *name);
 
 TenantState tenant_get_state(const ProtoTenantRecord *record);
 
-/* Changes: each adds the row and an event to tx, or fails and adds nothing.  uid is who
- * asks.  The name is known to be good. */
+/* Changes: each adds the row and an event to tx, or fails and adds nothing.  The name is known to be good. */
 
 /** Fails with PROTO_ERROR_ALREADY_EXISTS if there is or was one of that name, unless it
  * is just as asked. */
 const ProtoTenantRecord *tenant_create(TenantBook *book,
                                        StoreTx *tx,
                                        const ProtoTenantCreateCall *in,
-                                       gint64 uid,
+                                       const Actor *actor,
                                        GError **error);
 
 /** These want a tenant that is there. */
 const ProtoTenantRecord *
-tenant_set(TenantBook *book, StoreTx *tx, const ProtoTenantSetCall *in, gint64 uid);
+tenant_set(TenantBook *book, StoreTx *tx, const ProtoTenantSetCall *in, const Actor *actor);
 const ProtoTenantRecord *tenant_disable(
-    TenantBook *book, StoreTx *tx, const char *name, const char *reason, gint64 uid);
+    TenantBook *book, StoreTx *tx, const char *name, const char *reason, const Actor *actor);
 const ProtoTenantRecord *
-tenant_enable(TenantBook *book, StoreTx *tx, const char *name, gint64 uid);
+tenant_enable(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor);
 
 /** The caller has seen to it that it owns nothing. */
 const ProtoTenantRecord *
-tenant_remove(TenantBook *book, StoreTx *tx, const char *name, gint64 uid);
+tenant_remove(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor);

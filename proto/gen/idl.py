@@ -20,7 +20,7 @@ TOKEN = re.compile(
     r"|(?P<dict>\[string\])|(?P<array>\[\])|(?P<punctuation>[(),:?])|(?P<word>[A-Za-z][A-Za-z0-9_.-]*)"
 )
 PRIMITIVES = ("bool", "int", "string", "float", "object")
-ROLES = ("viewer", "operator", "tenant-admin", "admin")
+ROLES = ("billing", "viewer", "operator", "tenant-admin", "admin")
 EFFECTS = ("read", "change", "release")
 FORMATS = ("name", "uuid", "request-id", "version", "time", "decimal", "base64")
 NOTES = {

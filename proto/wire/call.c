@@ -17,6 +17,7 @@ call_free(WireCall *call)
     g_clear_handle_id(&call->gone_source, g_source_remove);
     wire_server_unref(call->server);
     g_free(call->groups);
+    g_free(call->session);
     g_free(call);
 }
 
@@ -95,10 +96,31 @@ wire_call_get_peer(WireCall *call)
     return &call->peer;
 }
 
+void
+wire_call_set_session(WireCall *call, const char *text)
+{
+    if (call->connection == NULL)
+        return;
+    g_free(call->connection->session);
+    call->connection->session = g_strdup(text);
+}
+
+const char *
+wire_call_get_session(WireCall *call)
+{
+    return call->session;
+}
+
 const WireMethod *
 wire_call_get_method(WireCall *call)
 {
     return call->method;
+}
+
+const void *
+wire_call_get_parameters(WireCall *call)
+{
+    return call->in;
 }
 
 bool
@@ -390,6 +412,7 @@ start(WireConnection *connection, const Envelope *envelope, GError **error)
     *call = (WireCall){ .server = connection->server,
                         .connection = connection,
                         .peer = connection->peer,
+                        .session = g_strdup(connection->session),
                         .method = method,
                         .more = envelope->more && method->more,
                         .oneway = envelope->oneway };

@@ -111,6 +111,7 @@ connection_free(WireConnection *connection)
     frame_reader_done(&connection->in);
     g_string_free(connection->out, TRUE);
     g_free(connection->peer.groups);
+    g_free(connection->session);
     g_free(connection);
 }
 

@@ -66,6 +66,7 @@ struct WireConnection {
     /** What of the backlog is in the uid's use. */
     gsize counted;
     WireCall *call;
+    char *session;
     uint32_t interest;
     /** Since when a message is incomplete, output stands still, nothing happens; 0 for
      * not at all. */
@@ -88,6 +89,8 @@ struct WireCall {
     WirePeer peer;
     /** The peer's groups, once the connection no longer owns them. */
     gid_t *groups;
+    /** That of the connection when the call came. */
+    char *session;
     const WireMethod *method;
     gpointer in;
     bool more;

@@ -84,6 +84,16 @@ gpointer wire_call_get_data(WireCall *call);
 const WirePeer *wire_call_get_peer(WireCall *call);
 const WireMethod *wire_call_get_method(WireCall *call);
 
+/** What the handler got: the method's call struct. */
+const void *wire_call_get_parameters(WireCall *call);
+
+/**
+ * What the owner of the server keeps with the connection: the calls from now on have it.
+ * text is copied; NULL is none.
+ */
+void wire_call_set_session(WireCall *call, const char *text);
+const char *wire_call_get_session(WireCall *call);
+
 /** The client asked for more than one reply. */
 bool wire_call_wants_more(WireCall *call);
 

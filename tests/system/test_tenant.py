@@ -69,7 +69,7 @@ def create_as(uid: int, name: str) -> str:
 
 def test_a_uid_is_its_own_tenant() -> None:
     (reply,) = call_as(ALICE, ("io.vmctl.WhoAmI", {}))
-    assert reply["reply"] == {"uid": ALICE, "tenant": f"u{ALICE}", "role": "tenant_admin"}
+    assert reply["reply"] == {"uid": ALICE, "tenant": f"u{ALICE}", "role": "tenant_admin", "rights": []}
 
 
 def test_another_tenants_instance_is_the_same_bytes_as_an_absent_one() -> None:
@@ -218,6 +218,16 @@ FOR_ALL = {
     "Tenant.Get": {},
     "Quota.Get": {},
     "Tenant.List": {},
+    "Tenant.ListMembers": {},
+    "Tenant.ListTokens": {},
+}
+# Those that change who acts for a tenant.
+FOR_OWNERS = {
+    "Session.Authenticate": {"secret": "x"},
+    "Tenant.AddMember": {"kind": "uid", "id": 4242, "role": "viewer"},
+    "Tenant.RemoveMember": {"kind": "uid", "id": 4242},
+    "Tenant.CreateToken": {"name": "script", "role": "viewer", "request_id": "token"},
+    "Tenant.RevokeToken": {"token": "script"},
 }
 # Those that can name a tenant: another one is as absent as one that is not.
 WITH_TENANT = {
@@ -228,6 +238,10 @@ WITH_TENANT = {
     "Event.Read": {"after": 0},
     "Tenant.Get": {},
     "Quota.Get": {},
+    "WhoAmI": {},
+    **{method: more for method, more in FOR_OWNERS.items() if method.startswith("Tenant.")},
+    "Tenant.ListMembers": {},
+    "Tenant.ListTokens": {},
 }
 ABSENT = "00000000-0000-4000-8000-000000000000"
 
@@ -248,7 +262,7 @@ def test_the_table_of_rights_has_every_method() -> None:
             if interface.startswith("io.vmctl"):
                 prefix = interface.removeprefix("io.vmctl").removeprefix(".")
                 served |= {f"{prefix}.{name}".lstrip(".") for name in re.findall(r"^method (\w+)", text, re.MULTILINE)}
-    table = {*ON_INSTANCES, *ON_OPERATIONS, *FOR_ADMINS, *FOR_ALL, "Instance.Create"}
+    table = {*ON_INSTANCES, *ON_OPERATIONS, *FOR_ADMINS, *FOR_ALL, *FOR_OWNERS, "Instance.Create"}
     assert served == table, served ^ table
 
 
