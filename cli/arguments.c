@@ -221,9 +221,8 @@ add_tenant(Arguments *arguments, GError **error)
     static const char variable[] = "VMCTL_TENANT";
     const char *tenant = g_getenv(variable);
     const Option *option = command_find_option(arguments->command, "tenant");
-    bool is_operand =
-        arguments->n_operands > 0 &&
-        g_strcmp0(arguments->command->operand_field, "tenant") == 0;
+    bool is_operand = arguments->n_operands > 0 &&
+                      g_strcmp0(arguments->command->operand_field, "tenant") == 0;
 
     if (tenant == NULL || *tenant == '\0' || option == NULL || is_operand ||
         arguments_has(arguments, "tenant"))

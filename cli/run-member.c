@@ -33,10 +33,8 @@ refuse(GError **error, const char *path, const char *message)
 static bool
 look_up(const Naming *naming, const char *name, gint64 *ret_id, GError **error)
 {
-    const struct passwd *user =
-        naming->kind == MEMBER_KIND_UID ? getpwnam(name) : NULL;
-    const struct group *group =
-        naming->kind == MEMBER_KIND_GID ? getgrnam(name) : NULL;
+    const struct passwd *user = naming->kind == MEMBER_KIND_UID ? getpwnam(name) : NULL;
+    const struct group *group = naming->kind == MEMBER_KIND_GID ? getgrnam(name) : NULL;
     g_autofree char *message = NULL;
 
     if (user != NULL) {

@@ -120,8 +120,8 @@ present_token(Session *session, Service service, GError **error)
     if (secret == NULL || *secret == '\0')
         return true;
     wire_struct_print(method->call, &in, parameters);
-    return wire_client_send(session->clients[service], method->full_name,
-                            parameters->str, WIRE_CLIENT_ONCE, error) &&
+    return wire_client_send(session->clients[service], method->full_name, parameters->str,
+                            WIRE_CLIENT_ONCE, error) &&
            wire_client_receive(session->clients[service], TOKEN_MS, &reply, error);
 }
 

@@ -51,6 +51,7 @@ static const ConfigKey keys[] = {
     TEXT("daemon", "accountant_group", accountant_group, "vmd-meter", NULL, "Members of this group add entries of the books to the ledger: vmd-meter, where it is not started by vmd."),
     TEXT("daemon", "meter", meter, VMCTL_LIBEXECDIR "/vmd-meter", NULL, "The metering program that vmd starts; empty: none."),
     COUNT("daemon", "operations_kept", operations_kept, "2000", 10, 1000000, "How many ended operations are kept."),
+    COUNT("daemon", "operations_side_by_side", operations_side_by_side, "20", 1, 10000, "How many operations are at work at a time; the others wait, and tenants take turns. More than the hosts have connections makes them wait there, without turns."),
     COUNT("daemon", "backup_seconds", backup_seconds, "3600", 1, 86400, "How often the database is copied into state_dir/backups, while in use."),
     COUNT("daemon", "backups_kept", backups_kept, "24", 0, 10000, "How many of these copies are kept; 0: none are made."),
 

@@ -17,6 +17,7 @@ typedef struct {
     char *accountant_group;
     char *meter;
     gint64 operations_kept;
+    gint64 operations_side_by_side;
     gint64 backup_seconds;
     gint64 backups_kept;
 

@@ -90,7 +90,8 @@ make_books(Controller *controller)
     rpc->started_boot_ms = clock_boot_ms();
     rpc->host = host_new(controller->config, &listener);
     rpc->engine =
-        operation_engine_new(rpc->store, (guint) controller->config->operations_kept);
+        operation_engine_new(rpc->store, (guint) controller->config->operations_kept,
+                             (guint) controller->config->operations_side_by_side);
     rpc->tenants = tenant_book_new(rpc->store, &limit);
     tenant_book_guard(rpc->tenants, rpc->engine);
     rpc->templates = template_book_new(rpc->store, rpc->engine, rpc->host);

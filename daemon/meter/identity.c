@@ -82,8 +82,8 @@ is_away(const GError *error)
 static Identity
 make_identity(uid_t uid, const ProtoVmctlWhoAmIReply *who)
 {
-    return (Identity){ uid,        who->tenant, who->role,
-                       who->token, who->rights, who->n_rights };
+    return (
+        Identity){ uid, who->tenant, who->role, who->token, who->rights, who->n_rights };
 }
 
 static void
@@ -128,11 +128,8 @@ identity_is_of(const Identity *identity, const char *tenant)
 }
 
 void
-identity_find(IdentityBook *book,
-              uid_t uid,
-              const char *secret,
-              IdentityFound found,
-              gpointer data)
+identity_find(
+    IdentityBook *book, uid_t uid, const char *secret, IdentityFound found, gpointer data)
 {
     const Entry *entry =
         g_hash_table_lookup(book->entries, GUINT_TO_POINTER((guint) uid));

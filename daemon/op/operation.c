@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "op/admission.h"
+#include "op/turns.h"
 
 /*
  * How it works
@@ -33,7 +34,10 @@ enum {
     RETRY_FIRST_MS = 250,
     RETRY_LAST_MS = 5000,
     RETRY_DOUBLINGS = 5,
-    ATTEMPTS_MAX = 3
+    ATTEMPTS_MAX = 3,
+    /** What is in one step for longer waits for something, and is not work. */
+    STEP_MS = 2000,
+    LOOK_MS = 500
 };
 
 typedef struct {
@@ -55,6 +59,11 @@ struct OperationEngine {
     GHashTable *by_request;
     /** Those that make their last attempt; the first of them is at work. */
     GQueue *suspects;
+    /** Who is at work, and who waits for it. */
+    Turns *turns;
+    GQueue *at_work;
+    guint look_source;
+    bool is_giving_turns;
     AdmissionGate gate;
     gpointer gate_data;
     bool is_stopped;
@@ -79,7 +88,7 @@ operation_free(Operation *operation)
 }
 
 OperationEngine *
-operation_engine_new(Store *store, guint keep)
+operation_engine_new(Store *store, guint keep, guint width)
 {
     OperationEngine *engine = g_new0(OperationEngine, 1);
 
@@ -87,6 +96,8 @@ operation_engine_new(Store *store, guint keep)
     engine->keep = keep;
     engine->all = g_queue_new();
     engine->suspects = g_queue_new();
+    engine->turns = turns_new(width);
+    engine->at_work = g_queue_new();
     engine->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     engine->by_target = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                               (GDestroyNotify) g_queue_free);
@@ -104,6 +115,9 @@ operation_engine_free(OperationEngine *engine)
     g_hash_table_unref(engine->by_target);
     g_hash_table_unref(engine->by_id);
     g_queue_free(engine->suspects);
+    g_clear_handle_id(&engine->look_source, g_source_remove);
+    turns_free(engine->turns);
+    g_queue_free(engine->at_work);
     g_queue_free_full(engine->all, (GDestroyNotify) operation_free);
     g_free(engine);
 }
@@ -338,6 +352,83 @@ begin(Operation *operation)
     advance(operation);
 }
 
+/* Turns */
+
+static void
+give_turns(OperationEngine *engine)
+{
+    Operation *operation = NULL;
+
+    /* What ends at once while it is given its turn comes here again. */
+    if (engine->is_giving_turns || engine->is_stopped)
+        return;
+    engine->is_giving_turns = true;
+    while ((operation = turns_take(engine->turns)) != NULL) {
+        operation->is_waiting = false;
+        operation->has_turn = true;
+        g_queue_push_tail(engine->at_work, operation);
+        if (operation->has_begun) {
+            advance(operation);
+        } else {
+            begin(operation);
+        }
+    }
+    engine->is_giving_turns = false;
+}
+
+static void
+end_turn(Operation *operation)
+{
+    OperationEngine *engine = operation->engine;
+
+    if (operation->is_waiting)
+        turns_remove(engine->turns, operation->record.view.tenant, operation);
+    operation->is_waiting = false;
+    if (!operation->has_turn)
+        return;
+    operation->has_turn = false;
+    g_queue_remove(engine->at_work, operation);
+    turns_release(engine->turns);
+}
+
+/* A guest that is asked to power off, or a domain that does not answer, holds up nobody:
+ * its turn is another's meanwhile. */
+static gboolean
+look_at_work(gpointer data)
+{
+    OperationEngine *engine = data;
+    GList *next = NULL;
+
+    for (GList *item = engine->at_work->head; item != NULL; item = next) {
+        Operation *operation = item->data;
+
+        next = item->next;
+        if (operation->is_in_step &&
+            clock_boot_ms() - operation->step_started_ms > STEP_MS)
+            end_turn(operation);
+    }
+    give_turns(engine);
+    if (turns_is_anybody_waiting(engine->turns))
+        return G_SOURCE_CONTINUE;
+    engine->look_source = 0;
+    return G_SOURCE_REMOVE;
+}
+
+static void
+wait_for_turn(Operation *operation)
+{
+    OperationEngine *engine = operation->engine;
+
+    if (operation->is_waiting || operation->has_turn)
+        return;
+    operation->is_waiting = true;
+    turns_add(engine->turns, operation->record.view.tenant, operation,
+              operation->workflow->gives_back);
+    give_turns(engine);
+    if (operation->is_waiting && engine->look_source == 0)
+        engine->look_source = g_timeout_add(LOOK_MS, look_at_work, engine);
+}
+
 /* Begins the first operation of a target, if it may.  One that was cancelled before its
  * turn stays the first until it is on disk that it ended. */
 static void
@@ -349,7 +440,7 @@ start_next(OperationEngine *engine, const char *target)
     if (operation == NULL || !operation->is_durable || operation->has_begun ||
         is_final(operation->record.view.state) || engine->is_stopped)
         return;
-    begin(operation);
+    wait_for_turn(operation);
 }
 
 /* What it is about to do is on disk: its admission, or one more attempt. */
@@ -505,6 +596,7 @@ finish(Operation *operation, OperationState state)
     StoreTx *tx = store_begin(operation->engine->store);
 
     g_clear_handle_id(&operation->retry_source, g_source_remove);
+    end_turn(operation);
     view->state = state;
     view->ended_at = clock_format_time(clock_wall_ms());
     operation->workflow->finish(operation, tx);
@@ -512,6 +604,7 @@ finish(Operation *operation, OperationState state)
     add_event(operation, tx, EVENT_KIND_OPERATION_ENDED);
     store_on_commit(tx, on_ended, operation);
     store_commit(tx);
+    give_turns(operation->engine);
 }
 
 /* Steps */
@@ -626,7 +719,7 @@ retry(gpointer data)
     Operation *operation = data;
 
     operation->retry_source = 0;
-    advance(operation);
+    wait_for_turn(operation);
     return G_SOURCE_REMOVE;
 }
 
@@ -640,6 +733,8 @@ retry_later(Operation *operation)
     if (!operation->record.view.undoing)
         wait_ms = MIN(wait_ms, (guint) operation_get_time_left_ms(operation) + 1);
     operation->retry_source = g_timeout_add(wait_ms, retry, operation);
+    end_turn(operation);
+    give_turns(operation->engine);
 }
 
 static void
@@ -919,7 +1014,7 @@ operation_engine_kick(OperationEngine *engine)
         Operation *operation = waiting->pdata[i];
 
         g_clear_handle_id(&operation->retry_source, g_source_remove);
-        advance(operation);
+        wait_for_turn(operation);
     }
 }
 

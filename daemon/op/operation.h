@@ -21,7 +21,8 @@
  * not a failure: the step is tried again until the operation's deadline, an undo for as
  * long as it takes.
  *
- * One operation of a target runs at a time.  All calls from the main loop.
+ * One operation of a target runs at a time, and so many of all; tenants take turns.  All
+ * calls from the main loop.
  */
 typedef struct Operation Operation;
 typedef struct OperationEngine OperationEngine;
@@ -80,6 +81,10 @@ struct Operation {
     bool is_in_step;
     /** Its turn has come. */
     bool has_begun;
+    /** It waits for its turn among the tenants; or it has it: what takes long, or waits
+     * for a host, loses it and goes on beside the others. */
+    bool is_waiting;
+    bool has_turn;
     /** It was under way or queued when another process ended, which may have begun it:
      * that it began is not waited for. */
     bool may_have_begun;
@@ -91,7 +96,9 @@ struct Operation {
     GSList *waiters;
 };
 
-OperationEngine *operation_engine_new(Store *store, guint keep);
+/** keep: how many that ended are kept; width: how many are at work side by side, see
+ * op/turns.h. */
+OperationEngine *operation_engine_new(Store *store, guint keep, guint width);
 void operation_engine_free(OperationEngine *engine);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(OperationEngine, operation_engine_free)
 

@@ -10,9 +10,8 @@ still_may(WireCall *call, const char *tenant, GError **error)
 {
     if (identity_may_see(call, tenant))
         return identity_check(call, tenant, error);
-    proto_error_set_permission_denied(error, ROLE_VIEWER,
-                                      "You have no part in the tenant \"%s\" any more",
-                                      tenant);
+    proto_error_set_permission_denied(
+        error, ROLE_VIEWER, "You have no part in the tenant \"%s\" any more", tenant);
     return false;
 }
 

@@ -186,9 +186,8 @@ check_reader(WireCall *call, const WireMethod *method, GError **error)
     if (method->effect == WIRE_EFFECT_READ || !is_member(peer, rpc->reader_group) ||
         may_change_all(rpc, peer))
         return true;
-    proto_error_set_permission_denied(error, ROLE_ADMIN,
-                                      "%s changes something: a reader may not",
-                                      method->full_name);
+    proto_error_set_permission_denied(
+        error, ROLE_ADMIN, "%s changes something: a reader may not", method->full_name);
     return false;
 }
 
@@ -306,8 +305,7 @@ describe(const Rpc *rpc, const WirePeer *peer, ProtoVmctlWhoAmIReply *reply)
         .tenant = (char *) (gsize) (principal.tenant != NULL ? principal.tenant : ""),
         .role = principal.role,
     };
-    if (principal.tenant != NULL &&
-        get_role_of_peer(rpc, peer, principal.tenant, &role))
+    if (principal.tenant != NULL && get_role_of_peer(rpc, peer, principal.tenant, &role))
         reply->role = role;
     for (guint i = 0; i < names->len; i++) {
         get_role_of_peer(rpc, peer, names->pdata[i], &role);

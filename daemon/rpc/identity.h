@@ -29,8 +29,8 @@ typedef struct {
 /** Fails with PROTO_ERROR_PERMISSION_DENIED if the token is good for nothing any more. */
 bool identity_get(WireCall *call, Principal *ret_principal, GError **error);
 
-/** For the server: before the parameters are read.  Whether the caller may call the method
- * for any tenant at all, and has requests left in this second. */
+/** For the server: before the parameters are read.  Whether the caller may call the
+ * method for any tenant at all, and has requests left in this second. */
 bool identity_authorize(WireCall *call, const WireMethod *method, GError **error);
 bool identity_is_privileged(const WirePeer *peer, gpointer data);
 

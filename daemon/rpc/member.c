@@ -214,8 +214,8 @@ rpc_revoke_token(WireCall *call, const ProtoTenantRevokeTokenCall *in)
         return;
     pending.token = token_revoke(rpc_of(call)->tenants, tx, tenant, in->token, &actor);
     if (pending.token == NULL) {
-        proto_error_set_not_found(&error, "token", in->token,
-                                  "There is no token \"%s\"", in->token);
+        proto_error_set_not_found(&error, "token", in->token, "There is no token \"%s\"",
+                                  in->token);
         give_up(call, tx, error);
         return;
     }

@@ -15,8 +15,7 @@ find(WireCall *call, const char *id, GError **error)
 {
     Operation *operation = operation_find(rpc_of(call)->engine, id);
 
-    if (operation == NULL ||
-        !identity_may_see(call, operation->record.view.tenant)) {
+    if (operation == NULL || !identity_may_see(call, operation->record.view.tenant)) {
         proto_error_set_not_found(error, "operation", id, "There is no operation \"%s\"",
                                   id);
         return NULL;

@@ -77,7 +77,8 @@ rpc_get_tenant(WireCall *call, const char *asked, const char **ret_tenant, GErro
 {
     const char *tenant = NULL;
 
-    if (!identity_find_tenant(call, asked, &tenant, error) || !rpc_may_change(call, tenant, error))
+    if (!identity_find_tenant(call, asked, &tenant, error) ||
+        !rpc_may_change(call, tenant, error))
         return false;
     *ret_tenant = tenant;
     return true;
@@ -92,8 +93,7 @@ rpc_find_instance(WireCall *call, const char *text, const char *tenant, GError *
     /* An id says whose it is by itself. */
     if (tenant == NULL) {
         instance = instance_get(rpc_of(call)->instances, text);
-        if (instance != NULL &&
-            !identity_may_see(call, instance->record.view.tenant))
+        if (instance != NULL && !identity_may_see(call, instance->record.view.tenant))
             instance = NULL;
         if (instance != NULL &&
             !identity_check(call, instance->record.view.tenant, error))

@@ -5,8 +5,7 @@
 static void
 authenticate(WireCall *call, const ProtoSessionAuthenticateCall *in)
 {
-    const ProtoTokenRecord *token =
-        token_find_secret(rpc_of(call)->tenants, in->secret);
+    const ProtoTokenRecord *token = token_find_secret(rpc_of(call)->tenants, in->secret);
     ProtoSessionAuthenticateReply reply = { 0 };
     GError *error = NULL;
 

@@ -65,8 +65,8 @@ try_import(WireCall *call, const ProtoTemplateImportCall *in, GError **error)
     Operation *operation = NULL;
     StoreTx *tx = NULL;
 
-    if (!rpc_change_init(call, in, in->request_id, identity_get_home(call),
-                         &change, &repeated, error))
+    if (!rpc_change_init(call, in, in->request_id, identity_get_home(call), &change,
+                         &repeated, error))
         return false;
     if (reply_repeat(call, repeated))
         return true;
@@ -99,8 +99,8 @@ try_remove(WireCall *call, const ProtoTemplateRemoveCall *in, GError **error)
     Operation *operation = NULL;
     StoreTx *tx = NULL;
 
-    if (!rpc_change_init(call, in, in->request_id, identity_get_home(call),
-                         &change, &repeated, error))
+    if (!rpc_change_init(call, in, in->request_id, identity_get_home(call), &change,
+                         &repeated, error))
         return false;
     if (reply_repeat(call, repeated))
         return true;

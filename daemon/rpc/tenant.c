@@ -141,8 +141,7 @@ create(WireCall *call, const ProtoTenantCreateCall *in)
     const Actor actor = identity_get_actor(call);
     StoreTx *tx = store_begin(rpc->store);
     GError *error = NULL;
-    const ProtoTenantRecord *record =
-        tenant_create(rpc->tenants, tx, in, &actor, &error);
+    const ProtoTenantRecord *record = tenant_create(rpc->tenants, tx, in, &actor, &error);
 
     finish(call, tx, record, error);
 }
@@ -164,8 +163,7 @@ set(WireCall *call, const ProtoTenantSetCall *in)
     }
     tx = begin(call, in->tenant);
     if (tx != NULL)
-        finish(call, tx, tenant_set(rpc->tenants, tx, in, &actor),
-               NULL);
+        finish(call, tx, tenant_set(rpc->tenants, tx, in, &actor), NULL);
 }
 
 static void
@@ -177,9 +175,7 @@ disable(WireCall *call, const ProtoTenantDisableCall *in)
 
     if (tx == NULL)
         return;
-    finish(call, tx,
-           tenant_disable(rpc->tenants, tx, in->tenant, in->reason,
-                          &actor),
+    finish(call, tx, tenant_disable(rpc->tenants, tx, in->tenant, in->reason, &actor),
            NULL);
     disabled_look(rpc->instances);
 }
@@ -192,9 +188,7 @@ enable(WireCall *call, const ProtoTenantEnableCall *in)
     StoreTx *tx = begin(call, in->tenant);
 
     if (tx != NULL)
-        finish(call, tx,
-               tenant_enable(rpc->tenants, tx, in->tenant, &actor),
-               NULL);
+        finish(call, tx, tenant_enable(rpc->tenants, tx, in->tenant, &actor), NULL);
 }
 
 static bool
@@ -232,9 +226,7 @@ remove_tenant(WireCall *call, const ProtoTenantRemoveCall *in)
     }
     tx = begin(call, in->tenant);
     if (tx != NULL)
-        finish(call, tx,
-               tenant_remove(rpc->tenants, tx, in->tenant, &actor),
-               NULL);
+        finish(call, tx, tenant_remove(rpc->tenants, tx, in->tenant, &actor), NULL);
 }
 
 const ProtoTenantHandlers rpc_tenant_handlers = {

@@ -124,7 +124,10 @@ describe_set(const ProtoTenantSetCall *in)
 }
 
 const ProtoTenantRecord *
-tenant_set(TenantBook *book, StoreTx *tx, const ProtoTenantSetCall *in, const Actor *actor)
+tenant_set(TenantBook *book,
+           StoreTx *tx,
+           const ProtoTenantSetCall *in,
+           const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, in->tenant);
     g_autofree char *detail = describe_set(in);
@@ -144,8 +147,11 @@ tenant_set(TenantBook *book, StoreTx *tx, const ProtoTenantSetCall *in, const Ac
 }
 
 const ProtoTenantRecord *
-tenant_disable(
-    TenantBook *book, StoreTx *tx, const char *name, const char *reason, const Actor *actor)
+tenant_disable(TenantBook *book,
+               StoreTx *tx,
+               const char *name,
+               const char *reason,
+               const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, name);
 

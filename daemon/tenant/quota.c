@@ -86,7 +86,10 @@ set_limit(ProtoTenantRecord *record,
 }
 
 void
-tenant_set_quota(TenantBook *book, StoreTx *tx, const ProtoQuotaSetCall *in, const Actor *actor)
+tenant_set_quota(TenantBook *book,
+                 StoreTx *tx,
+                 const ProtoQuotaSetCall *in,
+                 const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, in->tenant);
     g_autoptr(GString) detail = g_string_new(NULL);

@@ -12,8 +12,10 @@ bool tenant_has_own_limit(TenantBook *book, const char *name, QuotaResource reso
 
 /** Sets the limits that in has, all others as well to everybody's if it says so; adds the
  * row and an event to tx.  The tenant has a row. */
-void
-tenant_set_quota(TenantBook *book, StoreTx *tx, const ProtoQuotaSetCall *in, const Actor *actor);
+void tenant_set_quota(TenantBook *book,
+                      StoreTx *tx,
+                      const ProtoQuotaSetCall *in,
+                      const Actor *actor);
 
 /** Counts a request of the tenant.  Fails with PROTO_ERROR_QUOTA_EXCEEDED beyond what it
  * may make in a second. */

@@ -50,7 +50,8 @@ Quota tenant_get_limit(TenantBook *book, const char *name);
 
 TenantState tenant_get_state(const ProtoTenantRecord *record);
 
-/* Changes: each adds the row and an event to tx, or fails and adds nothing.  The name is known to be good. */
+/* Changes: each adds the row and an event to tx, or fails and adds nothing.  The name is
+ * known to be good. */
 
 /** Fails with PROTO_ERROR_ALREADY_EXISTS if there is or was one of that name, unless it
  * is just as asked. */
@@ -61,10 +62,15 @@ const ProtoTenantRecord *tenant_create(TenantBook *book,
                                        GError **error);
 
 /** These want a tenant that is there. */
-const ProtoTenantRecord *
-tenant_set(TenantBook *book, StoreTx *tx, const ProtoTenantSetCall *in, const Actor *actor);
-const ProtoTenantRecord *tenant_disable(
-    TenantBook *book, StoreTx *tx, const char *name, const char *reason, const Actor *actor);
+const ProtoTenantRecord *tenant_set(TenantBook *book,
+                                    StoreTx *tx,
+                                    const ProtoTenantSetCall *in,
+                                    const Actor *actor);
+const ProtoTenantRecord *tenant_disable(TenantBook *book,
+                                        StoreTx *tx,
+                                        const char *name,
+                                        const char *reason,
+                                        const Actor *actor);
 const ProtoTenantRecord *
 tenant_enable(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor);
 

@@ -119,8 +119,7 @@ token_find_secret(TenantBook *book, const char *secret)
     g_autofree char *hashed = hash(secret);
     const ProtoTokenRecord *token = NULL;
 
-    if (!g_str_has_prefix(secret, prefix) ||
-        strlen(secret) < strlen(prefix) + ID_LENGTH)
+    if (!g_str_has_prefix(secret, prefix) || strlen(secret) < strlen(prefix) + ID_LENGTH)
         return NULL;
     id = g_strndup(secret + strlen(prefix), ID_LENGTH);
     token = token_find(book, id);
