@@ -7,7 +7,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
+import shutil
 import subprocess
+import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -16,7 +19,7 @@ from typing import Any, Iterator
 
 from lib import openmetrics, tap
 from lib.daemon import Vmd
-from lib.tap import Skipped, wait_until
+from lib.tap import ROOT, Skipped, wait_until
 
 CONFIGURATION = """
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
@@ -108,6 +111,61 @@ def test_prometheus_scrapes_the_port_and_answers() -> None:
             # Only the newer format tells units.
             about = ask(port, "metadata", metric="vmctl_instance_cpu_seconds")["vmctl_instance_cpu_seconds"][0]
             assert (about["type"], about["unit"]) == ("counter", "seconds"), about
+
+
+def served_names() -> set[str]:
+    """The names of all samples that the page may have."""
+    with Vmd(meter=True) as vmd:
+        text = openmetrics.request(str(vmd.dir / "run" / "metrics.sock")).text
+    suffixes = {"counter": "_total", "gauge": "", "info": "_info"}
+    return {name + suffixes[kind] for name, kind in re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE)}
+
+
+def named(text: str) -> set[str]:
+    return set(re.findall(r"\bvmctl_[a-z_]+\b", text))
+
+
+def test_every_metric_is_documented_and_every_one_that_is_named_is_served() -> None:
+    served = served_names()
+    assert len(served) > 20, served
+    documented = named((ROOT / "docs/metrics.md").read_text())
+    assert documented == served, documented ^ served
+    rules = named((ROOT / "data/prometheus/vmctl.rules.yml").read_text())
+    panels = json.loads((ROOT / "data/grafana/vmctl.json").read_text())["panels"]
+    shown = named(json.dumps([panel["targets"] for panel in panels]))
+    assert rules and rules <= served, rules - served
+    assert shown and shown <= served, shown - served
+
+
+def test_every_alert_is_documented_and_tested() -> None:
+    alerts = set(re.findall(r"alert: (\w+)", (ROOT / "data/prometheus/vmctl.rules.yml").read_text()))
+    assert alerts
+    for path in ("docs/metrics.md", "tests/prometheus/vmctl.rules.test.yml"):
+        text = (ROOT / path).read_text()
+        assert not {alert for alert in alerts if alert not in text}, path
+
+
+def test_promtool_takes_the_rules_and_they_do_what_they_say() -> None:
+    promtool = program("promtool")
+    with tempfile.TemporaryDirectory(prefix="vmctl-rules.") as folder:
+        for path in ("data/prometheus/vmctl.rules.yml", "tests/prometheus/vmctl.rules.test.yml"):
+            shutil.copy(ROOT / path, folder)
+        for command in (["check", "rules", "vmctl.rules.yml"], ["test", "rules", "vmctl.rules.test.yml"]):
+            done = subprocess.run([promtool, *command], cwd=folder, capture_output=True, text=True, check=False, timeout=120)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_prometheus_understands_every_panel_of_the_dashboard() -> None:
+    program("prometheus")
+    dashboard = json.loads((ROOT / "data/grafana/vmctl.json").read_text())
+    with tempfile.TemporaryDirectory(prefix="vmctl-dashboard.") as folder:
+        with prometheus(Path(folder), openmetrics.free_port()) as port:
+            wait_until(lambda: ask(port, "query", query="1") is not None, "Prometheus to answer")
+            for panel in dashboard["panels"]:
+                for target in panel["targets"]:
+                    expression = target["expr"].replace("$tenant", ".*")
+                    assert ask(port, "query", query=expression) is not None, expression
+            assert ask(port, "query", query="sum(") is None
 
 
 if __name__ == "__main__":
