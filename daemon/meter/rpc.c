@@ -113,7 +113,6 @@ on_asker(const Identity *identity, const GError *error, gpointer data)
 static void
 who_am_i(WireCall *call, const ProtoVmctlWhoAmICall *in)
 {
-    Meter *meter = meter_of(call);
     uid_t own = wire_call_get_peer(call)->uid;
     WhoIs *who = NULL;
 

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Many at once: for the last of a quota, and for one instance.
 
-RACES says how often for the quota, CALLS how many for the instance, SEED which.
+RACES says how often for the quota, RACE_SECONDS how long for that of a hundred, CALLS how many for the instance, SEED which.
 """
 
 import os
 import random
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from lib.varlink import Connection  # noqa: E402
 
 SEED = int(os.environ.get("SEED", "20261125"))
 RACES = int(os.environ.get("RACES", "5"))
+SECONDS = int(os.environ.get("RACE_SECONDS", "15"))
 CALLS = int(os.environ.get("CALLS", "3000"))
 QUOTA = 10
 RACERS = 200
@@ -55,6 +57,32 @@ def short_name(reply: dict[str, Any]) -> str:
 def use_of_quota() -> dict[str, int]:
     plan = shared.call("Instance.Create", dry_run=True)["plan"]
     return {row["resource"]: row["used"] for row in plan["quota"]}
+
+
+def test_a_thousand_parallel_creates_against_a_hundred() -> None:
+    """As often as a minute allows: through one tenant's quota, from fifty connections at once."""
+    connections = [shared.connect(300) for _ in range(CLIENTS)]
+    shared.call("Tenant.Create", tenant="hundred")
+    shared.call("Quota.Set", tenant="hundred", instances=100)
+    until = time.monotonic() + SECONDS
+    rounds = 0
+    while rounds == 0 or time.monotonic() < until:
+        for number in range(1000):
+            connections[number % CLIENTS].send("io.vmctl.Instance.Create", {"tenant": "hundred"})
+        seen = Counter(short_name(connections[number % CLIENTS].receive_raw()) for number in range(1000))
+        assert seen == {"done": 100, "QuotaExceeded": 900}, seen
+        rows = {row["resource"]: row["used"] for row in shared.call("Quota.Get", tenant="hundred")["quota"]}
+        assert rows["instances"] == rows["addresses"] == 100, rows
+        operations = [
+            shared.call("Instance.Destroy", instance=row["id"])["operation"]
+            for row in shared.list_all()
+            if row["tenant"] == "hundred"
+        ]
+        assert len(operations) == 100
+        for operation in operations:
+            shared.wait(operation)
+        rounds += 1
+    print(f"# {rounds} rounds of 1,000 creates for 100: 100 each")
 
 
 def test_parallel_creates_meet_the_quota_exactly() -> None:

@@ -17,12 +17,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 import calls  # noqa: E402
 import guests  # noqa: E402
 import ledgers  # noqa: E402
+import tenants  # noqa: E402
 from figure import Row  # noqa: E402
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {
     "create": guests.measure,
     "burst": calls.measure_burst,
     "commands": calls.measure_commands,
+    "tenants": tenants.measure,
     "calls": calls.measure_calls,
     "memory": calls.measure_memory,
     "ledger": ledgers.measure,

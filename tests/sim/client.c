@@ -533,7 +533,7 @@ static void
 check_request(OperationEngine *engine, const Request *request)
 {
     g_autoptr(GPtrArray) made =
-        operation_find_request(engine, request->client->uid, request->request_id);
+        operation_find_request(engine, request->client->uid, NULL, request->request_id);
 
     if (made->len != request->operations->len)
         world_blame("request %s made %u operations, and was told of %u",

@@ -301,9 +301,10 @@ test_rows_fit_the_schema(void)
 static void
 test_every_public_method_has_a_command(void)
 {
-    static const char *const without[] = { "io.vmctl.Ping", "io.vmctl.Session.Authenticate", "io.vmctl.Ledger.GetHead",
-                                           "io.vmctl.Ledger.Read",
-                                           "io.vmctl.Ledger.Note" };
+    static const char *const without[] = {
+        "io.vmctl.Ping", "io.vmctl.Session.Authenticate", "io.vmctl.Ledger.GetHead",
+        "io.vmctl.Ledger.Read", "io.vmctl.Ledger.Note"
+    };
 
     for (gsize i = 0; i < proto_n_interfaces; i++) {
         const WireInterface *interface = proto_interfaces[i];
