@@ -108,7 +108,7 @@ ask_create(InstanceBook *book)
     StoreTx *tx = NULL;
 
     if (g_hash_table_size(book->by_id) >= GUESTS ||
-        !create_plan(book, tenant, &in, &plan, NULL) || plan.error != NULL)
+        !create_plan(book, &in, &request, &plan, NULL) || plan.error != NULL)
         return;
     world_trace("ask: create %s", name);
     tx = store_begin(book->store);
@@ -152,6 +152,7 @@ ask(InstanceBook *book, OperationKind kind)
     Instance *instance = choose_instance(book);
     OperationRequest request = { 0 };
     ProtoSize sizes[2] = { 0 };
+    g_autoptr(Admission) admission = NULL;
     Operation *operation = NULL;
     StoreTx *tx = NULL;
 
@@ -168,8 +169,11 @@ ask(InstanceBook *book, OperationKind kind)
         request.old_size = &sizes[0];
         request.new_size = &sizes[1];
     }
+    admission = admission_ask(book->engine, &request, 1, NULL);
+    if (admission == NULL)
+        return;
     tx = store_begin(book->store);
-    operation = operation_admit(book->engine, tx, &request);
+    operation = operation_admit(admission, tx, &request);
     instance->record.view.operation = g_strdup(operation->record.view.id);
     store_commit(tx);
 }
