@@ -78,7 +78,7 @@ test_one_thing_stands_upright(void)
         render(&view_whoami, FORMAT_TABLE,
                "{\"uid\":0,\"tenant\":\"default\",\"role\":\"admin\"}");
 
-    g_assert_cmpstr(text, ==, "UID     0\nTENANT  default\nROLE    admin\n");
+    g_assert_cmpstr(text, ==, "UID     0\nTENANT  default\nROLE    admin\nTOKEN   -\n");
 }
 
 static void

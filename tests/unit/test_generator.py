@@ -34,7 +34,7 @@ FAULTS = [
     ("type A (\n  # @min 1\n  x: string\n)", 4, "field 'x': @min and @max go with an int"),
     ("type A (\n  # @format colour\n  x: string\n)", 4, "@format 'colour' is not one of"),
     ("type A (\n  # @colour red\n  x: string\n)", 4, "note @colour is not known on a field"),
-    ("method M() -> ()", 2, "method M: needs a note @role, one of viewer"),
+    ("method M() -> ()", 2, "method M: needs a note @role, one of billing"),
     ("# @role viewer\nmethod M() -> ()", 3, "needs a note @effect, one of read, change, release"),
     ("# @role viewer\n# @effect change\nmethod M() -> ()", 4, "so it takes request_id: ?string"),
     (NOTES + "# @fails Nope\nmethod M() -> ()", 5, "@fails names 'Nope', which is no error"),
