@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "base/clock.h"
+#include "meter/calendar.h"
+#include "meter/money/books-private.h"
+
+enum {
+    MILLION = 1000000
+};
+
+static bool G_GNUC_PRINTF(3, 4)
+    refuse(GError **error, const char *path, const char *format, ...)
+{
+    g_autofree char *reason = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    reason = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    proto_error_set_invalid_parameter(error, path, reason, "%s: %s", path, reason);
+    return false;
+}
+
+/* What is closed stays as it is; and what has passed, unless somebody insists. */
+static bool
+check_from(const BooksAt *at,
+           const char *path,
+           gint64 from_ms,
+           gint64 now_ms,
+           bool changes_past,
+           GError **error)
+{
+    gint64 closed_ms = books_get_closed_ms(at);
+    g_autofree char *from = clock_format_time(from_ms);
+    g_autofree char *closed = clock_format_time(closed_ms);
+
+    if (from_ms < closed_ms)
+        return refuse(error, path,
+                      "%s lies in a period that is closed: all before %s is; correct its "
+                      "lines instead",
+                      from, closed);
+    if (changes_past && from_ms < now_ms)
+        return refuse(error, path,
+                      "%s is past and would change what was used at other prices: begin "
+                      "later, or backdate it",
+                      from);
+    return true;
+}
+
+static bool
+is_assigned(const BooksAt *at, const char *card)
+{
+    g_autoptr(GPtrArray) list = books_list_assignments(at);
+
+    for (guint i = 0; i < list->len; i++) {
+        const ProtoAssignmentNote *note = g_ptr_array_index(list, i);
+
+        if (strcmp(note->card, card) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool
+books_check_card(
+    const BooksAt *at, ProtoRateCard *rates, gint64 now_ms, bool backdate, GError **error)
+{
+    g_autoptr(Card) card = card_new(rates, "card", error);
+    const Card *before = books_find_card(at, rates->card, 0);
+    gint64 version = before != NULL ? card_get_rates(before)->version + 1 : 1;
+
+    if (card == NULL)
+        return false;
+    if (rates->has_version && rates->version != version)
+        return refuse(error, "card.version",
+                      "the next version of %s is %" G_GINT64_FORMAT, rates->card,
+                      version);
+    if (before != NULL && strcmp(card_get_rates(before)->currency, rates->currency) != 0)
+        return refuse(error, "card.currency",
+                      "%s is in %s, and a card keeps its currency: make another card",
+                      rates->card, card_get_rates(before)->currency);
+    if (!check_from(at, "card.from", card_get_from_ms(card), now_ms,
+                    !backdate && is_assigned(at, rates->card), error))
+        return false;
+    rates->has_version = true;
+    rates->version = version;
+    return true;
+}
+
+/* One invoice has one currency. */
+static bool
+check_currency(const BooksAt *at,
+               const ProtoAssignmentNote *assignment,
+               const Card *card,
+               GError **error)
+{
+    gint64 month = calendar_month_of(calendar_day_of(assignment->from_ms));
+    Window window = calendar_month_window(month);
+    const char *currency = card_get_rates(card)->currency;
+    Tariff tariff = { 0 };
+
+    if (assignment->from_ms == window.from_ms ||
+        !books_find_tariff(at, assignment->tenant, assignment->from_ms - 1, &tariff) ||
+        strcmp(card_get_rates(tariff.card)->currency, currency) == 0)
+        return true;
+    return refuse(error, "from",
+                  "the card is in %s and the one before in %s: a currency changes with "
+                  "the month",
+                  currency, card_get_rates(tariff.card)->currency);
+}
+
+static bool
+check_agreed(const ProtoAssignmentNote *assignment, const Card *card, GError **error)
+{
+    gint64 price_nano = 0;
+
+    if (assignment->discount_ppm < 0 || assignment->discount_ppm > MILLION)
+        return refuse(error, "discount_ppm", "is not between 0 and a million");
+    for (gsize i = 0; assignment->prices != NULL && assignment->prices[i] != NULL;
+         i += 2) {
+        if (!card_has_sku_price(card, assignment->prices[i]))
+            return refuse(error, "prices", "%s has no sku price %s", assignment->card,
+                          assignment->prices[i]);
+        if (!card_read_price(assignment->prices[i + 1], "prices", &price_nano, error))
+            return false;
+    }
+    return true;
+}
+
+bool
+books_check_assignment(const BooksAt *at,
+                       const ProtoAssignmentNote *assignment,
+                       gint64 now_ms,
+                       bool backdate,
+                       GError **error)
+{
+    const Card *card = books_find_card(at, assignment->card, 0);
+    Tariff tariff = { 0 };
+    bool changes_past = false;
+
+    if (card == NULL) {
+        proto_error_set_not_found(error, "card", assignment->card,
+                                  "There is no rate card \"%s\"", assignment->card);
+        return false;
+    }
+    changes_past = !backdate && books_find_tariff(at, assignment->tenant,
+                                                  assignment->from_ms, &tariff);
+    return check_from(at, "from", assignment->from_ms, now_ms, changes_past, error) &&
+           check_currency(at, assignment, card, error) &&
+           check_agreed(assignment, card, error);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "meter/money/books.h"
+
+/* What the files of the books share: books.c takes notes and answers, books-check.c says
+ * what may be noted. */
+
+typedef struct {
+    Card *card;
+    gint64 seq;
+} Version;
+
+typedef struct {
+    ProtoAssignmentNote note;
+    gint64 seq;
+} Assignment;
+
+struct Books {
+    /** Of Version, Assignment, BooksPeriod and BooksCorrection. */
+    GPtrArray *cards;
+    GPtrArray *assignments;
+    GPtrArray *periods;
+    GPtrArray *corrections;
+    gint64 note;
+};

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "meter/money/books.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "meter/calendar.h"
+#include "meter/money/books-private.h"
+#include "wire/guard.h"
+
+/*
+ * Lists in the order of the rows.  There are few cards and assignments, and a search
+ * that goes from the newest on ends soon.
+ */
+
+static void
+assignment_free(gpointer data)
+{
+    Assignment *assignment = data;
+
+    proto_assignment_note_clear(&assignment->note);
+    g_free(assignment);
+}
+
+static void
+version_free(gpointer data)
+{
+    Version *version = data;
+
+    card_free(version->card);
+    g_free(version);
+}
+
+static void
+invoice_free(gpointer data)
+{
+    proto_invoice_note_clear(data);
+    g_free(data);
+}
+
+static void
+period_free(gpointer data)
+{
+    BooksPeriod *period = data;
+
+    g_ptr_array_unref(period->invoices);
+    g_free(period->name);
+    g_free(period->hash);
+    g_free(period);
+}
+
+static void
+correction_free(gpointer data)
+{
+    BooksCorrection *correction = data;
+
+    proto_correction_note_clear(&correction->note);
+    g_free(correction);
+}
+
+Books *
+books_new(void)
+{
+    Books *books = g_new0(Books, 1);
+
+    books->cards = g_ptr_array_new_with_free_func(version_free);
+    books->assignments = g_ptr_array_new_with_free_func(assignment_free);
+    books->periods = g_ptr_array_new_with_free_func(period_free);
+    books->corrections = g_ptr_array_new_with_free_func(correction_free);
+    return books;
+}
+
+void
+books_free(Books *books)
+{
+    if (books == NULL)
+        return;
+    g_ptr_array_unref(books->cards);
+    g_ptr_array_unref(books->assignments);
+    g_ptr_array_unref(books->periods);
+    g_ptr_array_unref(books->corrections);
+    g_free(books);
+}
+
+gint64
+books_get_note(const Books *books)
+{
+    return books->note;
+}
+
+/* Taking notes */
+
+static bool G_GNUC_PRINTF(3, 4)
+    refuse(GError **error, const ProtoLedgerRow *row, const char *format, ...)
+{
+    g_autofree char *why = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    why = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    proto_error_set_internal(error, "books", "Row %" G_GINT64_FORMAT " of the ledger %s",
+                             row->seq, why);
+    return false;
+}
+
+static bool
+read_note(const ProtoLedgerRow *row,
+          const WireStruct *type,
+          void *ret_note,
+          GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    const WireLimits limits = WIRE_LIMITS_PEER;
+    g_autoptr(GError) why = NULL;
+    JsonNode *root = NULL;
+
+    if (row->note == NULL)
+        return refuse(error, row, "is a note without a text");
+    if (!guard_check(row->note, strlen(row->note), &limits, &why) ||
+        !json_parser_load_from_data(parser, row->note, -1, &why))
+        return refuse(error, row, "is no entry of the books: %s", why->message);
+    root = json_parser_get_root(parser);
+    if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
+        return refuse(error, row, "is no entry of the books: it is no object");
+    if (!wire_struct_parse(type, json_node_get_object(root), row->topic,
+                           WIRE_PARSE_STRICT, ret_note, &why))
+        return refuse(error, row, "is no entry of the books: %s", why->message);
+    return true;
+}
+
+static bool
+add_card(Books *books, const ProtoLedgerRow *row, GError **error)
+{
+    const BooksAt at = { books, row->seq };
+    g_auto(ProtoRateCard) rates = { 0 };
+    g_autoptr(Card) card = NULL;
+    g_autoptr(GError) why = NULL;
+    const Card *before = NULL;
+    gint64 number = 1;
+    Version *version = NULL;
+
+    if (!read_note(row, &proto_rate_card_type, &rates, error))
+        return false;
+    card = card_new(&rates, "card", &why);
+    if (card == NULL)
+        return refuse(error, row, "is no rate card: %s", why->message);
+    before = books_find_card(&at, rates.card, 0);
+    if (before != NULL)
+        number = card_get_rates(before)->version + 1;
+    if (rates.version != number)
+        return refuse(error, row, "is not version %" G_GINT64_FORMAT " of %s", number,
+                      rates.card);
+    version = g_new0(Version, 1);
+    *version = (Version){ g_steal_pointer(&card), row->seq };
+    g_ptr_array_add(books->cards, version);
+    return true;
+}
+
+static bool
+add_assignment(Books *books, const ProtoLedgerRow *row, GError **error)
+{
+    const BooksAt at = { books, row->seq };
+    Assignment *assignment = g_new0(Assignment, 1);
+
+    assignment->seq = row->seq;
+    if (!read_note(row, &proto_assignment_note_type, &assignment->note, error)) {
+        assignment_free(assignment);
+        return false;
+    }
+    if (books_find_card(&at, assignment->note.card, 0) == NULL) {
+        refuse(error, row, "assigns the card %s, which is not there",
+               assignment->note.card);
+        assignment_free(assignment);
+        return false;
+    }
+    g_ptr_array_add(books->assignments, assignment);
+    return true;
+}
+
+static bool
+add_closed(Books *books, const ProtoLedgerRow *row, GError **error)
+{
+    const BooksAt at = { books, row->seq };
+    g_auto(ProtoClosedNote) note = { 0 };
+    gint64 month = 0;
+    Window window = { 0 };
+    BooksPeriod *period = NULL;
+
+    if (!read_note(row, &proto_closed_note_type, &note, error))
+        return false;
+    if (!calendar_parse_month(note.period, &month))
+        return refuse(error, row, "closes %s, which is no period", note.period);
+    window = calendar_month_window(month);
+    if (window.from_ms != note.from_ms || window.to_ms != note.to_ms ||
+        window.from_ms < books_get_closed_ms(&at))
+        return refuse(error, row, "closes %s at the wrong time", note.period);
+    period = g_new0(BooksPeriod, 1);
+    *period = (BooksPeriod){
+        .name = g_strdup(note.period),
+        .window = window,
+        .seq = row->seq,
+        .invoices = g_ptr_array_new_with_free_func(invoice_free),
+    };
+    g_ptr_array_add(books->periods, period);
+    return true;
+}
+
+/* The period that is being closed. */
+static BooksPeriod *
+find_closing(Books *books, const char *name)
+{
+    BooksPeriod *newest = NULL;
+
+    if (books->periods->len > 0)
+        newest = g_ptr_array_index(books->periods, books->periods->len - 1);
+    if (newest == NULL || strcmp(newest->name, name) != 0 || newest->sealed_seq != 0)
+        return NULL;
+    return newest;
+}
+
+static bool
+add_invoice(Books *books, const ProtoLedgerRow *row, GError **error)
+{
+    ProtoInvoiceNote *note = g_new0(ProtoInvoiceNote, 1);
+    BooksPeriod *period = NULL;
+
+    if (!read_note(row, &proto_invoice_note_type, note, error)) {
+        invoice_free(note);
+        return false;
+    }
+    period = find_closing(books, note->period);
+    if (period == NULL) {
+        refuse(error, row, "is an invoice for %s, which is not being closed",
+               note->period);
+        invoice_free(note);
+        return false;
+    }
+    g_ptr_array_add(period->invoices, note);
+    return true;
+}
+
+static bool
+add_sealed(Books *books, const ProtoLedgerRow *row, GError **error)
+{
+    g_auto(ProtoSealedNote) note = { 0 };
+    BooksPeriod *period = NULL;
+
+    if (!read_note(row, &proto_sealed_note_type, &note, error))
+        return false;
+    period = find_closing(books, note.period);
+    if (period == NULL || note.invoices != (gint64) period->invoices->len)
+        return refuse(error, row, "seals %s, which has not that many invoices",
+                      note.period);
+    period->sealed_seq = row->seq;
+    period->hash = g_strdup(note.hash);
+    return true;
+}
+
+static bool
+add_correction(Books *books, const ProtoLedgerRow *row, GError **error)
+{
+    const BooksAt at = { books, row->seq };
+    BooksCorrection *correction = g_new0(BooksCorrection, 1);
+
+    correction->seq = row->seq;
+    correction->booked_ms = books_get_closed_ms(&at);
+    if (!read_note(row, &proto_correction_note_type, &correction->note, error)) {
+        correction_free(correction);
+        return false;
+    }
+    if (books_find_period(&at, correction->note.period) == NULL) {
+        refuse(error, row, "corrects %s, which is open", correction->note.period);
+        correction_free(correction);
+        return false;
+    }
+    g_ptr_array_add(books->corrections, correction);
+    return true;
+}
+
+/* An accepted fork changes nothing here. */
+static bool
+add_recovered(Books *books, const ProtoLedgerRow *row, GError **error)
+{
+    return true;
+}
+
+static const struct {
+    const char *topic;
+    bool (*add)(Books *books, const ProtoLedgerRow *row, GError **error);
+} topics[] = {
+    { "card", add_card },           { "assignment", add_assignment },
+    { "closed", add_closed },       { "invoice", add_invoice },
+    { "sealed", add_sealed },       { "correction", add_correction },
+    { "recovered", add_recovered },
+};
+
+bool
+books_add(Books *books, const ProtoLedgerRow *row, GError **error)
+{
+    if (row->seq <= books->note)
+        return true;
+    for (gsize i = 0; i < G_N_ELEMENTS(topics); i++) {
+        if (g_strcmp0(row->topic, topics[i].topic) != 0)
+            continue;
+        if (!topics[i].add(books, row, error))
+            return false;
+        books->note = row->seq;
+        return true;
+    }
+    return refuse(error, row, "is a note on \"%s\", which nobody knows",
+                  row->topic != NULL ? row->topic : "");
+}
+
+/* Prices */
+
+const Card *
+books_find_card(const BooksAt *at, const char *name, gint64 version)
+{
+    for (guint i = at->books->cards->len; i > 0; i--) {
+        const Version *row = g_ptr_array_index(at->books->cards, i - 1);
+        const ProtoRateCard *rates = card_get_rates(row->card);
+
+        if (row->seq <= at->seq && strcmp(rates->card, name) == 0 &&
+            (version == 0 || rates->version == version))
+            return row->card;
+    }
+    return NULL;
+}
+
+GPtrArray *
+books_list_cards(const BooksAt *at)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (guint i = 0; i < at->books->cards->len; i++) {
+        const Version *row = g_ptr_array_index(at->books->cards, i);
+
+        if (row->seq <= at->seq)
+            g_ptr_array_add(list, row->card);
+    }
+    return list;
+}
+
+GPtrArray *
+books_list_assignments(const BooksAt *at)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (guint i = 0; i < at->books->assignments->len; i++) {
+        Assignment *row = g_ptr_array_index(at->books->assignments, i);
+
+        if (row->seq <= at->seq)
+            g_ptr_array_add(list, &row->note);
+    }
+    return list;
+}
+
+gint64
+books_get_longest_run_ms(const BooksAt *at)
+{
+    gint64 longest_ms = 0;
+
+    for (guint i = 0; i < at->books->cards->len; i++) {
+        const Version *row = g_ptr_array_index(at->books->cards, i);
+
+        if (row->seq <= at->seq)
+            longest_ms = MAX(longest_ms, card_get_longest_run_ms(row->card));
+    }
+    return longest_ms;
+}
+
+/* The newest version whose time has come. */
+static const Card *
+find_card_at(const BooksAt *at, const char *name, gint64 at_ms)
+{
+    for (guint i = at->books->cards->len; i > 0; i--) {
+        const Version *row = g_ptr_array_index(at->books->cards, i - 1);
+
+        if (row->seq <= at->seq && strcmp(card_get_rates(row->card)->card, name) == 0 &&
+            card_get_from_ms(row->card) <= at_ms)
+            return row->card;
+    }
+    return NULL;
+}
+
+static const ProtoAssignmentNote *
+find_assignment(const BooksAt *at, const char *tenant, gint64 at_ms)
+{
+    for (guint i = at->books->assignments->len; i > 0; i--) {
+        const Assignment *row = g_ptr_array_index(at->books->assignments, i - 1);
+
+        if (row->seq <= at->seq && g_strcmp0(row->note.tenant, tenant) == 0 &&
+            row->note.from_ms <= at_ms)
+            return &row->note;
+    }
+    return NULL;
+}
+
+bool
+books_find_tariff(const BooksAt *at, const char *tenant, gint64 at_ms, Tariff *ret_tariff)
+{
+    Tariff tariff = { 0 };
+
+    if (tenant != NULL)
+        tariff.assignment = find_assignment(at, tenant, at_ms);
+    if (tariff.assignment == NULL)
+        tariff.assignment = find_assignment(at, NULL, at_ms);
+    if (tariff.assignment == NULL)
+        return false;
+    tariff.card = find_card_at(at, tariff.assignment->card, at_ms);
+    if (tariff.card == NULL)
+        return false;
+    *ret_tariff = tariff;
+    return true;
+}
+
+gint64
+tariff_get_price_nano(const Tariff *tariff, const CardTier *tier)
+{
+    const ProtoAssignmentNote *note = tariff->assignment;
+    const Decimal kept = { 1000000 - note->discount_ppm, 6 };
+    Decimal price = { tier->price_nano, CARD_PRICE_PLACES };
+    gint64 agreed_nano = 0;
+
+    for (gsize i = 0; note->prices != NULL && note->prices[i] != NULL; i += 2) {
+        if (strcmp(note->prices[i], tier->sku_price) == 0 &&
+            card_read_price(note->prices[i + 1], "prices", &agreed_nano, NULL))
+            return agreed_nano;
+    }
+    /* A price is bounded, so that it fits. */
+    if (!decimal_multiply(price, kept, &price, NULL) ||
+        !decimal_round(price, CARD_PRICE_PLACES, &price, NULL))
+        g_assert_not_reached();
+    return (gint64) price.value;
+}
+
+void
+books_collect_changes(const BooksAt *at, const char *tenant, GArray *instants)
+{
+    for (guint i = 0; i < at->books->cards->len; i++) {
+        const Version *row = g_ptr_array_index(at->books->cards, i);
+
+        if (row->seq <= at->seq)
+            card_collect_changes(row->card, instants);
+    }
+    for (guint i = 0; i < at->books->assignments->len; i++) {
+        const Assignment *row = g_ptr_array_index(at->books->assignments, i);
+
+        if (row->seq <= at->seq &&
+            (row->note.tenant == NULL || g_strcmp0(row->note.tenant, tenant) == 0))
+            g_array_append_val(instants, row->note.from_ms);
+    }
+}
+
+/* Periods */
+
+const BooksPeriod *
+books_find_period(const BooksAt *at, const char *name)
+{
+    for (guint i = 0; i < at->books->periods->len; i++) {
+        const BooksPeriod *period = g_ptr_array_index(at->books->periods, i);
+
+        if (period->seq <= at->seq && strcmp(period->name, name) == 0)
+            return period;
+    }
+    return NULL;
+}
+
+GPtrArray *
+books_list_periods(const BooksAt *at)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (guint i = 0; i < at->books->periods->len; i++) {
+        BooksPeriod *period = g_ptr_array_index(at->books->periods, i);
+
+        if (period->seq <= at->seq)
+            g_ptr_array_add(list, period);
+    }
+    return list;
+}
+
+gint64
+books_get_closed_ms(const BooksAt *at)
+{
+    gint64 closed_ms = 0;
+
+    for (guint i = 0; i < at->books->periods->len; i++) {
+        const BooksPeriod *period = g_ptr_array_index(at->books->periods, i);
+
+        if (period->seq <= at->seq)
+            closed_ms = MAX(closed_ms, period->window.to_ms);
+    }
+    return closed_ms;
+}
+
+GPtrArray *
+books_list_corrections(const BooksAt *at, const char *tenant)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (guint i = 0; i < at->books->corrections->len; i++) {
+        BooksCorrection *row = g_ptr_array_index(at->books->corrections, i);
+
+        if (row->seq <= at->seq &&
+            (tenant == NULL || strcmp(row->note.tenant, tenant) == 0))
+            g_ptr_array_add(list, row);
+    }
+    return list;
+}
