@@ -220,6 +220,7 @@ find_near(const char *word)
     g_ptr_array_add(words, (gpointer) (guintptr) "quota");
     g_ptr_array_add(words, (gpointer) (guintptr) "member");
     g_ptr_array_add(words, (gpointer) (guintptr) "token");
+    g_ptr_array_add(words, (gpointer) (guintptr) "rate");
     g_ptr_array_add(words, NULL);
     near = suggest_find(word, (const char *const *) words->pdata);
     return near;
@@ -259,29 +260,30 @@ command_find(const char *const *all, gsize *ret_n_words, GError **error)
     const char *const *words = all + skipped;
     const char *first = resolve(words[0]);
     const char *second = words[0] != NULL && words[1] != NULL ? resolve(words[1]) : NULL;
-    const Command *command = find_exactly(first);
+    const Command *command = NULL;
     g_auto(GStrv) members = NULL;
 
-    if (command != NULL) {
-        *ret_n_words = 1 + skipped;
-        return command;
-    }
-    members = list_members(first);
+    /* "usage report" is a command, and so is "usage". */
     if (second != NULL) {
         g_autofree char *both = g_strdup_printf("%s %s", first, second);
 
         command = find_exactly(both);
     }
-    if (command == NULL) {
-        if (members[0] != NULL) {
-            fail_member(first, second, members, error);
-        } else {
-            fail_unknown(words[0], error);
-        }
-        return NULL;
+    if (command != NULL) {
+        *ret_n_words = WORDS_MAX + skipped;
+        return command;
     }
-    *ret_n_words = WORDS_MAX + skipped;
-    return command;
+    *ret_n_words = 1 + skipped;
+    command = find_exactly(first);
+    if (command != NULL)
+        return command;
+    members = list_members(first);
+    if (members[0] != NULL) {
+        fail_member(first, second, members, error);
+    } else {
+        fail_unknown(words[0], error);
+    }
+    return NULL;
 }
 
 char **

@@ -65,6 +65,48 @@ static const Option usage_options[] = {
     { "to", NULL, 0, OPTION_TIME, "to", "TIME", "Up to this time, exclusive (now)" },
 };
 
+#define REPORT_OPTIONS                                                                                               \
+    { "period", NULL, 0, OPTION_TEXT, "period", "MONTH", "Of this month, 2026-10 (the one that it is)" },              \
+    { "from", NULL, 0, OPTION_TIME, "from", "DAY", "From this day of the month on" },                                  \
+    { "to", NULL, 0, OPTION_TIME, "to", "DAY", "Up to this day, exclusive" },                                          \
+    { "group-by", NULL, 'g', OPTION_TEXT, "group_by", "LIST", "tenant, instance, meter, day and label:KEY" },          \
+    { "output", "format", 'o', OPTION_CHOICE, "format", "FORMAT", "How it is printed (table)" },                       \
+    { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "As of this row of the ledger (the newest)" }
+
+static const Option report_options[] = {
+    REPORT_OPTIONS,
+    { "all", NULL, 'a', OPTION_FLAG, NULL, NULL, "Every tenant's; for admins, who get that anyway" },
+};
+
+static const Option preview_options[] = {
+    REPORT_OPTIONS,
+};
+
+static const Option correct_options[] = {
+    { "period", NULL, 0, OPTION_TEXT, "period", "MONTH", "The closed month that is wrong" },
+    { "resource", NULL, 0, OPTION_TEXT, "resource", "ID", "Of the line: its resource," },
+    { "sku-price", NULL, 0, OPTION_TEXT, "sku_price", "NAME", "its sku price," },
+    { "day", NULL, 0, OPTION_TIME, "day", "DAY", "and its day" },
+    { "quantity", NULL, 0, OPTION_TEXT, "quantity", "N", "How much is right" },
+    { "price", NULL, 0, OPTION_TEXT, "price", "PRICE", "Which price is right" },
+    { "why", NULL, 0, OPTION_TEXT, "why", "TEXT", "What the invoice says about it" },
+};
+
+static const Option rate_set_options[] = {
+    { "backdate", NULL, 0, OPTION_FLAG, "backdate", NULL, "It may begin in the past, as long as nothing is closed" },
+};
+
+static const Option rate_show_options[] = {
+    { "version", NULL, 0, OPTION_INTEGER, "version", "N", "This version (the newest)" },
+};
+
+static const Option rate_assign_options[] = {
+    { "from", NULL, 0, OPTION_TIME, "from", "TIME", "From this time on (the month's beginning)" },
+    { "discount-ppm", NULL, 0, OPTION_INTEGER, "discount_ppm", "N", "Off all prices, in millionths" },
+    { "price", NULL, 0, OPTION_LABEL, "prices", "SKU-PRICE=PRICE", "A price that was agreed on; may be repeated" },
+    { "backdate", NULL, 0, OPTION_FLAG, "backdate", NULL, "It may begin in the past, as long as nothing is closed" },
+};
+
 static const Option operation_options[] = {
     { "state", NULL, 's', OPTION_CHOICE, "state", "STATE", "Only those in this state" },
     { "target", NULL, 0, OPTION_TEXT, "target", "ID", "Only those on this instance or template" },
@@ -273,6 +315,83 @@ const Command commands[] = {
       OPTIONS(usage_options),
       .run = run_usage,
       .summary = "Print what was used, by instance and size" },
+    { .words = "usage report",
+      .service = SERVICE_METER,
+      .method = &proto_billing_report,
+      OPTIONS(report_options),
+      .run = run_report,
+      .summary = "Print what usage costs, as a bill",
+      .details = "Of a month that is closed it is the invoice, for ever the same." },
+    { .words = "usage preview",
+      .operands = "FILE",
+      .operands_min = 1,
+      .operands_max = 1,
+      .service = SERVICE_METER,
+      .method = &proto_billing_report,
+      OPTIONS(preview_options),
+      .run = run_preview,
+      .summary = "Print what usage would cost by the rate card in a file" },
+    { .words = "usage periods",
+      .service = SERVICE_METER,
+      .method = &proto_billing_list_periods,
+      .view = &view_periods,
+      .run = run_query,
+      .summary = "List the months that are closed, and the open one" },
+    { .words = "usage close",
+      .operands = "MONTH",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "period",
+      .service = SERVICE_METER,
+      .method = &proto_billing_close_period,
+      .view = &view_period,
+      .run = run_query,
+      .summary = "Close a month for ever, with an invoice for each tenant" },
+    { .words = "usage correct",
+      .service = SERVICE_METER,
+      .method = &proto_billing_correct,
+      .view = &view_corrected,
+      OPTIONS(correct_options),
+      .run = run_query,
+      .summary = "Set a line of a closed month right, on the next bill" },
+    { .words = "rate set",
+      .operands = "FILE",
+      .operands_min = 1,
+      .operands_max = 1,
+      .service = SERVICE_METER,
+      .method = &proto_billing_set_card,
+      .view = &view_card_set,
+      OPTIONS(rate_set_options),
+      .run = run_rate_set,
+      .summary = "Add a rate card, or a version of one, from a file" },
+    { .words = "rate list",
+      .service = SERVICE_METER,
+      .method = &proto_billing_list_cards,
+      .view = &view_cards,
+      .run = run_query,
+      .summary = "List the versions of all rate cards" },
+    { .words = "rate show",
+      .operands = "CARD",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "card",
+      .service = SERVICE_METER,
+      .method = &proto_billing_get_card,
+      OPTIONS(rate_show_options),
+      .run = run_rate_show,
+      .summary = "Print a rate card, as a file that can be set again" },
+    { .words = "rate assign",
+      .operands = "CARD",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "card",
+      .service = SERVICE_METER,
+      .method = &proto_billing_assign,
+      .view = &view_assigned,
+      OPTIONS(rate_assign_options),
+      .run = run_query,
+      .summary = "Have a rate card hold for a tenant, or for all",
+      .details = "Without --tenant it holds for all that have none of their own." },
     { .words = "template list",
       .method = &proto_template_list,
       .view = &view_templates,

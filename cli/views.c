@@ -259,6 +259,40 @@ static const Column check_columns[] = {
     { "MEND", "mend", CELL_TEXT, COLUMN_NARROW },
 };
 
+static const Column period_columns[] = {
+    { "PERIOD", "period", CELL_TEXT, COLUMN_NARROW },
+    { "FROM", "from", CELL_TEXT, COLUMN_NARROW },
+    { "TO", "to", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "INVOICES", "invoices", CELL_TEXT, COLUMN_NARROW },
+    { "ROW", "seq", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column card_columns[] = {
+    { "CARD", "card", CELL_TEXT, COLUMN_NARROW },
+    { "VERSION", "version", CELL_TEXT, COLUMN_NARROW },
+    { "CURRENCY", "currency", CELL_TEXT, COLUMN_NARROW },
+    { "FROM", "from", CELL_TEXT, COLUMN_NARROW },
+    { "LINES", "lines", CELL_TEXT, COLUMN_NARROW },
+    { "HASH", "hash", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column card_set_columns[] = {
+    { "VERSION", "version", CELL_TEXT, COLUMN_NARROW },
+    { "ROW", "seq", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column assigned_columns[] = {
+    { "ROW", "seq", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column corrected_columns[] = {
+    { "BEFORE", "before", CELL_TEXT, COLUMN_NARROW },
+    { "AFTER", "after", CELL_TEXT, COLUMN_NARROW },
+    { "CURRENCY", "currency", CELL_TEXT, COLUMN_NARROW },
+    { "ROW", "seq", CELL_TEXT, COLUMN_NARROW },
+};
+
 const View view_instances = VIEW(instance_columns, true, "instances", "name", "id");
 const View view_instance = VIEW(instance_columns, false, "instance", "name", "id");
 const View view_created = VIEW(created_columns, true, "instances", "name", "id");
@@ -283,6 +317,12 @@ const View view_changes = VIEW(operation_columns, true, "operations", "target_na
 const View view_events = VIEW(event_columns, true, "events", "name", "seq");
 const View view_usage = VIEW(usage_columns, true, "lines", "name", "instance");
 const View view_usage_totals = VIEW(total_columns, true, "totals", "tenant", "tenant");
+const View view_periods = VIEW(period_columns, true, "periods", "period", "period");
+const View view_period = VIEW(period_columns, false, "period", "period", "period");
+const View view_cards = VIEW(card_columns, true, "cards", "card", "hash");
+const View view_card_set = VIEW(card_set_columns, false, NULL, "version", "seq");
+const View view_assigned = VIEW(assigned_columns, false, NULL, "seq", "seq");
+const View view_corrected = VIEW(corrected_columns, false, NULL, "seq", "seq");
 const View view_findings = VIEW(finding_columns, true, "findings", "id", "id");
 const View view_collected = VIEW(collected_columns, true, "collected", "id", "id");
 const View view_whoami = VIEW(whoami_columns, false, NULL, "tenant", "uid");

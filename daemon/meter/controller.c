@@ -53,6 +53,7 @@ struct Controller {
 struct Request {
     Controller *controller;
     ControllerWho who;
+    ControllerNoted noted;
     void (*refreshed)(gpointer data);
     gpointer data;
     guint rounds;
@@ -83,6 +84,8 @@ end_request(Request *request, const ProtoVmctlWhoAmIReply *who, const GError *er
     g_queue_remove(&ended->controller->requests, ended);
     if (ended->who != NULL) {
         ended->who(who, error, ended->data);
+    } else if (ended->noted != NULL) {
+        ended->noted(0, error, ended->data);
     } else {
         ended->refreshed(ended->data);
     }
@@ -542,4 +545,52 @@ controller_refresh(Controller *controller, void (*done)(gpointer data), gpointer
         return;
     }
     ask_newer(request);
+}
+
+/* Noting */
+
+static void
+on_noted(const void *out, bool continues, const GError *error, gpointer data)
+{
+    Request *request = data;
+    const ProtoLedgerNoteReply *reply = out;
+    g_autofree Request *ended = NULL;
+
+    if (error != NULL) {
+        end_request(request, NULL, error);
+        return;
+    }
+    ended = request;
+    g_queue_remove(&ended->controller->requests, ended);
+    ended->noted(reply->seq, NULL, ended->data);
+}
+
+void
+controller_note(Controller *controller,
+                gint64 follows,
+                const char *topic,
+                const char *tenant,
+                const char *note,
+                ControllerNoted done,
+                gpointer data)
+{
+    const ProtoLedgerNoteCall call = {
+        .follows = follows,
+        .topic = (char *) (gsize) topic,
+        .tenant = (char *) (gsize) tenant,
+        .note = (char *) (gsize) note,
+    };
+    Request *request = request_new(controller, data);
+
+    request->noted = done;
+    if (controller->asking == NULL) {
+        g_autoptr(GError) error = NULL;
+
+        proto_error_set_host_unreachable(&error, "", "vmd does not answer on %s",
+                                         controller->path);
+        end_request(request, NULL, error);
+        return;
+    }
+    wire_link_call(controller->asking, &proto_ledger_note, &call, false, ANSWER_MS,
+                   on_noted, request);
 }

@@ -49,3 +49,16 @@ void controller_ask_who(Controller *controller,
  */
 void
 controller_refresh(Controller *controller, void (*done)(gpointer data), gpointer data);
+
+/** seq is the row of a note; 0 with an error. */
+typedef void (*ControllerNoted)(gint64 seq, const GError *error, gpointer data);
+
+/** Has vmd add an entry to the ledger, after the newest one, follows.  done may be called
+ * at once. */
+void controller_note(Controller *controller,
+                     gint64 follows,
+                     const char *topic,
+                     const char *tenant,
+                     const char *note,
+                     ControllerNoted done,
+                     gpointer data);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "build-config.h"
 #include "meter/report/usage-reply.h"
+#include "meter/rpc-private.h"
 
 static Meter *
 meter_of(WireCall *call)
@@ -274,6 +275,14 @@ static const ProtoVmctlHandlers vmctl_handlers = {
 
 static const ProtoBillingHandlers billing_handlers = {
     .usage = usage,
+    .set_card = meter_set_card,
+    .list_cards = meter_list_cards,
+    .get_card = meter_get_card,
+    .assign = meter_assign,
+    .list_periods = meter_list_periods,
+    .close_period = meter_close_period,
+    .report = meter_report,
+    .correct = meter_correct,
 };
 
 WireServer *

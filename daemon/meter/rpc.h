@@ -3,6 +3,7 @@
 
 #include <glib.h>
 
+#include "meter/bookkeeper.h"
 #include "meter/controller.h"
 #include "meter/identity.h"
 #include "meter/store.h"
@@ -16,6 +17,11 @@ typedef struct {
     MeterStore *store;
     Controller *controller;
     IdentityBook *identities;
+    Bookkeeper *bookkeeper;
+    /** How long after its end a period may be closed. */
+    gint64 grace_hours;
+    /** One at a time; see closing.h. */
+    bool is_closing;
     gint64 started_boot_ms;
 } Meter;
 

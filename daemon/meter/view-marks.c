@@ -33,6 +33,12 @@ view_marks_new(View *view, LedgerKind kind, const char *topic)
 }
 
 void
+view_marks_skip(ViewMarks *marks, gint64 seq)
+{
+    marks->at_seq = seq;
+}
+
+void
 view_marks_free(ViewMarks *marks)
 {
     if (marks == NULL)

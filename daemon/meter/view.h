@@ -215,6 +215,8 @@ typedef struct ViewMarks ViewMarks;
 /** Rows of kind LEDGER_KIND_NOTED, _CLOCK or _FORKED by seq; of a topic, or of all if it
  * is NULL. */
 ViewMarks *view_marks_new(View *view, LedgerKind kind, const char *topic);
+/** Passes over all rows up to one; before the first is asked for. */
+void view_marks_skip(ViewMarks *marks, gint64 seq);
 void view_marks_free(ViewMarks *marks);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViewMarks, view_marks_free)
 

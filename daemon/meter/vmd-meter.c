@@ -16,7 +16,9 @@
 #include "wire/listen.h"
 
 enum {
-    EXIT_CONFIG = 78
+    EXIT_CONFIG = 78,
+    GRACE_HOURS = 48,
+    GRACE_HOURS_MAX = 24 * 31
 };
 
 typedef struct {
@@ -25,6 +27,7 @@ typedef struct {
     char *state;
     char *metrics_socket;
     int metrics_port;
+    int grace_hours;
     gboolean version;
 } Options;
 
@@ -66,6 +69,12 @@ check_options(const Options *options, GError **error)
                     "--controller and --state are needed");
         return false;
     }
+    if (options->grace_hours < 0 || options->grace_hours > GRACE_HOURS_MAX) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "--grace-hours is not between 0 and %d: %d", GRACE_HOURS_MAX,
+                    options->grace_hours);
+        return false;
+    }
     if (options->metrics_port < 0 || options->metrics_port > G_MAXUINT16) {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                     "--metrics-port is not a port: %d", options->metrics_port);
@@ -88,6 +97,8 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
           "Serve /metrics here, to our own user", "PATH" },
         { "metrics-port", 0, 0, G_OPTION_ARG_INT, &options->metrics_port,
           "Serve /metrics at this port of the loopback too", "N" },
+        { "grace-hours", 0, 0, G_OPTION_ARG_INT, &options->grace_hours,
+          "How long after its end a month may be closed (48)", "N" },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
           NULL },
         { 0 },
@@ -212,6 +223,7 @@ run(const Options *options)
     g_auto(MeterServers) servers = {
         .http = g_ptr_array_new_with_free_func((GDestroyNotify) http_server_free),
     };
+    g_autoptr(Bookkeeper) bookkeeper = NULL;
     g_autoptr(Controller) controller = NULL;
 
     store = meter_store_open(options->state, &error);
@@ -229,6 +241,8 @@ run(const Options *options)
     meter.controller = controller;
     metrics_set_controller(metrics, controller);
     meter.identities = identities = identity_book_new(controller);
+    meter.bookkeeper = bookkeeper = bookkeeper_new(store, controller);
+    meter.grace_hours = options->grace_hours;
     g_message("Ready: version %s, ledger read up to row %" G_GINT64_FORMAT, VMCTL_VERSION,
               meter_store_get_cursor(store));
     service_notify("READY=1");
@@ -241,7 +255,7 @@ run(const Options *options)
 int
 main(int argc, char **argv)
 {
-    g_auto(Options) options = { 0 };
+    g_auto(Options) options = { .grace_hours = GRACE_HOURS };
     g_autoptr(GError) error = NULL;
 
     log_open("vmd-meter");

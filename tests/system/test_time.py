@@ -4,52 +4,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
-from typing import Any
 
 from lib import oracle, tap
 from lib.daemon import Vmd
+from lib.fakeclock import FakeClock
 from lib.tap import wait_until
 from lib.varlink import Connection
 
-LIBRARY = Path("/usr/lib", f"{os.uname().machine}-linux-gnu", "faketime", "libfaketimeMT.so.1")
 # By how much the two clocks may differ before that is a step.
 STEP = 0.1
 JUMPS = ["+3600", "-3600", "+864000", "-864000", "+3600", "@1970-01-01 00:00:01", "+0", "@2040-06-01 12:00:00", "+0"]
-
-
-class FakeClock:
-    """A vmd that has its wall clock from a file."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.vmd = vmd = Vmd(**settings)
-        self.file = vmd.dir / "wall-clock"
-        self.set("+0")
-        self.environment = {
-            "LD_PRELOAD": str(LIBRARY),
-            "FAKETIME_TIMESTAMP_FILE": str(self.file),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-            "DONT_FAKE_MONOTONIC": "1",
-        }
-
-    def __enter__(self) -> FakeClock:
-        self.start()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.vmd.__exit__(*error)
-
-    def set(self, jump: str) -> None:
-        """An offset to the true time in seconds, or a time to start from."""
-        self.file.with_suffix(".new").write_text(jump + "\n")
-        self.file.with_suffix(".new").replace(self.file)
-
-    def start(self) -> None:
-        self.vmd.start(environment=self.environment)
 
 
 def billed(rows: list[dict]) -> float:

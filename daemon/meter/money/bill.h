@@ -66,6 +66,8 @@ typedef struct {
     Decimal contracted_cost;
     const char *currency;
 
+    /** The segment of the resource that it is of, the first if there are more. */
+    gint64 segment;
     /** The rows of the ledger it follows from: the first and the last. */
     gint64 first_seq;
     gint64 last_seq;

@@ -193,7 +193,7 @@ add_closed(Books *books, const ProtoLedgerRow *row, GError **error)
         return refuse(error, row, "closes %s, which is no period", note.period);
     window = calendar_month_window(month);
     if (window.from_ms != note.from_ms || window.to_ms != note.to_ms ||
-        window.from_ms < books_get_closed_ms(&at))
+        (books->periods->len > 0 && window.from_ms != books_get_closed_ms(&at)))
         return refuse(error, row, "closes %s at the wrong time", note.period);
     period = g_new0(BooksPeriod, 1);
     *period = (BooksPeriod){
@@ -328,6 +328,18 @@ books_find_card(const BooksAt *at, const char *name, gint64 version)
     return NULL;
 }
 
+gint64
+books_get_card_seq(const BooksAt *at, const Card *card)
+{
+    for (guint i = 0; i < at->books->cards->len; i++) {
+        const Version *row = g_ptr_array_index(at->books->cards, i);
+
+        if (row->card == card)
+            return row->seq;
+    }
+    return 0;
+}
+
 GPtrArray *
 books_list_cards(const BooksAt *at)
 {
@@ -368,6 +380,33 @@ books_get_longest_run_ms(const BooksAt *at)
             longest_ms = MAX(longest_ms, card_get_longest_run_ms(row->card));
     }
     return longest_ms;
+}
+
+static bool
+is_same_prices(char *const *a, char *const *b)
+{
+    static char *const none[] = { NULL };
+
+    return g_strv_equal((const char *const *) (a != NULL ? a : none),
+                        (const char *const *) (b != NULL ? b : none));
+}
+
+gint64
+books_find_same_assignment(const BooksAt *at, const ProtoAssignmentNote *note)
+{
+    for (guint i = at->books->assignments->len; i > 0; i--) {
+        const Assignment *row = g_ptr_array_index(at->books->assignments, i - 1);
+
+        if (row->seq > at->seq || g_strcmp0(row->note.tenant, note->tenant) != 0)
+            continue;
+        if (strcmp(row->note.card, note->card) != 0 ||
+            row->note.from_ms != note->from_ms ||
+            row->note.discount_ppm != note->discount_ppm ||
+            !is_same_prices(row->note.prices, note->prices))
+            return 0;
+        return row->seq;
+    }
+    return 0;
 }
 
 /* The newest version whose time has come. */

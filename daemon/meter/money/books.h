@@ -59,6 +59,12 @@ void books_collect_changes(const BooksAt *at, const char *tenant, GArray *instan
 /** A version of a card; the newest if version is 0.  NULL if there is none. */
 const Card *books_find_card(const BooksAt *at, const char *name, gint64 version);
 
+/** The row that has it. */
+gint64 books_get_card_seq(const BooksAt *at, const Card *card);
+
+/** The row of the newest assignment of the same tenant, if it says the same; else 0. */
+gint64 books_find_same_assignment(const BooksAt *at, const ProtoAssignmentNote *note);
+
 /** All versions of all cards, const Card *, in the order in which they were noted. */
 GPtrArray *books_list_cards(const BooksAt *at);
 

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "meter/bookkeeper.h"
+
+#include "meter/view.h"
+
+enum {
+    /* What io.vmctl.Ledger.Note takes. */
+    NOTE_BYTES_MAX = 40000
+};
+
+struct Bookkeeper {
+    MeterStore *store;
+    Controller *controller;
+    Books *books;
+};
+
+typedef struct {
+    Bookkeeper *bookkeeper;
+    gint64 seq;
+    BookkeeperDone done;
+    gpointer data;
+} Entry;
+
+Bookkeeper *
+bookkeeper_new(MeterStore *store, Controller *controller)
+{
+    Bookkeeper *bookkeeper = g_new0(Bookkeeper, 1);
+
+    bookkeeper->store = store;
+    bookkeeper->controller = controller;
+    bookkeeper->books = books_new();
+    return bookkeeper;
+}
+
+void
+bookkeeper_free(Bookkeeper *bookkeeper)
+{
+    if (bookkeeper == NULL)
+        return;
+    books_free(bookkeeper->books);
+    g_free(bookkeeper);
+}
+
+const Books *
+bookkeeper_get_books(const Bookkeeper *bookkeeper)
+{
+    return bookkeeper->books;
+}
+
+bool
+bookkeeper_update(Bookkeeper *bookkeeper, GError **error)
+{
+    g_autoptr(View) view = view_open(bookkeeper->store, 0, error);
+    g_autoptr(ViewMarks) marks = NULL;
+    const ProtoLedgerRow *row = NULL;
+
+    if (view == NULL)
+        return false;
+    marks = view_marks_new(view, LEDGER_KIND_NOTED, NULL);
+    view_marks_skip(marks, books_get_note(bookkeeper->books));
+    for (;;) {
+        if (!view_marks_next(marks, &row, error))
+            return false;
+        if (row == NULL)
+            return true;
+        if (!books_add(bookkeeper->books, row, error))
+            return false;
+    }
+}
+
+/* Writing */
+
+static void
+end_entry(Entry *entry, gint64 seq, const GError *error)
+{
+    entry->done(seq, error, entry->data);
+    g_free(entry);
+}
+
+static void
+on_back(gpointer data)
+{
+    Entry *entry = data;
+    g_autoptr(GError) error = NULL;
+
+    if (!bookkeeper_update(entry->bookkeeper, &error)) {
+        end_entry(entry, 0, error);
+        return;
+    }
+    if (books_get_note(entry->bookkeeper->books) < entry->seq) {
+        proto_error_set_host_unreachable(
+            &error, "", "Row %" G_GINT64_FORMAT " of the ledger has not come back yet",
+            entry->seq);
+        end_entry(entry, 0, error);
+        return;
+    }
+    end_entry(entry, entry->seq, NULL);
+}
+
+static void
+on_noted(gint64 seq, const GError *error, gpointer data)
+{
+    Entry *entry = data;
+
+    if (error != NULL) {
+        end_entry(entry, 0, error);
+        return;
+    }
+    entry->seq = seq;
+    controller_refresh(entry->bookkeeper->controller, on_back, entry);
+}
+
+void
+bookkeeper_note(Bookkeeper *bookkeeper,
+                const char *topic,
+                const char *tenant,
+                const WireStruct *type,
+                const void *note,
+                BookkeeperDone done,
+                gpointer data)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    Entry *entry = g_new0(Entry, 1);
+
+    *entry = (Entry){ .bookkeeper = bookkeeper, .done = done, .data = data };
+    wire_struct_print(type, note, text);
+    if (text->len > NOTE_BYTES_MAX) {
+        g_autoptr(GError) error = NULL;
+
+        proto_error_set_too_large(&error, topic, NOTE_BYTES_MAX,
+                                  "The note has %" G_GSIZE_FORMAT
+                                  " bytes, and %d are the most",
+                                  text->len, NOTE_BYTES_MAX);
+        end_entry(entry, 0, error);
+        return;
+    }
+    controller_note(bookkeeper->controller, books_get_note(bookkeeper->books), topic,
+                    tenant, text->str, on_noted, entry);
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "meter/money/biller.h"
+
+#include <string.h>
+
+#include "meter/calendar.h"
+#include "meter/money/correction.h"
+#include "meter/money/currency.h"
+#include "meter/money/rating.h"
+
+/*
+ * Segments, use and gaps come in the same order: a tenant's are read until the next one
+ * comes, of which the first is then held.
+ */
+struct Biller {
+    char *tenant;
+    char *period;
+    gint64 from_day;
+    gint64 to_day;
+    const Card *instead;
+    BooksAt books;
+    View *view;
+    ViewSegments *segments;
+    ViewUses *uses;
+    ViewGaps *gaps;
+    bool has_segment;
+    bool has_use;
+    bool has_gap;
+    ViewSegment segment;
+    ViewUsage use;
+    ViewGap gap;
+    BillFoot foot;
+    /* Those that something is corrected for in the period, in the order of names. */
+    GPtrArray *corrected;
+    guint corrected_at;
+
+    /* Of the tenant that is billed. */
+    char *current;
+    char *invoice;
+    BillTake take;
+    gpointer data;
+    BillTotal total;
+};
+
+char *
+bill_invoice_id(const char *period, const char *tenant)
+{
+    return g_strdup_printf("INV-%s-%s", period, tenant);
+}
+
+static bool G_GNUC_PRINTF(3, 4)
+    refuse(GError **error, const char *path, const char *format, ...)
+{
+    g_autofree char *reason = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    reason = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    proto_error_set_invalid_parameter(error, path, reason, "%s: %s", path, reason);
+    return false;
+}
+
+/* Opening */
+
+/* A closed period is looked at as of the row that closed it. */
+static bool
+open_view(
+    Biller *biller, MeterStore *store, const Books *books, gint64 as_of, GError **error)
+{
+    const BooksPeriod *closed = NULL;
+
+    biller->view = view_open(store, as_of, error);
+    if (biller->view == NULL)
+        return false;
+    biller->books = (BooksAt){ books, view_get_head(biller->view)->seq };
+    closed = books_find_period(&biller->books, biller->period);
+    if (closed == NULL)
+        return true;
+    biller->foot.is_closed = true;
+    biller->books.seq = closed->seq;
+    view_free(biller->view);
+    biller->view = view_open(store, closed->seq, error);
+    return biller->view != NULL;
+}
+
+static bool
+check_query(Biller *biller, const BillQuery *query, GError **error)
+{
+    const ViewHead *head = view_get_head(biller->view);
+    const Window *window = &biller->foot.window;
+    gint64 first_day = calendar_day_of(window->from_ms);
+    gint64 last_day = calendar_day_of(window->to_ms);
+    bool has = true;
+
+    if (window->from_ms > head->known_ms)
+        return refuse(error, "parameters.period", "%s has not begun", query->period);
+    biller->from_day = query->to_day != 0 ? query->from_day : first_day;
+    biller->to_day = query->to_day != 0 ? query->to_day : last_day;
+    if (biller->from_day < first_day || biller->to_day > last_day ||
+        biller->from_day >= biller->to_day)
+        return refuse(error, "parameters.from", "are no days of %s", query->period);
+    if (query->tenant != NULL &&
+        !view_has_tenant(biller->view, query->tenant, &has, error))
+        return false;
+    if (!has) {
+        proto_error_set_not_found(error, "tenant", query->tenant,
+                                  "There is no tenant \"%s\"", query->tenant);
+        return false;
+    }
+    return true;
+}
+
+static bool
+next_segment(Biller *biller, GError **error)
+{
+    return view_segments_next(biller->segments, &biller->has_segment, &biller->segment,
+                              error);
+}
+
+static bool
+next_use(Biller *biller, GError **error)
+{
+    return view_uses_next(biller->uses, &biller->has_use, &biller->use, error);
+}
+
+static bool
+next_gap(Biller *biller, GError **error)
+{
+    return view_gaps_next(biller->gaps, &biller->has_gap, &biller->gap, error);
+}
+
+static bool
+start_reading(Biller *biller, GError **error)
+{
+    const Window *window = &biller->foot.window;
+    gint64 longest_ms = books_get_longest_run_ms(&biller->books);
+    ViewFilter filter = { .tenant = biller->tenant, .window = *window };
+    const ViewDays days = { .tenant = biller->tenant,
+                            .from_day = calendar_day_of(window->from_ms),
+                            .to_day = calendar_day_of(window->to_ms) };
+
+    if (biller->instead != NULL)
+        longest_ms = MAX(longest_ms, card_get_longest_run_ms(biller->instead));
+    biller->gaps = view_gaps_new(biller->view, &filter);
+    filter.window.from_ms -= longest_ms;
+    biller->segments = view_segments_new(biller->view, &filter);
+    biller->uses = view_uses_new(biller->view, &days, VIEW_BY_DAY, error);
+    return biller->uses != NULL && next_segment(biller, error) &&
+           next_use(biller, error) && next_gap(biller, error);
+}
+
+static gint
+compare_names(gconstpointer a, gconstpointer b)
+{
+    return strcmp(*(const char *const *) a, *(const char *const *) b);
+}
+
+static void
+find_corrected(Biller *biller)
+{
+    g_autoptr(GPtrArray) list = books_list_corrections(&biller->books, biller->tenant);
+
+    for (guint i = 0; i < list->len && biller->instead == NULL; i++) {
+        const BooksCorrection *correction = g_ptr_array_index(list, i);
+
+        if (correction->booked_ms == biller->foot.window.from_ms)
+            g_ptr_array_add(biller->corrected, correction->note.tenant);
+    }
+    g_ptr_array_sort(biller->corrected, compare_names);
+}
+
+Biller *
+biller_new(MeterStore *store, const Books *books, const BillQuery *query, GError **error)
+{
+    g_autoptr(Biller) biller = g_new0(Biller, 1);
+    gint64 month = 0;
+
+    if (!calendar_parse_month(query->period, &month)) {
+        refuse(error, "parameters.period", "%s is not a month like 2026-10",
+               query->period);
+        return NULL;
+    }
+    biller->tenant = g_strdup(query->tenant);
+    biller->period = g_strdup(query->period);
+    biller->instead = query->instead;
+    biller->foot.cards = g_ptr_array_new();
+    biller->corrected = g_ptr_array_new();
+    biller->foot.period = biller->period;
+    biller->foot.window = calendar_month_window(month);
+    if (!open_view(biller, store, books, query->as_of, error) ||
+        !check_query(biller, query, error) || !start_reading(biller, error))
+        return NULL;
+    find_corrected(biller);
+    biller->foot.seq = view_get_head(biller->view)->seq;
+    biller->foot.hash = chain_to_text(&view_get_head(biller->view)->hash);
+    biller->foot.at_ms = view_get_head(biller->view)->at_ms;
+    return g_steal_pointer(&biller);
+}
+
+void
+biller_free(Biller *biller)
+{
+    if (biller == NULL)
+        return;
+    view_segments_free(biller->segments);
+    view_uses_free(biller->uses);
+    view_gaps_free(biller->gaps);
+    view_free(biller->view);
+    if (biller->foot.cards != NULL)
+        g_ptr_array_unref(biller->foot.cards);
+    if (biller->corrected != NULL)
+        g_ptr_array_unref(biller->corrected);
+    g_free(biller->foot.hash);
+    g_free(biller->tenant);
+    g_free(biller->period);
+    g_free(biller->current);
+    g_free(biller->invoice);
+    g_free(biller);
+}
+
+/* Coverage */
+
+static gint64
+overlap(gint64 from_ms, gint64 to_ms, const Window *window)
+{
+    return MAX(0, MIN(to_ms, window->to_ms) - MAX(from_ms, window->from_ms));
+}
+
+static Window
+get_wanted(const Biller *biller)
+{
+    return (Window){ calendar_day_start(biller->from_day),
+                     calendar_day_start(biller->to_day) };
+}
+
+static void
+expect(Biller *biller, const ViewSegment *segment)
+{
+    const Window wanted = get_wanted(biller);
+    bool is_on =
+        segment->state == BILLING_STATE_RUNNING || segment->state == BILLING_STATE_PAUSED;
+    gint64 there_ms = 0;
+
+    if (segment->kind != RESOURCE_KIND_INSTANCE || !is_on)
+        return;
+    there_ms = overlap(segment->start_ms, segment->end_ms, &wanted);
+    biller->foot.expected_ms += there_ms;
+    biller->foot.metered_ms += there_ms;
+}
+
+/* Gaps of a resource come by time; what two of them share is missed once. */
+static bool
+miss_gaps(Biller *biller, GError **error)
+{
+    const Window wanted = get_wanted(biller);
+    gint64 resource = 0;
+    gint64 until_ms = 0;
+
+    while (biller->has_gap && strcmp(biller->gap.tenant, biller->current) == 0) {
+        const ViewGap *gap = &biller->gap;
+        gint64 from_ms = gap->from_ms;
+
+        if (gap->resource == resource)
+            from_ms = MAX(from_ms, until_ms);
+        until_ms = gap->resource == resource ? MAX(until_ms, gap->to_ms) : gap->to_ms;
+        resource = gap->resource;
+        if (gap->filled_seq == 0 && overlap(gap->from_ms, gap->to_ms, &wanted) > 0) {
+            biller->foot.gaps++;
+            biller->foot.metered_ms -= overlap(from_ms, gap->to_ms, &wanted);
+        }
+        if (!next_gap(biller, error))
+            return false;
+    }
+    return true;
+}
+
+/* A tenant */
+
+static bool
+add_estimated(BillTotal *total, const BillLine *line, GError **error)
+{
+    Decimal cost = { 0 };
+
+    if (line->estimated.value == 0)
+        return true;
+    return decimal_multiply(line->estimated, line->contracted_price, &cost, error) &&
+           decimal_add(total->estimated_cost, cost, &total->estimated_cost, error);
+}
+
+static bool
+count_line(const BillLine *line, gpointer data, GError **error)
+{
+    Biller *biller = data;
+    BillTotal *total = &biller->total;
+
+    if (total->currency == NULL)
+        total->currency = g_intern_string(line->currency);
+    total->lines++;
+    return decimal_add(total->cost, line->contracted_cost, &total->cost, error) &&
+           decimal_add(total->list_cost, line->list_cost, &total->list_cost, error) &&
+           add_estimated(total, line, error) && biller->take(line, biller->data, error);
+}
+
+static void
+note_cards(Biller *biller)
+{
+    g_autoptr(GArray) instants = g_array_new(FALSE, FALSE, sizeof(gint64));
+    const Window wanted = get_wanted(biller);
+    Tariff tariff = { 0 };
+
+    g_array_append_val(instants, wanted.from_ms);
+    books_collect_changes(&biller->books, biller->current, instants);
+    for (guint i = 0; i < instants->len; i++) {
+        gint64 at_ms = g_array_index(instants, gint64, i);
+
+        if (at_ms >= wanted.from_ms && at_ms < wanted.to_ms && biller->instead == NULL &&
+            books_find_tariff(&biller->books, biller->current, at_ms, &tariff) &&
+            !g_ptr_array_find(biller->foot.cards, tariff.card, NULL))
+            g_ptr_array_add(biller->foot.cards, (gpointer) (gsize) tariff.card);
+    }
+}
+
+static bool
+rate_usage(Biller *biller, const RatingTerms *terms, GError **error)
+{
+    g_autoptr(Rating) rating = rating_new(terms);
+
+    while (biller->has_segment && strcmp(biller->segment.tenant, biller->current) == 0) {
+        expect(biller, &biller->segment);
+        rating_add_segment(rating, &biller->segment);
+        if (!next_segment(biller, error))
+            return false;
+    }
+    while (biller->has_use && strcmp(biller->use.tenant, biller->current) == 0) {
+        if (!rating_add_use(rating, &biller->use, error) || !next_use(biller, error))
+            return false;
+    }
+    return miss_gaps(biller, error) && rating_finish(rating, count_line, biller, error);
+}
+
+/* The one rounding, of a period as a whole. */
+static bool
+adjust(Biller *biller, const RatingTerms *terms, GError **error)
+{
+    BillTotal *total = &biller->total;
+    BillLine line = {
+        .category = BILL_CATEGORY_ADJUSTMENT,
+        .tenant = terms->tenant,
+        .tenant_name = terms->tenant,
+        .from_ms = terms->window.from_ms,
+        .to_ms = terms->window.to_ms,
+        .currency = total->currency,
+        .period = terms->period,
+        .period_from_ms = terms->window.from_ms,
+        .period_to_ms = terms->window.to_ms,
+        .invoice = terms->invoice,
+    };
+
+    total->is_payable = total->currency != NULL &&
+                        terms->from_day == calendar_day_of(terms->window.from_ms) &&
+                        terms->to_day == calendar_day_of(terms->window.to_ms);
+    if (total->currency == NULL ||
+        !currency_get_places(total->currency, &total->places) || !total->is_payable)
+        return true;
+    if (!decimal_round(total->cost, total->places, &total->total, error) ||
+        !decimal_subtract(total->total, total->cost, &total->rounding, error))
+        return false;
+    line.list_cost = line.contracted_cost = total->rounding;
+    return total->rounding.value == 0 || biller->take(&line, biller->data, error);
+}
+
+static bool
+bill_tenant(Biller *biller, GError **error)
+{
+    RatingTerms terms = {
+        .tenant = biller->current,
+        .period = biller->period,
+        .window = biller->foot.window,
+        .from_day = biller->from_day,
+        .to_day = biller->to_day,
+        .books = biller->books,
+        .instead = biller->instead,
+    };
+
+    g_clear_pointer(&biller->invoice, g_free);
+    if (biller->foot.is_closed && biller->instead == NULL)
+        terms.invoice = biller->invoice =
+            bill_invoice_id(biller->period, biller->current);
+    biller->total = (BillTotal){ .tenant = biller->current, .invoice = terms.invoice };
+    note_cards(biller);
+    return rate_usage(biller, &terms, error) &&
+           correction_bill(&terms, count_line, biller, error) &&
+           adjust(biller, &terms, error);
+}
+
+static void
+choose_first(const char **next, const char *name)
+{
+    if (*next == NULL || strcmp(name, *next) < 0)
+        *next = name;
+}
+
+/* Who comes next in the order of names; NULL if nobody does. */
+static const char *
+find_next(Biller *biller)
+{
+    const char *next = NULL;
+
+    while (biller->corrected_at < biller->corrected->len && biller->current != NULL &&
+           strcmp(g_ptr_array_index(biller->corrected, biller->corrected_at),
+                  biller->current) <= 0) {
+        biller->corrected_at++;
+    }
+    if (biller->has_segment)
+        choose_first(&next, biller->segment.tenant);
+    if (biller->has_use)
+        choose_first(&next, biller->use.tenant);
+    if (biller->corrected_at < biller->corrected->len)
+        choose_first(&next, g_ptr_array_index(biller->corrected, biller->corrected_at));
+    return next;
+}
+
+bool
+biller_next(Biller *biller,
+            BillTake take,
+            gpointer data,
+            bool *ret_more,
+            BillTotal *ret_total,
+            GError **error)
+{
+    g_autofree char *next = g_strdup(find_next(biller));
+
+    if (next == NULL) {
+        *ret_more = false;
+        return true;
+    }
+    g_free(biller->current);
+    biller->current = g_steal_pointer(&next);
+    biller->take = take;
+    biller->data = data;
+    if (!bill_tenant(biller, error))
+        return false;
+    *ret_more = true;
+    *ret_total = biller->total;
+    return true;
+}
+
+const BillFoot *
+biller_get_foot(const Biller *biller)
+{
+    return &biller->foot;
+}

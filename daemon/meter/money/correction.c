@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "meter/money/correction.h"
+
+#include <string.h>
+
+#include "meter/money/card.h"
+
+static bool
+read_decimal(const char *text, Decimal *ret_value, GError **error)
+{
+    if (decimal_parse(text, ret_value))
+        return true;
+    proto_error_set_internal(error, "books", "A correction has a figure that is none: %s",
+                             text);
+    return false;
+}
+
+static bool
+read_figures(const ProtoCorrectedLine *kept, BillLine *line, GError **error)
+{
+    if (!meter_find(kept->meter, &line->meter)) {
+        proto_error_set_internal(error, "books", "A correction is of meter %s",
+                                 kept->meter);
+        return false;
+    }
+    return read_decimal(kept->quantity, &line->quantity, error) &&
+           read_decimal(kept->estimated, &line->estimated, error) &&
+           read_decimal(kept->list_price, &line->list_price, error) &&
+           read_decimal(kept->contracted_price, &line->contracted_price, error) &&
+           decimal_multiply(line->quantity, line->list_price, &line->list_cost, error) &&
+           decimal_multiply(line->quantity, line->contracted_price,
+                            &line->contracted_cost, error);
+}
+
+static bool
+give(const RatingTerms *terms,
+     const BooksCorrection *correction,
+     const ProtoCorrectedLine *kept,
+     BillTake take,
+     gpointer data,
+     GError **error)
+{
+    BillLine line = {
+        .category = BILL_CATEGORY_USAGE,
+        .is_correction = true,
+        .why = correction->note.why,
+        .tenant = terms->tenant,
+        .tenant_name = terms->tenant,
+        .kind = kept->kind,
+        .resource = kept->resource,
+        .resource_name = kept->name,
+        .labels = kept->labels,
+        .host = kept->host,
+        .sku = kept->sku,
+        .sku_price = kept->sku_price,
+        .tier = (guint) kept->tier,
+        .from_ms = kept->from_ms,
+        .to_ms = kept->to_ms,
+        .currency = kept->currency,
+        .first_seq = kept->first_seq,
+        .last_seq = MAX(kept->last_seq, correction->seq),
+        .period = terms->period,
+        .period_from_ms = terms->window.from_ms,
+        .period_to_ms = terms->window.to_ms,
+        .invoice = terms->invoice,
+    };
+
+    return read_figures(kept, &line, error) && take(&line, data, error);
+}
+
+bool
+correction_bill(const RatingTerms *terms, BillTake take, gpointer data, GError **error)
+{
+    g_autoptr(GPtrArray) list = books_list_corrections(&terms->books, terms->tenant);
+
+    if (terms->instead != NULL)
+        return true;
+    for (guint i = 0; i < list->len; i++) {
+        const BooksCorrection *correction = g_ptr_array_index(list, i);
+
+        if (correction->booked_ms != terms->window.from_ms)
+            continue;
+        if (!give(terms, correction, &correction->note.reversal, take, data, error) ||
+            !give(terms, correction, &correction->note.replacement, take, data, error))
+            return false;
+    }
+    return true;
+}
+
+void
+correction_keep_line(const BillLine *line, ProtoCorrectedLine *ret_kept)
+{
+    *ret_kept = (ProtoCorrectedLine){
+        .kind = line->kind,
+        .resource = g_strdup(line->resource),
+        .name = g_strdup(line->resource_name),
+        .labels = g_strdup(line->labels),
+        .host = g_strdup(line->host),
+        .sku = g_strdup(line->sku),
+        .sku_price = g_strdup(line->sku_price),
+        .tier = (gint64) line->tier,
+        .meter = g_strdup(meter_get_info(line->meter)->name),
+        .from_ms = line->from_ms,
+        .to_ms = line->to_ms,
+        .quantity = decimal_format(line->quantity, 1),
+        .estimated = decimal_format(line->estimated, 1),
+        .list_price = decimal_format(line->list_price, 1),
+        .contracted_price = decimal_format(line->contracted_price, 1),
+        .currency = g_strdup(line->currency),
+        .first_seq = line->first_seq,
+        .last_seq = line->last_seq,
+    };
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "meter/money/bill.h"
+#include "meter/money/rating.h"
+
+/**
+ * Corrections of periods that are closed: a line is taken back whole and another put in
+ * its place, both in the first period that was open when somebody ordered it.  Pure.
+ */
+
+/** Gives the lines of corrections that are booked in the period of terms to take. */
+bool
+correction_bill(const RatingTerms *terms, BillTake take, gpointer data, GError **error);
+
+/** What a note keeps of a line; release with proto_corrected_line_clear(). */
+void correction_keep_line(const BillLine *line, ProtoCorrectedLine *ret_kept);

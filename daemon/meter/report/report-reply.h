@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "meter/money/biller.h"
+#include "meter/report/format.h"
+#include "wire/server.h"
+
+/** What a report is asked for with. */
+typedef struct {
+    const ReportFormat *format;
+    guint groups;
+    /** NULL: no label. */
+    char *label;
+    /** The days that it is of. */
+    Window window;
+    /** NULL, or what is put in the place of the books' cards; owned. */
+    Card *instead;
+} ReportWish;
+
+/**
+ * Answers a call of io.vmctl.Billing.Report with what biller bills, which it takes over
+ * with the contents of wish.  Who may see what was decided before.  A call for more gets
+ * the text in pieces, a tenant at a time and as fast as its client takes them; any other
+ * gets it whole or PROTO_ERROR_TOO_LARGE.  No more is held than the lines of a tenant.
+ * Ends call.
+ */
+void report_reply_start(WireCall *call, Biller *biller, const ReportWish *wish);

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "base/clock.h"
+#include "meter/calendar.h"
+#include "meter/report/report-reply.h"
+#include "meter/rpc-private.h"
+
+static const ReportFormat *const formats[] = {
+    [REPORT_FORMAT_NAME_TABLE] = &report_table,
+    [REPORT_FORMAT_NAME_CSV] = &report_csv,
+    [REPORT_FORMAT_NAME_JSON] = &report_json,
+};
+
+G_STATIC_ASSERT(G_N_ELEMENTS(formats) == REPORT_FORMAT_NAME_N);
+
+static bool
+refuse_day(const char *path, const char *text, GError **error)
+{
+    proto_error_set_invalid_parameter(error, path, "is not midnight of a day in UTC",
+                                      "%s: %s is not midnight of a day in UTC", path,
+                                      text);
+    return false;
+}
+
+static bool
+read_day(
+    const char *text, const char *path, gint64 otherwise, gint64 *ret_day, GError **error)
+{
+    gint64 at_ms = 0;
+
+    if (text == NULL) {
+        *ret_day = otherwise;
+        return true;
+    }
+    if (!clock_parse_time(text, &at_ms) || at_ms % CALENDAR_DAY_MS != 0)
+        return refuse_day(path, text, error);
+    *ret_day = calendar_day_of(at_ms);
+    return true;
+}
+
+/* The month that was named, that from lies in, or that it is now. */
+static bool
+find_month(const Ask *ask,
+           const ProtoBillingReportCall *in,
+           gint64 *ret_month,
+           GError **error)
+{
+    gint64 known_ms = meter_store_get_known_ms(ask->meter->store);
+    gint64 day = calendar_day_of(known_ms > 0 ? known_ms : clock_wall_ms());
+
+    if (in->period == NULL) {
+        if (!read_day(in->from, "parameters.from", day, &day, error))
+            return false;
+        *ret_month = calendar_month_of(day);
+        return true;
+    }
+    if (calendar_parse_month(in->period, ret_month))
+        return true;
+    proto_error_set_invalid_parameter(
+        error, "parameters.period", "is not a month like 2026-10",
+        "parameters.period: %s is not a month like 2026-10", in->period);
+    return false;
+}
+
+static bool
+read_days(const ProtoBillingReportCall *in,
+          gint64 month,
+          BillQuery *query,
+          GError **error)
+{
+    const Window window = calendar_month_window(month);
+    gint64 first = calendar_day_of(window.from_ms);
+    gint64 last = calendar_day_of(window.to_ms);
+
+    if (!read_day(in->from, "parameters.from", first, &query->from_day, error) ||
+        !read_day(in->to, "parameters.to", last, &query->to_day, error))
+        return false;
+    if (query->from_day >= first && query->from_day < query->to_day &&
+        query->to_day <= last)
+        return true;
+    proto_error_set_invalid_parameter(
+        error, "parameters.to", "is not a later day of the same month",
+        "parameters.to: a report is of days of one month, from is before to");
+    return false;
+}
+
+/* "Not yours" and "not there" are the same bytes. */
+static bool
+find_tenant(const Ask *ask,
+            const ProtoBillingReportCall *in,
+            const char **ret_tenant,
+            GError **error)
+{
+    if (ask->role == ROLE_ADMIN) {
+        *ret_tenant = in->tenant;
+        return true;
+    }
+    if (in->instead != NULL) {
+        proto_error_set_permission_denied(error, ROLE_ADMIN,
+                                          "Another rate card needs the role admin");
+        return false;
+    }
+    if (in->tenant != NULL && strcmp(in->tenant, ask->tenant) != 0) {
+        proto_error_set_not_found(error, "tenant", in->tenant,
+                                  "There is no tenant \"%s\"", in->tenant);
+        return false;
+    }
+    *ret_tenant = ask->tenant;
+    return true;
+}
+
+static bool
+read_wish(const ProtoBillingReportCall *in,
+          const BillQuery *query,
+          ReportWish *wish,
+          GError **error)
+{
+    wish->format = formats[in->has_format ? in->format : REPORT_FORMAT_NAME_TABLE];
+    wish->window = (Window){ calendar_day_start(query->from_day),
+                             calendar_day_start(query->to_day) };
+    if (!report_read_groups(in->group_by, &wish->groups, &wish->label, error))
+        return false;
+    if (in->instead == NULL)
+        return true;
+    wish->instead = card_new(in->instead, "parameters.instead", error);
+    return wish->instead != NULL;
+}
+
+static void
+report_ready(const Ask *ask)
+{
+    const ProtoBillingReportCall *in = ask->in;
+    BillQuery query = { .as_of = in->has_as_of ? in->as_of : 0 };
+    ReportWish wish = { 0 };
+    g_autofree char *period = NULL;
+    Biller *biller = NULL;
+    GError *error = NULL;
+    gint64 month = 0;
+
+    if (find_tenant(ask, in, &query.tenant, &error) &&
+        find_month(ask, in, &month, &error) && read_days(in, month, &query, &error) &&
+        read_wish(in, &query, &wish, &error)) {
+        query.period = period = calendar_format_month(month);
+        query.instead = wish.instead;
+        biller = biller_new(ask->meter->store,
+                            bookkeeper_get_books(ask->meter->bookkeeper), &query, &error);
+    }
+    if (biller == NULL) {
+        card_free(wish.instead);
+        g_free(wish.label);
+        wire_call_fail(ask->call, error);
+        return;
+    }
+    report_reply_start(ask->call, biller, &wish);
+}
+
+void
+meter_report(WireCall *call, const ProtoBillingReportCall *in)
+{
+    ask_start(call, in, ROLE_VIEWER, report_ready);
+}

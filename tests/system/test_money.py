@@ -1,0 +1,221 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Bills: rate cards, reports, months that are closed, and corrections."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import time
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from lib import cli, tap
+from lib.daemon import GIB, MIB, Vmd, program
+from lib.fakeclock import FakeClock
+from lib.tap import wait_until
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "data" / "rates.example.json"
+
+shared = Vmd(meter=True)
+
+
+def vmctl(vmd: Vmd, *words: str, text: str | None = None) -> str:
+    return cli.run(vmd.socket, *words, text=text).stdout
+
+
+def refused(vmd: Vmd, *words: str, text: str = "") -> str:
+    """What vmctl says when it is refused."""
+    environment = cli.environment(vmd.socket)
+    command = [program("VMCTL"), *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, input=text, timeout=100, check=False)
+    assert done.returncode != 0, done.stdout
+    return done.stderr
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def report(vmd: Vmd, *words: str) -> list[dict[str, str]]:
+    return rows_of(vmctl(vmd, "usage", "report", "-o", "csv", *words))
+
+
+def run_one(vmd: Vmd, name: str) -> dict[str, Any]:
+    """An instance that ran for two seconds and is gone."""
+    instance = vmd.create(name=name, vcpus=2, memory_bytes=512 * MIB, disk_bytes=4 * GIB)
+    wait_until(lambda: seconds_since(vmd, instance["id"]) >= 2, "two seconds of usage")
+    vmd.do("Instance.Destroy", instance=name)
+    return instance
+
+
+def seconds_since(vmd: Vmd, instance: str) -> float:
+    opened = [row for row in vmd.ledger() if row["kind"] == "opened" and row["resource"] == instance]
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - opened[0]["boot_ms"] / 1000
+
+
+def set_example(vmd: Vmd) -> None:
+    vmctl(vmd, "rate", "set", str(EXAMPLE))
+    vmctl(vmd, "rate", "assign", "standard")
+
+
+def test_usage_without_a_price_is_refused_by_name() -> None:
+    run_one(shared, "unpriced")
+    said = refused(shared, "usage", "report")
+    assert "Usage without a price: " in said and "no rate card is assigned then" in said, said
+
+
+def test_a_card_is_checked_before_it_is_noted() -> None:
+    before = len(shared.ledger())
+    card = json.loads(EXAMPLE.read_text())
+    for change, why in (
+        ({"currency": "EUX"}, "EUX is no currency"),
+        ({"from": "tomorrow"}, "is not a time"),
+        ({"lines": card["lines"] + [dict(card["lines"][0], sku="other")]}, "overlaps another line"),
+        ({"lines": [dict(card["lines"][0], meter="vcpu")]}, "there is no meter vcpu"),
+        ({"lines": [dict(card["lines"][0], price="-1")]}, "is below zero"),
+        ({"lines": [dict(card["lines"][0], price=1)]}, "is not a string"),
+        ({"taxes": "19"}, "taxes"),
+    ):
+        said = refused(shared, "rate", "set", "-", text=json.dumps({**card, **change}))
+        assert why in said, said
+    assert len(shared.ledger()) == before
+
+
+def test_a_bill_adds_up_by_hand() -> None:
+    set_example(shared)
+    rows = report(shared)
+    usage = [row for row in rows if row["charge"] == "usage"]
+    assert usage
+    for row in usage:
+        assert Decimal(row["quantity"]) * Decimal(row["unit_price"]) == Decimal(row["cost"]), row
+    whole = json.loads(vmctl(shared, "usage", "report", "-o", "json"))
+    (tenant,) = whole["tenants"]
+    assert sum(Decimal(row["cost"]) for row in usage) == Decimal(tenant["subtotal"])
+    assert sum(Decimal(row["cost"]) for row in rows) == Decimal(tenant["total"])
+    assert whole["ratecards"][0]["card"] == "standard"
+    table = vmctl(shared, "usage", "report")
+    assert "unpriced" in table and "vcpu.alloc" in table and "Total" in table, table
+
+
+def test_every_grouping_has_the_same_sum() -> None:
+    sums = set()
+    for groups in ("tenant", "instance", "meter", "day", "tenant,instance,meter,day", "tenant,label:shop", "day,meter"):
+        sums.add(sum(Decimal(row["cost"]) for row in report(shared, "--group-by", groups)))
+    assert len(sums) == 1, sums
+
+
+def test_the_same_row_gives_the_same_bytes_anywhere() -> None:
+    seq = str(shared.ledger()[-1]["seq"])
+    for form in ("table", "csv", "json"):
+        words = [program("VMCTL"), "usage", "report", "-o", form, "--as-of", seq]
+        shown = set()
+        for locale, zone in (("C", "UTC"), ("de_DE.UTF-8", "America/New_York"), ("C.UTF-8", "Asia/Kathmandu")):
+            environment = {**os.environ, "VMCTL_SOCKET": shared.socket, "LC_ALL": locale, "TZ": zone}
+            shown.add(subprocess.run(words, env=environment, capture_output=True, check=True, timeout=60).stdout)
+        assert len(shown) == 1, form
+
+
+def test_the_same_card_again_is_the_same_version() -> None:
+    before = len(shared.ledger())
+    set_example(shared)
+    assert len(shared.ledger()) == before
+    shown = vmctl(shared, "rate", "show", "standard")
+    assert vmctl(shared, "rate", "set", "-", text=shown)
+    assert len(shared.ledger()) == before
+    assert "standard" in vmctl(shared, "rate", "list")
+
+
+def test_a_preview_changes_nothing() -> None:
+    before = len(shared.ledger())
+    card = json.loads(EXAMPLE.read_text())
+    for line in card["lines"]:
+        if "price" in line:
+            line["price"] = str(Decimal(line["price"]) * 2)
+    doubled = rows_of(vmctl(shared, "usage", "preview", "-", "-o", "csv", text=json.dumps(card)))
+    single = report(shared)
+
+    def cost(rows: list[dict[str, str]]) -> Decimal:
+        return sum(Decimal(row["cost"]) for row in rows if row["charge"] == "usage")
+
+    assert cost(doubled) == 2 * cost(single) != 0
+    assert len(shared.ledger()) == before
+
+
+def test_what_cannot_be_reported_is_refused() -> None:
+    for words, why in (
+        (("--period", "2026-13"), "is not a month"),
+        (("--period", "2999-01"), "has not begun"),
+        (("--tenant", "nobody"), 'There is no tenant "nobody"'),
+        (("--group-by", "host"), "none of tenant"),
+        (("--from", "2026-10-01T12:00:00Z"), "is not midnight"),
+        (("--from", "2026-10-03", "--to", "2026-10-02"), "from is before to"),
+        (("--as-of", "999999"), "999999"),
+    ):
+        said = refused(shared, "usage", "report", *words)
+        assert why in said, said
+
+
+def test_a_month_that_runs_cannot_be_closed() -> None:
+    month = datetime.now(timezone.utc).strftime("%Y-%m")
+    assert "has not ended" in refused(shared, "usage", "close", month)
+    assert "is not a month" in refused(shared, "usage", "close", "soon")
+
+
+def month_after(month: str) -> str:
+    first = datetime.strptime(month, "%Y-%m")
+    return (first + timedelta(days=32)).strftime("%Y-%m")
+
+
+def test_a_closed_month_stays_and_is_corrected_in_the_next() -> None:
+    with FakeClock(meter=True) as clock:
+        vmd = clock.vmd
+        vmd.import_template()
+        set_example(vmd)
+        instance = run_one(vmd, "billed")
+        month = datetime.now(timezone.utc).strftime("%Y-%m")
+        following = month_after(month)
+        wrong = correction(month, instance["id"], f"{month}-01", "1")
+        assert "is not closed" in refused(vmd, *wrong)
+        clock.set("+3196800")
+        run_one(vmd, "later")
+        vmctl(vmd, "usage", "close", month)
+        closed = vmctl(vmd, "usage", "report", "--period", month, "-o", "csv")
+        rows = rows_of(closed)
+        assert {row["invoice"] for row in rows} == {f"INV-{month}-default"}
+        notes = [row for row in vmd.ledger() if row["kind"] == "noted"]
+        assert [row["topic"] for row in notes[-3:]] == ["closed", "invoice", "sealed"]
+        seq = vmd.ledger()[-1]["seq"]
+        vmctl(vmd, "usage", "close", month)
+        assert not [row for row in vmd.ledger() if row["seq"] > seq and row["kind"] == "noted"]
+
+        (vcpu,) = [row for row in rows if row["sku_price"] == "vm.vcpu"]
+        right = correction(month, instance["id"], vcpu["from"][:10], "1")
+        vmctl(vmd, *right)
+        vmctl(vmd, *right)
+        assert vmctl(vmd, "usage", "report", "--period", month, "-o", "csv") == closed
+        lines = report(vmd, "--period", following)
+        back, put = [row for row in lines if row["charge"] == "correction"]
+        assert Decimal(back["cost"]) == -Decimal(vcpu["cost"])
+        assert Decimal(put["quantity"]) == 1 and Decimal(put["cost"]) == Decimal("0.01")
+        assert back["from"] == vcpu["from"]
+
+        card = json.loads(EXAMPLE.read_text())
+        card["from"] = f"{month}-01T00:00:00Z"
+        said = refused(vmd, "rate", "set", "-", "--backdate", text=json.dumps(card))
+        assert "in a period that is closed" in said, said
+
+
+def correction(month: str, instance: str, day: str, quantity: str) -> list[str]:
+    words = ["usage", "correct", "--tenant", "default", "--period", month, "--resource", instance]
+    return words + ["--sku-price", "vm.vcpu", "--day", day, "--quantity", quantity, "--why", "counted wrongly"]
+
+
+with shared:
+    shared.import_template()
+    tap.main(globals())
