@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
@@ -20,7 +21,9 @@ from lib.daemon import GIB, MIB, Vmd, program
 from lib.fakeclock import FakeClock
 from lib.tap import wait_until
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "data" / "rates.example.json"
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "data" / "rates.example.json"
+MANUAL = ROOT / "docs" / "metering.md"
 
 shared = Vmd(meter=True)
 
@@ -214,6 +217,36 @@ def test_a_closed_month_stays_and_is_corrected_in_the_next() -> None:
 def correction(month: str, instance: str, day: str, quantity: str) -> list[str]:
     words = ["usage", "correct", "--tenant", "default", "--period", month, "--resource", instance]
     return words + ["--sku-price", "vm.vcpu", "--day", day, "--quantity", quantity, "--why", "counted wrongly"]
+
+
+def test_the_month_of_the_manual_is_as_it_says() -> None:
+    blocks = re.findall(r"```sh\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
+    commands = [line for block in blocks for line in block.splitlines()]
+    assert len(commands) >= 10
+    with FakeClock(meter=True, jump="@2026-10-12 08:00:00") as clock:
+        clock.vmd.import_template()
+        environment = cli.environment(clock.vmd.socket)
+        environment["PATH"] = f"{Path(program('VMCTL')).parent}:{environment['PATH']}"
+        for command in commands:
+            if "usage close" in command:
+                clock.set("@2026-11-04 00:00:00")
+                wait_until(lambda: any(row["kind"] == "clock" for row in clock.vmd.ledger()), "November")
+            done = subprocess.run(
+                ["bash", "-c", command], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False
+            )
+            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        assert "(correction)" in done.stdout, done.stdout
+
+
+def test_the_bill_of_the_manual_adds_up() -> None:
+    (table,) = re.findall(r"```text\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
+    lines = [line.split() for line in table.splitlines()[1:]]
+    prices = {line["meter"]: line for line in json.loads(EXAMPLE.read_text())["lines"]}
+    for _, meter, quantity, _, price, cost in lines[:-1]:
+        assert Decimal(quantity) * Decimal(price) == Decimal(cost), meter
+        known = prices[meter].get("tiers", {"0": prices[meter].get("price")}).values()
+        assert Decimal(price) in map(Decimal, known), meter
+    assert sum(Decimal(line[-1]) for line in lines[:-1]) == Decimal(lines[-1][-1])
 
 
 with shared:

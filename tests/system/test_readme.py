@@ -32,7 +32,7 @@ def run_all(vmd: Vmd, commands: list[str]) -> None:
     for command in commands:
         done = subprocess.run(
             ["bash", "-e", "-u", "-o", "pipefail", "-c", command],
-            env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False,
+            env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 

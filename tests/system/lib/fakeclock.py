@@ -15,10 +15,10 @@ LIBRARY = Path("/usr/lib", f"{os.uname().machine}-linux-gnu", "faketime", "libfa
 class FakeClock:
     """A vmd that has its wall clock from a file."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, jump: str = "+0", **settings: Any) -> None:
         self.vmd = vmd = Vmd(**settings)
         self.file = vmd.dir / "wall-clock"
-        self.set("+0")
+        self.set(jump)
         self.environment = {
             "LD_PRELOAD": str(LIBRARY),
             "FAKETIME_TIMESTAMP_FILE": str(self.file),
