@@ -56,6 +56,8 @@ typedef enum {
     READ_TOTALS,
     READ_DAY,
     READ_MONTH,
+    FIND_LATE_SEGMENTS,
+    FIND_LATE_USE,
     N_STATEMENTS
 } StatementId;
 

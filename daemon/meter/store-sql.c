@@ -39,6 +39,7 @@ static const char schema[] =
     "CREATE UNIQUE INDEX segment_open ON segment (kind, id) WHERE end_seq IS NULL;"
     "CREATE INDEX segment_resource ON segment (kind, id, seq);"
     "CREATE INDEX segment_life ON segment (resource, seq);"
+    "CREATE INDEX segment_end ON segment (end_seq);"
     "CREATE INDEX segment_report"
     " ON segment (tenant, resource, seq, from_ms, to_ms, end_seq);"
     "CREATE TRIGGER segment_once BEFORE UPDATE ON segment WHEN OLD.end_seq IS NOT NULL"
@@ -67,11 +68,11 @@ static const char schema[] =
     " rows INTEGER NOT NULL, first_seq INTEGER NOT NULL, first_day INTEGER NOT NULL,"
     " last_day INTEGER NOT NULL,"
     " PRIMARY KEY (tenant, resource, device, counter)) STRICT, WITHOUT ROWID;"
-    "PRAGMA user_version = 5;"
+    "PRAGMA user_version = 6;"
     "COMMIT;";
 
 enum {
-    VERSION = 5,
+    VERSION = 6,
     /* Of steps. */
     DROP_TABLES = 0
 };
@@ -200,6 +201,14 @@ static const char *const statements[] = {
     [READ_MONTH] =
         READ_SUM "usage_month WHERE tenant = ?1 AND month = ?2 AND resource = ?3"
         " AND era <= ?4",
+    [FIND_LATE_SEGMENTS] =
+        "SELECT tenant FROM segment WHERE seq > ?1 AND seq <= ?2 AND from_ms < ?3"
+        " AND ?4 IN ('', tenant)"
+        " UNION SELECT tenant FROM segment WHERE end_seq > ?1 AND end_seq <= ?2"
+        " AND to_ms < ?3 AND ?4 IN ('', tenant)",
+    [FIND_LATE_USE] =
+        "SELECT name FROM tenant WHERE ?3 IN ('', name) AND EXISTS (SELECT 1 FROM"
+        " usage_month WHERE usage_month.tenant = tenant.id AND month = ?1 AND era = ?2)",
 };
 /* clang-format on */
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "meter/calendar.h"
 #include "meter/view-private.h"
 #include "wire/pack.h"
 
@@ -261,4 +262,44 @@ place_move(Place *place, const char *tenant, gint64 resource, gint64 seq)
     }
     place->at_resource = resource;
     place->at_seq = seq;
+}
+
+/* Late facts */
+
+static bool
+add_names(Statement *statement, GPtrArray *names, GError **error)
+{
+    bool has_row = true;
+    bool good = true;
+
+    while (good && (good = statement_step(statement, &has_row, error)) && has_row) {
+        g_ptr_array_add(names, g_strdup(statement_get_text(statement, 0)));
+    }
+    statement_reset(statement);
+    return good;
+}
+
+bool
+view_find_late(View *view,
+               gint64 closing,
+               gint64 month,
+               const char *tenant,
+               GPtrArray *names,
+               GError **error)
+{
+    Statement *segments = view->store->statements[FIND_LATE_SEGMENTS];
+    Statement *use = view->store->statements[FIND_LATE_USE];
+    gint64 era = 0;
+
+    if (!view_check(view, error) ||
+        !meter_store_count_closings(view->store, closing + 1, &era, error))
+        return false;
+    statement_bind_int(segments, 1, closing);
+    statement_bind_int(segments, 2, view->head.seq);
+    statement_bind_int(segments, 3, calendar_month_window(month).to_ms);
+    statement_bind_text(segments, 4, tenant != NULL ? tenant : "");
+    statement_bind_int(use, 1, month);
+    statement_bind_int(use, 2, era);
+    statement_bind_text(use, 3, tenant != NULL ? tenant : "");
+    return add_names(segments, names, error) && add_names(use, names, error);
 }

@@ -56,6 +56,19 @@ void view_set_page_rows(View *view, guint rows);
 /** Whether tenant ever had a segment. */
 bool view_has_tenant(View *view, const char *tenant, bool *ret_has, GError **error);
 
+/**
+ * Appends the names of tenants, some perhaps twice, of whom something was booked that
+ * lies in the month or before it, and that a view as of closing, a row that closed the
+ * books, does not know.  tenant: only that one, or NULL.  There may be more of them than
+ * need be, and never fewer.
+ */
+bool view_find_late(View *view,
+                    gint64 closing,
+                    gint64 month,
+                    const char *tenant,
+                    GPtrArray *names,
+                    GError **error);
+
 /* Segments */
 
 /** A stretch of the life of a resource.  Texts are never NULL but where it is said. */

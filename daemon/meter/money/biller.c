@@ -6,6 +6,7 @@
 #include "meter/calendar.h"
 #include "meter/money/correction.h"
 #include "meter/money/currency.h"
+#include "meter/money/late.h"
 #include "meter/money/rating.h"
 
 /*
@@ -30,6 +31,8 @@ struct Biller {
     ViewUsage use;
     ViewGap gap;
     BillFoot foot;
+    /* What came in late for periods before; NULL if it is billed elsewhere. */
+    Late *late;
     /* Those that something is corrected for in the period, in the order of names. */
     GPtrArray *corrected;
     guint corrected_at;
@@ -156,6 +159,36 @@ compare_names(gconstpointer a, gconstpointer b)
     return strcmp(*(const char *const *) a, *(const char *const *) b);
 }
 
+/* Its place among the closed periods, or their number. */
+static guint
+find_place(const Biller *biller, const GPtrArray *periods)
+{
+    guint place = 0;
+
+    while (place < periods->len &&
+           strcmp(((const BooksPeriod *) g_ptr_array_index(periods, place))->name,
+                  biller->period) != 0) {
+        place++;
+    }
+    return place;
+}
+
+/* What is late is billed in the first period that is open, and in what it was then. */
+static bool
+find_late(Biller *biller, MeterStore *store, GError **error)
+{
+    g_autoptr(GPtrArray) periods = books_list_periods(&biller->books);
+    gint64 closed_ms = books_get_closed_ms(&biller->books);
+    guint place = find_place(biller, periods);
+
+    if (biller->instead != NULL || place == 0 ||
+        (place == periods->len && biller->foot.window.from_ms != closed_ms))
+        return true;
+    biller->late =
+        late_new(store, biller->view, biller->books.books, place, biller->tenant, error);
+    return biller->late != NULL;
+}
+
 static void
 find_corrected(Biller *biller)
 {
@@ -167,6 +200,8 @@ find_corrected(Biller *biller)
         if (correction->booked_ms == biller->foot.window.from_ms)
             g_ptr_array_add(biller->corrected, correction->note.tenant);
     }
+    if (biller->late != NULL)
+        late_collect_tenants(biller->late, biller->corrected);
     g_ptr_array_sort(biller->corrected, compare_names);
 }
 
@@ -189,7 +224,8 @@ biller_new(MeterStore *store, const Books *books, const BillQuery *query, GError
     biller->foot.period = biller->period;
     biller->foot.window = calendar_month_window(month);
     if (!open_view(biller, store, books, query->as_of, error) ||
-        !check_query(biller, query, error) || !start_reading(biller, error))
+        !check_query(biller, query, error) || !start_reading(biller, error) ||
+        !find_late(biller, store, error))
         return NULL;
     find_corrected(biller);
     biller->foot.seq = view_get_head(biller->view)->seq;
@@ -206,6 +242,7 @@ biller_free(Biller *biller)
     view_segments_free(biller->segments);
     view_uses_free(biller->uses);
     view_gaps_free(biller->gaps);
+    late_free(biller->late);
     view_free(biller->view);
     if (biller->foot.cards != NULL)
         g_ptr_array_unref(biller->foot.cards);
@@ -391,6 +428,8 @@ bill_tenant(Biller *biller, GError **error)
     note_cards(biller);
     return rate_usage(biller, &terms, error) &&
            correction_bill(&terms, count_line, biller, error) &&
+           (biller->late == NULL ||
+            late_bill(biller->late, &terms, count_line, biller, error)) &&
            adjust(biller, &terms, error);
 }
 

@@ -32,18 +32,19 @@ read_figures(const ProtoCorrectedLine *kept, BillLine *line, GError **error)
                             &line->contracted_cost, error);
 }
 
-static bool
-give(const RatingTerms *terms,
-     const BooksCorrection *correction,
-     const ProtoCorrectedLine *kept,
-     BillTake take,
-     gpointer data,
-     GError **error)
+bool
+correction_give(const RatingTerms *terms,
+                const ProtoCorrectedLine *kept,
+                const char *why,
+                bool takes_back,
+                BillTake take,
+                gpointer data,
+                GError **error)
 {
     BillLine line = {
         .category = BILL_CATEGORY_USAGE,
         .is_correction = true,
-        .why = correction->note.why,
+        .why = why,
         .tenant = terms->tenant,
         .tenant_name = terms->tenant,
         .kind = kept->kind,
@@ -58,14 +59,22 @@ give(const RatingTerms *terms,
         .to_ms = kept->to_ms,
         .currency = kept->currency,
         .first_seq = kept->first_seq,
-        .last_seq = MAX(kept->last_seq, correction->seq),
+        .last_seq = kept->last_seq,
         .period = terms->period,
         .period_from_ms = terms->window.from_ms,
         .period_to_ms = terms->window.to_ms,
         .invoice = terms->invoice,
     };
 
-    return read_figures(kept, &line, error) && take(&line, data, error);
+    if (!read_figures(kept, &line, error))
+        return false;
+    if (takes_back) {
+        line.quantity = decimal_negate(line.quantity);
+        line.estimated = decimal_negate(line.estimated);
+        line.list_cost = decimal_negate(line.list_cost);
+        line.contracted_cost = decimal_negate(line.contracted_cost);
+    }
+    return take(&line, data, error);
 }
 
 bool
@@ -80,8 +89,10 @@ correction_bill(const RatingTerms *terms, BillTake take, gpointer data, GError *
 
         if (correction->booked_ms != terms->window.from_ms)
             continue;
-        if (!give(terms, correction, &correction->note.reversal, take, data, error) ||
-            !give(terms, correction, &correction->note.replacement, take, data, error))
+        if (!correction_give(terms, &correction->note.reversal, correction->note.why,
+                             false, take, data, error) ||
+            !correction_give(terms, &correction->note.replacement, correction->note.why,
+                             false, take, data, error))
             return false;
     }
     return true;

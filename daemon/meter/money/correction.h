@@ -16,5 +16,15 @@
 bool
 correction_bill(const RatingTerms *terms, BillTake take, gpointer data, GError **error);
 
+/** Gives a line that was kept, as a correction: negative if it takes back. why may be
+ * NULL. */
+bool correction_give(const RatingTerms *terms,
+                     const ProtoCorrectedLine *kept,
+                     const char *why,
+                     bool takes_back,
+                     BillTake take,
+                     gpointer data,
+                     GError **error);
+
 /** What a note keeps of a line; release with proto_corrected_line_clear(). */
 void correction_keep_line(const BillLine *line, ProtoCorrectedLine *ret_kept);

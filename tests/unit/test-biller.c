@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <glib.h>
+#include <string.h>
+
+#include "meter-fixture.h"
+#include "meter/money/biller.h"
+#include "meter/view.h"
+
+#define HOUR_MS G_GINT64_CONSTANT(3600000)
+#define DAY_MS (24 * HOUR_MS)
+#define OCTOBER_MS METER_FIXTURE_START_MS
+#define NOVEMBER_MS (OCTOBER_MS + 31 * DAY_MS)
+#define DECEMBER_MS (NOVEMBER_MS + 30 * DAY_MS)
+
+static const char card[] =
+    "{\"card\":\"c\",\"version\":1,\"currency\":\"EUR\",\"from\":\"2026-10-01T00:00:"
+    "00Z\","
+    "\"lines\":[{\"sku\":\"vcpu\",\"meter\":\"vcpu.alloc\",\"price\":\"0.01\"},"
+    "{\"sku\":\"sent\",\"meter\":\"net.tx.bytes\",\"price\":\"1\"}],"
+    "\"free\":[\"instance.time\",\"memory.alloc\"]}";
+
+static void
+note(MeterFixture *fixture, gint64 seq, const char *topic, const char *text, gint64 at_ms)
+{
+    meter_fixture_apply(fixture, meter_fixture_noted(seq, topic, text, at_ms));
+}
+
+static void
+note_prices(MeterFixture *fixture)
+{
+    g_autofree char *assignment = g_strdup_printf(
+        "{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
+        OCTOBER_MS);
+
+    note(fixture, 1, "card", card, 0);
+    note(fixture, 2, "assignment", assignment, 0);
+}
+
+static void
+note_closed(
+    MeterFixture *fixture, gint64 seq, const char *period, gint64 from_ms, gint64 to_ms)
+{
+    g_autofree char *closed =
+        g_strdup_printf("{\"period\":\"%s\",\"from_ms\":%" G_GINT64_FORMAT
+                        ",\"to_ms\":%" G_GINT64_FORMAT "}",
+                        period, from_ms, to_ms);
+
+    note(fixture, seq, "closed", closed, to_ms - OCTOBER_MS + 2 * DAY_MS);
+}
+
+static Books *
+read_books(MeterFixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(View) view = view_open(fixture->store, 0, &error);
+    g_autoptr(ViewMarks) marks = view_marks_new(view, LEDGER_KIND_NOTED, NULL);
+    Books *books = books_new();
+    const ProtoLedgerRow *row = NULL;
+
+    while (view_marks_next(marks, &row, &error) && row != NULL) {
+        g_assert_true(books_add(books, row, &error));
+    }
+    g_assert_no_error(error);
+    return books;
+}
+
+/* Cost by kind of line. */
+typedef struct {
+    Decimal usage;
+    Decimal corrections;
+    guint n_corrections;
+} Costs;
+
+static bool
+add_line(const BillLine *line, gpointer data, GError **error)
+{
+    Costs *costs = data;
+    Decimal *sum = line->is_correction ? &costs->corrections : &costs->usage;
+
+    if (line->category == BILL_CATEGORY_ADJUSTMENT)
+        return true;
+    costs->n_corrections += line->is_correction ? 1 : 0;
+    return decimal_add(*sum, line->contracted_cost, sum, error);
+}
+
+static Costs
+bill(MeterFixture *fixture, const char *period)
+{
+    g_autoptr(Books) books = read_books(fixture);
+    const BillQuery query = { .period = period };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Biller) biller = biller_new(fixture->store, books, &query, &error);
+    BillTotal total = { 0 };
+    Costs costs = { 0 };
+    bool more = true;
+
+    g_assert_no_error(error);
+    while (more) {
+        biller_next(biller, add_line, &costs, &more, &total, &error);
+        g_assert_no_error(error);
+    }
+    return costs;
+}
+
+static void
+assert_cost(Decimal cost, const char *expected)
+{
+    g_autofree char *text = decimal_format(cost, 0);
+
+    g_assert_cmpstr(text, ==, expected);
+}
+
+/* Two vCPUs at 0.01: 0.48 a day. */
+static void
+an_end_that_is_known_late_is_given_back(MeterFixture *fixture, gconstpointer unused)
+{
+    ProtoLedgerRow end = { 0 };
+    Costs october = { 0 };
+    Costs november = { 0 };
+
+    note_prices(fixture);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    note_closed(fixture, 4, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    october = bill(fixture, "2026-10");
+    assert_cost(october.usage, "14.88");
+
+    /* It had ended on the 21st. */
+    end = meter_fixture_closed(5, 3, 20 * DAY_MS);
+    end.at_ms = NOVEMBER_MS + 3 * DAY_MS;
+    meter_fixture_apply(fixture, end);
+    october = bill(fixture, "2026-10");
+    assert_cost(october.usage, "14.88");
+    g_assert_cmpuint(october.n_corrections, ==, 0);
+    november = bill(fixture, "2026-11");
+    assert_cost(november.usage, "0");
+    assert_cost(november.corrections, "-5.28");
+}
+
+static void
+a_use_that_is_booked_late_is_billed_once(MeterFixture *fixture, gconstpointer unused)
+{
+    Costs costs = { 0 };
+    ProtoLedgerRow use = { 0 };
+
+    note_prices(fixture);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    meter_fixture_apply(
+        fixture,
+        meter_fixture_used(4, 3, 0, HOUR_MS, COUNTER_NET_TX_BYTES, "mac", 3000000000));
+    note_closed(fixture, 5, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    use = meter_fixture_used(6, 3, HOUR_MS, 2 * HOUR_MS, COUNTER_NET_TX_BYTES, "mac",
+                             2000000000);
+    use.at_ms = NOVEMBER_MS + 3 * DAY_MS;
+    meter_fixture_apply(fixture, use);
+    assert_cost(bill(fixture, "2026-10").usage, "17.88");
+    costs = bill(fixture, "2026-11");
+    /* -3 and +5. */
+    g_assert_cmpuint(costs.n_corrections, ==, 2);
+    assert_cost(costs.corrections, "2");
+
+    note_closed(fixture, 7, "2026-11", NOVEMBER_MS, DECEMBER_MS);
+    assert_cost(bill(fixture, "2026-11").corrections, "2");
+    costs = bill(fixture, "2026-12");
+    g_assert_cmpuint(costs.n_corrections, ==, 0);
+}
+
+static void
+what_cannot_be_billed_is_refused(MeterFixture *fixture, gconstpointer unused)
+{
+    static const struct {
+        BillQuery query;
+        int code;
+    } cases[] = {
+        { { .period = "October" }, PROTO_ERROR_INVALID_PARAMETER },
+        { { .period = "2027-01" }, PROTO_ERROR_INVALID_PARAMETER },
+        { { .period = "2026-10", .as_of = 99 }, PROTO_ERROR_INVALID_PARAMETER },
+        { { .period = "2026-10", .tenant = "nobody" }, PROTO_ERROR_NOT_FOUND },
+        { { .period = "2026-10", .from_day = 1, .to_day = 2 },
+          PROTO_ERROR_INVALID_PARAMETER },
+    };
+
+    g_autoptr(Books) books = NULL;
+
+    note_prices(fixture);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    books = read_books(fixture);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autoptr(GError) error = NULL;
+
+        g_assert_null(biller_new(fixture->store, books, &cases[i].query, &error));
+        g_assert_error(error, PROTO_ERROR, cases[i].code);
+    }
+}
+
+#define TEST(name, function)                                                             \
+    g_test_add("/biller/" name, MeterFixture, NULL, meter_fixture_set_up, function,      \
+               meter_fixture_tear_down)
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    TEST("an-end-that-is-known-late-is-given-back",
+         an_end_that_is_known_late_is_given_back);
+    TEST("a-use-that-is-booked-late-is-billed-once",
+         a_use_that_is_booked_late_is_billed_once);
+    TEST("what-cannot-be-billed-is-refused", what_cannot_be_billed_is_refused);
+    return g_test_run();
+}
