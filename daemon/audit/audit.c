@@ -75,6 +75,7 @@ compare(Audit *audit, const GArray *objects)
     if (objects != NULL)
         compare_objects(sources->instances, sources->templates, objects, findings);
     compare_ledger(sources->instances, audit->ledger, findings);
+    compare_quota(sources->instances, findings);
     return findings;
 }
 

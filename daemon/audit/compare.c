@@ -181,3 +181,40 @@ compare_ledger(InstanceBook *book, const LedgerCheck *ledger, GPtrArray *finding
         }
     }
 }
+
+/* How many instances of a tenant there are, by walking through all. */
+static guint
+count_instances(InstanceBook *book, const char *tenant)
+{
+    GHashTableIter iter;
+    gpointer instance = NULL;
+    guint count = 0;
+
+    g_hash_table_iter_init(&iter, book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &instance)) {
+        if (strcmp(((Instance *) instance)->record.view.tenant, tenant) == 0)
+            count++;
+    }
+    return count;
+}
+
+void
+compare_quota(InstanceBook *book, GPtrArray *findings)
+{
+    GHashTableIter iter;
+    gpointer tenant = NULL;
+    gpointer set = NULL;
+
+    if (!operation_engine_is_counted(book->engine))
+        findings_add(findings, FINDING_KIND_QUOTA, NULL, NULL,
+                     "the operations under way are not as many as are counted");
+    g_hash_table_iter_init(&iter, book->by_tenant);
+    while (g_hash_table_iter_next(&iter, &tenant, &set)) {
+        guint count = count_instances(book, tenant);
+
+        if (count != g_hash_table_size(set))
+            findings_add(findings, FINDING_KIND_QUOTA, NULL, tenant,
+                         "it has %u instances, and %u are summed up", count,
+                         g_hash_table_size(set));
+    }
+}

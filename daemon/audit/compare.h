@@ -22,3 +22,6 @@ void compare_objects(InstanceBook *instances,
                      const GArray *objects,
                      GPtrArray *findings);
 void compare_ledger(InstanceBook *book, const LedgerCheck *ledger, GPtrArray *findings);
+
+/** Whether what quotas are held against is all that there is. */
+void compare_quota(InstanceBook *book, GPtrArray *findings);

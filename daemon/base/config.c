@@ -85,7 +85,7 @@ static const ConfigKey keys[] = {
     SIZE("quota", "disk", quota_disk, "100T", "Its disks."),
     COUNT("quota", "addresses", quota_addresses, "100000", 0, 1000000, "Its addresses: each instance has one."),
     COUNT("quota", "operations", quota_operations, "10000", 0, 1000000, "Its operations under way."),
-    COUNT("quota", "requests", quota_requests, "2000", 1, 1000000, "Its requests in a second; those of admins are not counted."),
+    COUNT("quota", "requests", quota_requests, "100000", 1, 1000000, "Its requests in a second; those of admins are not counted."),
 };
 
 /* clang-format on */

@@ -150,7 +150,10 @@ hinder(CreatePlan *plan, GError *error)
 }
 
 static void
-plan_quota(InstanceBook *book, const OperationRequest *request, CreatePlan *plan)
+plan_quota(InstanceBook *book,
+           const ProtoInstanceCreateCall *in,
+           const OperationRequest *request,
+           CreatePlan *plan)
 {
     OperationRequest one = *request;
     Quota asked = { 0 };
@@ -158,11 +161,13 @@ plan_quota(InstanceBook *book, const OperationRequest *request, CreatePlan *plan
 
     one.kind = OPERATION_KIND_INSTANCE_CREATE;
     one.new_size = &plan->size;
-    asked = admission_sum(book->engine, &one, (gint64) plan->count);
-    plan->limit = tenant_get_limit(book->tenants, request->tenant);
-    plan->used = tenant_get_use(book->tenants, request->tenant);
-    plan->after = plan->used;
-    quota_add_times(&plan->after, &asked, 1);
+    if (in->has_dry_run && in->dry_run) {
+        asked = admission_sum(book->engine, &one, (gint64) plan->count);
+        plan->limit = tenant_get_limit(book->tenants, request->tenant);
+        plan->used = tenant_get_use(book->tenants, request->tenant);
+        plan->after = plan->used;
+        quota_add_times(&plan->after, &asked, 1);
+    }
     plan->admission = admission_ask(book->engine, &one, (gint64) plan->count, &error);
     if (plan->admission == NULL)
         hinder(plan, error);
@@ -250,7 +255,7 @@ create_plan(InstanceBook *book,
     if (!plan_size(&template->record.view, in, &plan.size, error) ||
         !plan_names(book, request->tenant, in, template->record.view.name, &plan, error))
         return false;
-    plan_quota(book, request, &plan);
+    plan_quota(book, in, request, &plan);
     plan_hosts(book, &plan);
     *ret_plan = plan;
     plan = (CreatePlan){ 0 };

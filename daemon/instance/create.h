@@ -16,6 +16,7 @@ typedef struct {
     /** What hinders it: the first is the error of a real run. */
     GPtrArray *refusals;
     GError *error;
+    /** Of a dry run. */
     Quota used;
     Quota after;
     Quota limit;

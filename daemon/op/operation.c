@@ -55,6 +55,8 @@ struct OperationEngine {
     /** Target to a GQueue of operations that have not ended, the first of which is at
      * work. */
     GHashTable *by_target;
+    /** Tenant to how many of its operations have not ended. */
+    GHashTable *n_active;
     /** "uid token request_id" to a GPtrArray of operations. */
     GHashTable *by_request;
     /** Those that make their last attempt; the first of them is at work. */
@@ -101,6 +103,7 @@ operation_engine_new(Store *store, guint keep, guint width)
     engine->by_id = g_hash_table_new(g_str_hash, g_str_equal);
     engine->by_target = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                               (GDestroyNotify) g_queue_free);
+    engine->n_active = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     engine->by_request = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                                (GDestroyNotify) g_ptr_array_unref);
     return engine;
@@ -112,6 +115,7 @@ operation_engine_free(OperationEngine *engine)
     if (engine == NULL)
         return;
     g_hash_table_unref(engine->by_request);
+    g_hash_table_unref(engine->n_active);
     g_hash_table_unref(engine->by_target);
     g_hash_table_unref(engine->by_id);
     g_queue_free(engine->suspects);
@@ -202,6 +206,15 @@ get_target_queue(OperationEngine *engine, const char *target)
 }
 
 static void
+count_active(OperationEngine *engine, const char *tenant, int change)
+{
+    guint count = GPOINTER_TO_UINT(g_hash_table_lookup(engine->n_active, tenant));
+
+    g_hash_table_replace(engine->n_active, g_strdup(tenant),
+                         GUINT_TO_POINTER(count + (guint) change));
+}
+
+static void
 index_operation(OperationEngine *engine, Operation *operation)
 {
     const ProtoOperation *view = &operation->record.view;
@@ -215,6 +228,7 @@ index_operation(OperationEngine *engine, Operation *operation)
         engine->n_ended++;
     } else {
         g_queue_push_tail(get_target_queue(engine, view->target), operation);
+        count_active(engine, view->tenant, 1);
     }
 }
 
@@ -577,6 +591,7 @@ on_ended(gpointer data)
 
     operation->has_ended = true;
     engine->n_ended++;
+    count_active(engine, operation->record.view.tenant, -1);
     clear_suspect(operation);
     g_queue_remove(queue, operation);
     if (operation->workflow->ended != NULL)
@@ -987,18 +1002,32 @@ operation_engine_count_active(OperationEngine *engine)
 guint
 operation_engine_count_active_of(OperationEngine *engine, const char *tenant)
 {
-    GHashTableIter iter;
-    gpointer queue = NULL;
-    guint count = 0;
+    return GPOINTER_TO_UINT(g_hash_table_lookup(engine->n_active, tenant));
+}
 
-    g_hash_table_iter_init(&iter, engine->by_target);
-    while (g_hash_table_iter_next(&iter, NULL, &queue)) {
-        for (GList *item = ((GQueue *) queue)->head; item != NULL; item = item->next) {
-            if (strcmp(((Operation *) item->data)->record.view.tenant, tenant) == 0)
-                count++;
-        }
+bool
+operation_engine_is_counted(OperationEngine *engine)
+{
+    g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTableIter iter;
+    gpointer tenant = NULL;
+    gpointer count = NULL;
+    bool good = true;
+
+    for (GList *item = engine->all->head; item != NULL; item = item->next) {
+        const Operation *operation = item->data;
+        char *name = operation->record.view.tenant;
+        guint found = GPOINTER_TO_UINT(g_hash_table_lookup(seen, name));
+
+        if (!operation->has_ended)
+            g_hash_table_replace(seen, name, GUINT_TO_POINTER(found + 1));
     }
-    return count;
+    g_hash_table_iter_init(&iter, engine->n_active);
+    while (g_hash_table_iter_next(&iter, &tenant, &count)) {
+        good = good && g_hash_table_lookup(seen, tenant) == count;
+        g_hash_table_remove(seen, tenant);
+    }
+    return good && g_hash_table_size(seen) == 0;
 }
 
 void

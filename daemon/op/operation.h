@@ -185,6 +185,9 @@ guint operation_engine_count_active(OperationEngine *engine);
 /** The same of one tenant. */
 guint operation_engine_count_active_of(OperationEngine *engine, const char *tenant);
 
+/** Whether that agrees for every tenant with the operations themselves: for audits. */
+bool operation_engine_is_counted(OperationEngine *engine);
+
 /** Tells func once when the operation has ended, or never if it is taken off first. */
 void operation_add_waiter(Operation *operation,
                           void (*func)(Operation *operation, gpointer data),

@@ -63,14 +63,6 @@ on_set(gpointer data)
     reply_with(pending->call, pending->tenant);
 }
 
-static bool
-sets_something(const ProtoQuotaSetCall *in)
-{
-    return in->has_instances || in->has_vcpus || in->has_memory_bytes ||
-           in->has_disk_bytes || in->has_addresses || in->has_operations ||
-           in->has_requests || (in->has_reset && in->reset);
-}
-
 static void
 set(WireCall *call, const ProtoQuotaSetCall *in)
 {
@@ -83,12 +75,6 @@ set(WireCall *call, const ProtoQuotaSetCall *in)
     if (!tenant_exists(tenants, in->tenant)) {
         proto_error_set_not_found(&error, "tenant", in->tenant,
                                   "There is no tenant \"%s\"", in->tenant);
-    } else if (!sets_something(in)) {
-        proto_error_set_invalid_parameter(&error, "parameters.instances",
-                                          "is missing, and so are the others",
-                                          "There is nothing to set");
-    }
-    if (error != NULL) {
         wire_call_fail(call, error);
         return;
     }

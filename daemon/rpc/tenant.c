@@ -151,17 +151,8 @@ set(WireCall *call, const ProtoTenantSetCall *in)
 {
     Rpc *rpc = rpc_of(call);
     const Actor actor = identity_get_actor(call);
-    StoreTx *tx = NULL;
-    GError *error = NULL;
+    StoreTx *tx = begin(call, in->tenant);
 
-    if (in->display_name == NULL && in->labels == NULL && !in->has_when_disabled) {
-        proto_error_set_invalid_parameter(&error, "parameters.display_name",
-                                          "is missing, and so are the others",
-                                          "There is nothing to set");
-        wire_call_fail(call, error);
-        return;
-    }
-    tx = begin(call, in->tenant);
     if (tx != NULL)
         finish(call, tx, tenant_set(rpc->tenants, tx, in, &actor), NULL);
 }

@@ -132,6 +132,8 @@ tenant_set(TenantBook *book,
     ProtoTenantRecord *record = tenant_get_row(book, in->tenant);
     g_autofree char *detail = describe_set(in);
 
+    if (in->display_name == NULL && in->labels == NULL && !in->has_when_disabled)
+        return record;
     if (in->display_name != NULL)
         replace_text(&record->display_name, in->display_name);
     if (in->labels != NULL) {

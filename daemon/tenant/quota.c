@@ -97,6 +97,8 @@ tenant_set_quota(TenantBook *book,
     for (int i = 0; i < QUOTA_RESOURCES; i++) {
         set_limit(record, in, (QuotaResource) i, detail);
     }
+    if (detail->len == 0)
+        return;
     tenant_put_changed(book, tx, EVENT_KIND_QUOTA_SET, record, g_strchomp(detail->str),
                        actor);
 }

@@ -14,7 +14,8 @@ from lib.tap import expect
 from lib.varlink import VarlinkError
 
 INTERFACES = ["org.varlink.service", "io.vmctl"] + [
-    f"io.vmctl.{name}" for name in ("Instance", "Template", "Host", "Operation", "Event", "Ledger", "Audit")
+    f"io.vmctl.{name}"
+    for name in ("Instance", "Template", "Host", "Operation", "Event", "Session", "Tenant", "Quota", "Ledger", "Audit")
 ]
 
 class Shared(Vmd):
@@ -39,7 +40,12 @@ def test_a_plain_client_reads_the_interfaces_and_makes_a_call() -> None:
         for name in INTERFACES:
             text = connection.call("org.varlink.service.GetInterfaceDescription", interface=name)["description"]
             assert f"interface {name}\n" in text
-        assert connection.call("io.vmctl.WhoAmI") == {"uid": 0, "tenant": "default", "role": "admin"}
+        assert connection.call("io.vmctl.WhoAmI") == {
+            "uid": 0,
+            "tenant": "default",
+            "role": "admin",
+            "rights": [],
+        }
 
 
 def test_the_private_interface_is_not_there() -> None:

@@ -21,6 +21,13 @@ ABSENT: dict[str, Any] = {
     "host": "none",
     "source": "none",
     "topic": "none",
+    "tenant": "nobody",
+    "kind": "uid",
+    "id": 4294967294,
+    "role": "viewer",
+    "name": "none",
+    "token": "none",
+    "secret": "none",
     "note": "",
     # An entry of the books that is not the newest.
     "follows": 9007199254740991,
@@ -48,8 +55,12 @@ class Method(NamedTuple):
     def absent(self) -> dict[str, Any]:
         """Good parameters that change nothing."""
         parameters = {field.name: ABSENT[field.name] for field in self.fields if field.is_needed and field.name in ABSENT}
-        if any(field.name == "dry_run" for field in self.fields):
+        names = {field.name for field in self.fields}
+        if "dry_run" in names:
             parameters["dry_run"] = True
+        # One that is there cannot be made, and of one that is not nothing can be changed.
+        if self.name.startswith("io.vmctl.Tenant.") and "tenant" in names:
+            parameters["tenant"] = "default" if self.name.endswith(".Create") else ABSENT["tenant"]
         return parameters
 
 
