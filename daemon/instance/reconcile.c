@@ -190,6 +190,10 @@ reconcile(InstanceBook *book, const ProtoDomain *domain, bool is_event)
         instance_stop_look(instance);
         return;
     }
+    if (is_event && runs_is_doubtful(instance, domain)) {
+        reconcile_look(instance);
+        return;
+    }
     if (differs(instance, domain))
         look_at(instance, domain, is_event);
     if (is_on(&instance->record.view))

@@ -180,6 +180,17 @@ is_replaced(const Instance *instance, const ProtoDomain *domain)
            runs_is_other_process(instance, domain->epoch);
 }
 
+bool
+runs_is_doubtful(const Instance *instance, const ProtoDomain *domain)
+{
+    const ProtoOpenSegment *open = find_open(instance);
+
+    return is_active(domain) && domain->epoch != NULL && open != NULL &&
+           instance->record.view.state == INSTANCE_STATE_STOPPED &&
+           strcmp(domain->epoch->boot_id, open->boot_id) == 0 &&
+           domain->epoch->pid_start * CLOCK_TICK_MS <= open->boot_ms;
+}
+
 static LedgerMoment
 get_process_start(const Instance *instance, const ProtoEpoch *epoch)
 {

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,7 @@ class Metered:
     def __init__(self, **settings: Any) -> None:
         self.vmd = Vmd(metering={"anchor": "", "tick_seconds": 1}, **settings)
         self.told: dict[str, dict[str, Any]] = {}
+        self.rules: list[dict[str, Any]] = []
         self.pulse = 10**9
 
     def __enter__(self) -> Metered:
@@ -49,7 +52,8 @@ class Metered:
     def write(self) -> None:
         """Hands the script to the host, whole, if that is there."""
         pulse = {"name": "pulse", "raw": {"disk_read_bytes": self.pulse}}
-        script = {"counters": [pulse, *({"name": name, **told} for name, told in self.told.items())]}
+        counters = [pulse, *({"name": name, **told} for name, told in self.told.items())]
+        script = {"counters": counters, "rules": self.rules}
         new = self.vmd.script.with_suffix(".new")
         new.write_text(json.dumps(script))
         new.replace(self.vmd.script)
@@ -305,6 +309,94 @@ def test_a_guest_that_died_while_its_host_was_away_is_not_billed_for_that() -> N
         assert ended["to_ms"] <= gone_ms and ended["to_ms"] + ended["estimated"] >= gone_ms, (ended, gone_ms)
         metered.vmd.do("Instance.Destroy", instance="died")
         oracle.check_at_rest(metered.vmd)
+
+
+def another_boot(folder: Path) -> tuple[tuple[str, ...], str]:
+    """What a vmd has to be started under to find that the machine was booted again, and the id of that boot."""
+    boot_id = str(uuid.uuid4())
+    file = folder / "boot_id"
+    file.write_text(boot_id + "\n", encoding="ascii")
+    bind = 'mount --make-rprivate / && mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"'
+    return ("unshare", "--mount", "sh", "-c", bind, str(file)), boot_id
+
+
+def test_another_boot_of_the_machine_ends_all_runs_where_they_were_last_seen() -> None:
+    if os.geteuid() != 0:
+        raise tap.Skipped("a boot id can be exchanged by root only")
+    with Metered() as metered:
+        for name in ("off", "autostarted"):
+            metered.tell(name, {"disk_write_bytes": 100})
+        off, autostarted = (metered.vmd.create(name=name)["id"] for name in ("off", "autostarted"))
+        metered.tick()
+        seen_ms = wall_ms()
+        metered.vmd.kill()
+        under, boot_id = another_boot(metered.vmd.dir)
+        started = boot_ms() + 2 * CLOCK_TICK_MS
+        wait_until(lambda: boot_ms() > started + CLOCK_TICK_MS, "the time to be over")
+        metered.put_behind_its_back(off, **OFF)
+        metered.put_behind_its_back(autostarted, epoch=epoch(started) | {"boot_id": boot_id})
+        metered.tell("autostarted", {"disk_write_bytes": 70})
+        metered.vmd.start(under=under)
+        wait_until(lambda: metered.vmd.get("off")["state"] == "stopped", "the end to be seen")
+        _, ended, _ = metered.vmd.segments(off)
+        assert ended["to_ms"] <= seen_ms and ended["estimated"] > 0, (ended, seen_ms)
+        _, ended, stopped, _, begun = metered.vmd.segments(autostarted)
+        assert ended["to_ms"] <= seen_ms and stopped["from_ms"] == ended["to_ms"], (ended, seen_ms)
+        assert begun["boot_id"] == boot_id and begun["from_ms"] >= seen_ms, (begun, seen_ms)
+        metered.vmd.do("Instance.Stop", instance="autostarted", force=True)
+        assert metered.used(autostarted, "disk_write_bytes") == 170
+
+
+def test_events_that_come_late_and_twice_bill_nothing_twice() -> None:
+    with Metered() as metered:
+        metered.rules = [{"method": "Event", "twice": True, "delay_ms": 40}]
+        metered.write()
+        metered.tell("echo", {"disk_write_bytes": 500})
+        instance = metered.vmd.create(name="echo")["id"]
+        for verb, more in (("Pause", {}), ("Resume", {}), ("Stop", {"force": True}), ("Start", {}), ("Restart", {"force": True})):
+            metered.vmd.do(f"Instance.{verb}", instance="echo", **more)
+        metered.vmd.do("Instance.Stop", instance="echo", force=True)
+        begun = time.monotonic()
+        # The last of the late ones has come by then.
+        wait_until(lambda: time.monotonic() > begun + 0.2, "the echoes")
+        wait_until(lambda: metered.vmd.get("echo")["state"] == "stopped", "the instance to be at rest")
+        metered.vmd.do("Instance.Destroy", instance="echo")
+        segments = metered.vmd.segments(instance)
+        assert all(ended["to_ms"] >= ended["from_ms"] for ended in segments if ended["kind"] == "closed")
+        oracle.check_at_rest(metered.vmd)
+        # Three processes, each of which had written as much when it was read.
+        assert metered.used(instance, "disk_write_bytes") <= 1500
+
+
+def test_a_database_that_was_put_back_says_so_and_bills_nothing_twice() -> None:
+    with Metered() as metered:
+        conf = metered.vmd.dir / "vmd.conf"
+        anchor = metered.vmd.dir / "anchor" / "ledger"
+        metered.vmd.kill(signal.SIGTERM)
+        conf.write_text(conf.read_text().replace("anchor=\n", f"anchor={anchor}\n"))
+        metered.vmd.start()
+        metered.tell("back", {"disk_write_bytes": 100})
+        instance = metered.vmd.create(name="back")["id"]
+        metered.tick()
+        metered.vmd.kill(signal.SIGTERM)
+        older = shutil.copytree(metered.vmd.dir / "state", metered.vmd.dir / "older")
+        metered.vmd.start()
+        metered.tell("back", {"disk_write_bytes": 900})
+        metered.tick()
+        # An entry of the books has the anchor tell where the ledger stands.
+        metered.vmd.call("Ledger.Note", follows=0, topic="test", note="{}")
+        head = metered.vmd.call("Ledger.GetHead")["note"]
+        wait_until(lambda: int(anchor.read_text().split()[-3]) >= head, "the anchor")
+        metered.vmd.kill(signal.SIGTERM)
+        shutil.rmtree(metered.vmd.dir / "state")
+        older.rename(metered.vmd.dir / "state")
+        metered.vmd.start()
+        assert metered.vmd.call("Ledger.GetHead")["forked"] > 0
+        (fork,) = [row for row in metered.vmd.ledger() if row["kind"] == "forked"]
+        assert int(fork["note"].split()[0]) >= head, fork
+        metered.vmd.do("Instance.Stop", instance="back", force=True)
+        assert metered.used(instance, "disk_write_bytes") == 900
+        oracle.check_ledger(metered.vmd)
 
 
 def test_a_guest_that_was_started_while_vmd_was_down_is_billed_from_then() -> None:
