@@ -414,14 +414,19 @@ instance_cut(Instance *instance,
              const char *cause)
 {
     InstanceBook *book = instance->book;
+    const ProtoOpenSegment *open = NULL;
     LedgerMoment moment = { 0 };
     gint64 before_ms = 0;
+    gint64 cut_ms = 0;
 
     if (ledger_clock_has_stepped(&book->clock, &before_ms))
         cut_at_step(book, tx, before_ms);
     moment = when != NULL ? *when : ledger_now(book->store);
     ledger_cut(book->store, tx, &instance->record, billing, &moment, cause);
-    tick_follow_segment(instance, tx, moment.at_ms, moment.at_ms);
+    /* A segment never begins before the one that it follows. */
+    open = ledger_find_open(&instance->record, RESOURCE_KIND_INSTANCE);
+    cut_ms = open != NULL ? MAX(moment.at_ms, open->from_ms) : moment.at_ms;
+    tick_follow_segment(instance, tx, cut_ms, cut_ms);
 }
 
 /* Sizes */

@@ -33,14 +33,20 @@ is_on(const Instance *instance)
 
 /* Moments */
 
-/* A time of the ledger, as if no clock had stepped since. */
+/* A time of the ledger within a segment, where the clock that runs since boot is not
+ * known to have stood: no more time has gone by than it says. */
 static LedgerMoment
-make_moment(const Instance *instance, gint64 at_ms)
+make_moment(const Instance *instance, const ProtoOpenSegment *open, gint64 at_ms)
 {
     LedgerMoment now = ledger_now(instance->book->store);
-    gint64 ago_ms = MAX(now.at_ms - at_ms, 0);
+    gint64 boot_ms = now.boot_ms - MAX(now.at_ms - at_ms, 0);
 
-    return (LedgerMoment){ now.at_ms - ago_ms, MAX(now.boot_ms - ago_ms, 0), 0 };
+    at_ms = MIN(at_ms, now.at_ms);
+    if (strcmp(open->boot_id, clock_boot_id()) == 0) {
+        at_ms = MIN(at_ms, open->from_ms + now.boot_ms - open->boot_ms);
+        boot_ms = MAX(boot_ms, open->boot_ms + at_ms - open->from_ms);
+    }
+    return (LedgerMoment){ at_ms, boot_ms, 0 };
 }
 
 /* A time since boot, after the beginning of a segment of this boot or an older one. */
@@ -53,6 +59,18 @@ make_boot_moment(const Instance *instance, const ProtoOpenSegment *open, gint64 
                                 : now.at_ms - now.boot_ms + boot_ms;
 
     return (LedgerMoment){ MIN(at_ms, now.at_ms), boot_ms, 0 };
+}
+
+/* Up to where the instance is known to have been on in the segment: it was read, or
+ * something is booked. */
+static gint64
+get_booked_ms(const Instance *instance, const ProtoOpenSegment *open)
+{
+    const ProtoCounterRecord *counters = &instance->counters;
+
+    if (counters->segment != open->seq)
+        return open->from_ms;
+    return MAX(counters->at_ms, MAX(counters->from_ms, counters->gap_ms));
 }
 
 /* When a run that was written down began or ended, if that is after what is known. */
@@ -70,7 +88,7 @@ is_after(const Instance *instance,
     }
     if (run->wall_ms <= MAX(open->from_ms, instance->run_wall_ms))
         return false;
-    *ret_moment = make_moment(instance, run->wall_ms);
+    *ret_moment = make_moment(instance, open, run->wall_ms);
     return true;
 }
 
@@ -80,13 +98,11 @@ runs_get_end(const Instance *instance)
     const ProtoOpenSegment *open = find_open(instance);
     LedgerMoment now = ledger_now(instance->book->store);
     LedgerMoment moment = now;
-    gint64 seen_ms = instance->seen_ms;
 
     if (open == NULL)
         return now;
-    if (instance->counters.segment == open->seq)
-        seen_ms = MAX(seen_ms, instance->counters.at_ms);
-    moment = make_moment(instance, MAX(seen_ms, open->from_ms));
+    moment = make_moment(instance, open,
+                         MAX(instance->seen_ms, get_booked_ms(instance, open)));
     moment.uncertain_ms = now.at_ms - moment.at_ms;
     return moment;
 }
@@ -124,10 +140,16 @@ runs_is_other_process(const Instance *instance, const ProtoEpoch *epoch)
            epoch->pid_start * CLOCK_TICK_MS > open->boot_ms;
 }
 
+/* Not before what is booked: the two clocks are not read in the same instant. */
 static void
 end(Instance *instance, StoreTx *tx, const LedgerMoment *when, const char *cause)
 {
-    instance_transition_at(instance, tx, LIFECYCLE_STOPS, when, NULL, cause);
+    LedgerMoment moment = *when;
+    gint64 booked_ms = get_booked_ms(instance, find_open(instance));
+
+    moment.at_ms =
+        MAX(when->at_ms, MIN(booked_ms, store_ledger_now_ms(instance->book->store)));
+    instance_transition_at(instance, tx, LIFECYCLE_STOPS, &moment, NULL, cause);
 }
 
 static void

@@ -167,6 +167,22 @@ book_gap(ProtoCounterRecord *counters, gint64 at_ms, const char *cause, GArray *
     counters->gap_ms = MAX(counters->gap_ms, at_ms);
 }
 
+/* No row is later than the ledger's clock was; what is later here has no row, and the
+ * clock was set back. */
+static void
+set_back(ProtoCounterRecord *counters, gint64 at_ms)
+{
+    counters->at_ms = MIN(counters->at_ms, at_ms);
+    counters->from_ms = MIN(counters->from_ms, at_ms);
+    counters->gap_ms = MIN(counters->gap_ms, at_ms);
+    for (gsize i = 0; i < counters->n_readings; i++) {
+        ProtoReading *reading = &counters->readings[i];
+
+        reading->told_ms = MIN(reading->told_ms, at_ms);
+        reading->gap_ms = MIN(reading->gap_ms, at_ms);
+    }
+}
+
 void
 counters_begin_segment(ProtoCounterRecord *counters,
                        gint64 segment,
@@ -176,6 +192,7 @@ counters_begin_segment(ProtoCounterRecord *counters,
 {
     if (counters->has_until_ms)
         counters_finish(counters, "ended", rows);
+    set_back(counters, MAX(ended_ms, counters->since_ms));
     /* What is read next is counted for the new one, also what was used before it. */
     if (counters->segment != 0 && ended_ms - counters->at_ms > HOUR_SLACK_MS)
         counters_miss(counters, ended_ms, "cut", rows);
@@ -194,8 +211,9 @@ counters_end_segment(ProtoCounterRecord *counters, gint64 at_ms)
 {
     if (counters->segment == 0 || counters->has_until_ms)
         return;
+    set_back(counters, MAX(at_ms, counters->since_ms));
     counters->has_until_ms = true;
-    counters->until_ms = MAX(at_ms, counters->from_ms);
+    counters->until_ms = MAX(at_ms, counters->since_ms);
 }
 
 void
@@ -609,10 +627,9 @@ counters_read(ProtoCounterRecord *counters,
 
     if (is_stale(counters, stats))
         return;
-    /* A clock that was set back stands still here, too. */
-    turn.time.at_ms = MAX(time->at_ms, counters->at_ms);
+    set_back(counters, MAX(time->at_ms, counters->since_ms));
     if (counters->has_until_ms)
-        turn.time.at_ms = MIN(turn.time.at_ms, counters->until_ms);
+        turn.time.at_ms = MIN(time->at_ms, counters->until_ms);
     if (turn.is_other) {
         counters_miss(counters, turn.time.at_ms, "other-process", rows);
         counters->from_ms = turn.time.at_ms;

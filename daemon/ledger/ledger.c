@@ -206,10 +206,16 @@ not_before(const LedgerMoment *when, const ProtoOpenSegment *open)
 {
     LedgerMoment moment = *when;
 
-    if (open != NULL && moment.at_ms < open->from_ms) {
-        moment.boot_ms += open->from_ms - moment.at_ms;
-        moment.at_ms = open->from_ms;
+    if (open == NULL || moment.at_ms >= open->from_ms)
+        return moment;
+    /* Between the two a clock may have stepped. */
+    if (strcmp(open->boot_id, clock_boot_id()) == 0) {
+        moment.boot_ms = open->boot_ms;
+    } else {
+        moment.boot_ms =
+            MIN(moment.boot_ms + open->from_ms - moment.at_ms, clock_boot_ms());
     }
+    moment.at_ms = open->from_ms;
     return moment;
 }
 
