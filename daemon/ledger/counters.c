@@ -34,7 +34,9 @@ enum {
     NS_PER_MS = 1000000,
     /* libvirt reads processor time in clock ticks, and not in the same instant as ours.
      */
-    CPU_SLACK_MS = 1000
+    CPU_SLACK_MS = 1000,
+    /* Of /proc/PID/stat. */
+    MS_PER_CLOCK_TICK = 10
 };
 
 GArray *
@@ -595,6 +597,21 @@ end_hour(ProtoCounterRecord *counters, gint64 at_ms, GArray *rows)
         book(counters, at_ms - hour_ms <= HOUR_SLACK_MS ? hour_ms : at_ms, rows);
 }
 
+/* Whether another process ran before it in the segment: one that was read there, or one
+ * that nobody read, if this one began after the segment did. */
+static bool
+has_other_before(const ProtoCounterRecord *counters,
+                 const ProtoDomainStats *stats,
+                 gint64 at_ms)
+{
+    gint64 begun_ms =
+        at_ms - (stats->read_boot_ms - stats->epoch.pid_start * MS_PER_CLOCK_TICK);
+
+    return counters->epoch != NULL && counters->segment != 0 &&
+           (counters->at_ms >= counters->from_ms ||
+            begun_ms > counters->since_ms + HOUR_SLACK_MS);
+}
+
 /* One that came late, behind a newer one, tells nothing more. */
 static bool
 is_stale(const ProtoCounterRecord *counters, const ProtoDomainStats *stats)
@@ -618,8 +635,7 @@ counters_read(ProtoCounterRecord *counters,
         .time = *time,
         .vcpus = MAX(vcpus, (gint64) stats->n_vcpus),
         .is_baseline = is_first && counters->adopted,
-        .is_other = is_first && counters->epoch != NULL && counters->segment != 0 &&
-                    counters->at_ms >= counters->from_ms,
+        .is_other = is_first && has_other_before(counters, stats, time->at_ms),
         .is_late = !is_first && (time->boot_ms - counters->at_boot_ms > LATE_MS ||
                                  counters->gap_ms > counters->at_ms),
         .rows = rows,

@@ -45,6 +45,9 @@ void world_trace(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /** What must not be was seen: prints it with the seed. */
 void world_blame(const char *format, ...) G_GNUC_PRINTF(1, 2);
 
+/** From now on a critical message with this text in it is what has to come. */
+void world_expect(const char *text);
+
 /** How often something was blamed. */
 guint world_count_faults(void);
 

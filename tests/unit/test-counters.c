@@ -19,6 +19,7 @@ typedef struct {
     ProtoCounterRecord counters;
     GArray *rows;
     gint64 pid;
+    gint64 pid_start;
     gint64 vcpus;
 } Fixture;
 
@@ -61,7 +62,7 @@ take_at(Fixture *fixture, gint64 after_ms, const Reading *reading)
         .tx_bytes = reading->tx_bytes,
     };
     ProtoDomainStats stats = {
-        .epoch = { .boot_id = (char *) (gsize) "boot", .pid = fixture->pid },
+        .epoch = { (char *) (gsize) "boot", fixture->pid, fixture->pid_start },
         .read_boot_ms = reading->read_ms != 0 ? reading->read_ms : after_ms + 1,
         .vcpus = (ProtoVcpuStats *) (gsize) reading->vcpus,
         .nics = &nic,
@@ -207,6 +208,23 @@ another_process_counts_from_zero(Fixture *fixture, gconstpointer unused)
     g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, 21 * second_ns);
     g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 3000);
     assert_row(get_row(fixture, LEDGER_KIND_GAP, 0), MINUTE_MS, 2 * MINUTE_MS, 0, 0);
+}
+
+/* The segment was cut after the last reading of the process before. */
+static void
+a_process_that_began_after_the_segment_had_another_before(Fixture *fixture,
+                                                          gconstpointer unused)
+{
+    read_at(fixture, MINUTE_MS, 10 * second_ns, 1000);
+    counters_begin_segment(&fixture->counters, 9, start_ms + MINUTE_MS + 1,
+                           start_ms + MINUTE_MS + 1, fixture->rows);
+    fixture->pid++;
+    fixture->pid_start = 100 * MINUTE_MS / 1000 * 3 / 2;
+    read_at(fixture, 2 * MINUTE_MS, second_ns, 20);
+    finish_at(fixture, 2 * MINUTE_MS);
+    g_assert_cmpstr(get_row(fixture, LEDGER_KIND_GAP, 0)->cause, ==, "other-process");
+    assert_row(get_row(fixture, LEDGER_KIND_GAP, 0), MINUTE_MS + 1, 2 * MINUTE_MS, 0, 0);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 1020);
 }
 
 static void
@@ -488,6 +506,8 @@ main(int argc, char **argv)
           a_late_reading_spans_the_time_and_makes_up_for_its_gap },
         { "/counters/another-process-counts-from-zero",
           another_process_counts_from_zero },
+        { "/counters/a-process-that-began-after-the-segment-had-another-before",
+          a_process_that_began_after_the_segment_had_another_before },
         { "/counters/a-counter-that-goes-back-counts-nothing",
           a_counter_that_goes_back_counts_nothing },
         { "/counters/no-more-time-than-the-processors-had",

@@ -138,10 +138,11 @@ guest_change_pace(Guest *guest)
     }
 }
 
-/* Few numbers, so that they come again. */
+/* Few numbers, so that they come again, but not the next moment. */
 static void
 start_life(Guest *guest)
 {
+    const Life *before = guest_get_life(guest);
     Life *life = g_new0(Life, 1);
 
     life->epoch = (ProtoEpoch){
@@ -149,7 +150,9 @@ start_life(Guest *guest)
         .pid = FIRST_PID + world_random(PIDS),
         .pid_start = clock_boot_ms() / MS_PER_CLOCK_TICK,
     };
-    life->started_ms = world_now_ms();
+    if (before != NULL && before->epoch.pid == life->epoch.pid)
+        life->epoch.pid++;
+    life->started_wall_ms = clock_wall_ms();
     g_ptr_array_add(guest->lives, life);
     guest_change_pace(guest);
 }

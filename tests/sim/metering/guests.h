@@ -15,7 +15,8 @@
 /** A process that ran a domain, from its start to its end. */
 typedef struct {
     ProtoEpoch epoch;
-    gint64 started_ms;
+    /** By the wall clock. */
+    gint64 started_wall_ms;
     /** 0 while it lives. */
     gint64 ended_ms;
     gint64 raw[COUNTER_N];

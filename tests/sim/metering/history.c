@@ -11,6 +11,7 @@
 #include "sim/metering/thread.h"
 #include "sim/metering/vmd.h"
 #include "sim/world.h"
+#include "store/anchor.h"
 
 /*
  * A seed's life: instances are made, changed and destroyed, guests do as they like, the
@@ -31,6 +32,9 @@ enum {
     /** A stop may take a minute, a call that hangs two. */
     QUIET_MS = 600000,
     LISTED_MS = 65000,
+    /* In a thousand. */
+    NOTE_RATE = 60,
+    COPY_RATE = 20,
 };
 
 static const gint64 mebibyte = 1048576;
@@ -42,6 +46,9 @@ static struct {
     guint power_rate;
     guint jump_rate;
     guint guest_rate;
+    guint n_forks;
+    /** The database, from before; NULL if it is not to be put back. */
+    GHashTable *copy;
 } fate;
 
 /* Life and death of vmd */
@@ -300,11 +307,58 @@ choose_pause(void)
 static void
 choose_fate(void)
 {
-    fate.n_names = fate.n_deaths = 0;
+    fate.n_names = fate.n_deaths = fate.n_forks = 0;
+    fate.copy = NULL;
     fate.death_rate = world_chance(600) ? world_random(300) : 0;
+    /* Not both: a clock that is set while the machine is off cannot be told from time. */
     fate.power_rate = world_chance(200) ? world_random(100) : 0;
-    fate.jump_rate = world_chance(300) ? world_random(150) : 0;
+    fate.jump_rate = fate.power_rate == 0 && world_chance(350) ? world_random(150) : 0;
     fate.guest_rate = world_chance(800) ? world_random(700) : 0;
+}
+
+/* An entry of the books: the anchor is written behind it. */
+static void
+add_note(void)
+{
+    InstanceBook *book = vmd_get()->rpc.instances;
+    StoreTx *tx = NULL;
+
+    instance_book_follow_clock(book);
+    tx = store_begin(book->store);
+    ledger_add_note(book->store, tx, "card", NULL, "{}");
+    store_commit(tx);
+}
+
+/* The database is put back to an older copy of itself.  What the anchor knows and the
+ * copy does not is missed, and nothing else is. */
+static void
+put_back(GHashTable *copy)
+{
+    Store *store = NULL;
+    LedgerHead anchored = { 0 };
+    LedgerHead head = { 0 };
+    g_autofree char *id = g_strdup(store_get_service_id(vmd_get()->rpc.store));
+    bool found = false;
+    gint64 n_rows = 0;
+
+    vmd_kill();
+    if (!anchor_read(image_get_anchor(), id, &found, &anchored, NULL))
+        world_blame("the anchor cannot be read");
+    image_put_back(copy);
+    world_expect("put back to an older copy");
+    vmd_start();
+    store = vmd_get()->rpc.store;
+    head = store_get_ledger_head(store);
+    n_rows = head.forked_seq != 0 ? head.forked_seq - 1 : head.seq;
+    world_trace("put back to row %" G_GINT64_FORMAT ", the anchor at %" G_GINT64_FORMAT,
+                n_rows, anchored.seq);
+    if ((head.forked_seq != 0) != (anchored.seq > n_rows))
+        world_blame("put back to row %" G_GINT64_FORMAT
+                    ", the anchor at %" G_GINT64_FORMAT ": the fork is %s",
+                    n_rows, anchored.seq, head.forked_seq != 0 ? "invented" : "missed");
+    fate.n_forks += head.forked_seq != 0;
+    world_run(NULL, NULL, 2 * vmd_get_tick_ms());
+    oracle_check_chain();
 }
 
 static void
@@ -322,6 +376,10 @@ run_load(void)
         }
         if (world_chance(fate.jump_rate))
             jump();
+        if (world_chance(NOTE_RATE))
+            add_note();
+        if (fate.copy == NULL && world_chance(COPY_RATE))
+            fate.copy = image_copy();
         pass(choose_pause());
         if (world_chance(fate.power_rate))
             die(true);
@@ -371,6 +429,8 @@ end(Counts *counts)
     counts->seeds++;
     counts->guests += all->len;
     counts->deaths += fate.n_deaths;
+    counts->forks += fate.n_forks;
+    g_clear_pointer(&fate.copy, g_hash_table_unref);
     for (guint i = 0; i < all->len; i++) {
         counts->lives += ((const Guest *) all->pdata[i])->lives->len;
     }
@@ -393,6 +453,8 @@ history_run(guint32 seed, bool verbose, Counts *counts, guint64 *ret_hash)
         vmd_start();
         run_quiet();
         oracle_check();
+        if (fate.copy != NULL && world_count_faults() == 0)
+            put_back(g_steal_pointer(&fate.copy));
     }
     end(counts);
     counts->rows = oracle_count_rows();

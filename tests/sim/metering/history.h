@@ -10,6 +10,7 @@ typedef struct {
     guint guests;
     guint lives;
     guint deaths;
+    guint forks;
     guint64 rows;
 } Counts;
 

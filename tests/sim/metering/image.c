@@ -38,6 +38,10 @@ typedef struct {
     /** Path to GByteArray, and the same as they were at the death. */
     GHashTable *files;
     GHashTable *kept;
+    /** And the anchor, of a process that died at a write; NULL if there was none. */
+    char *anchor_path;
+    char *anchor;
+    bool died;
     guint64 n_writes;
     guint64 n_commits;
     guint64 die_at;
@@ -57,22 +61,23 @@ new_files(void)
     return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, unref_bytes);
 }
 
-static void
-keep(void)
+GHashTable *
+image_copy(void)
 {
+    GHashTable *copy = new_files();
     GHashTableIter iter;
     gpointer path = NULL;
     gpointer value = NULL;
 
-    image->kept = new_files();
     g_hash_table_iter_init(&iter, image->files);
     while (g_hash_table_iter_next(&iter, &path, &value)) {
         const GByteArray *bytes = value;
 
         g_hash_table_insert(
-            image->kept, g_strdup(path),
+            copy, g_strdup(path),
             g_byte_array_new_take(g_memdup2(bytes->data, bytes->len), bytes->len));
     }
+    return copy;
 }
 
 /* Files */
@@ -113,7 +118,9 @@ file_write(sqlite3_file *base, const void *data, int length, sqlite3_int64 at)
     if (image->kept == NULL && ++image->n_writes == image->die_at) {
         put(file->bytes, data, world_random((guint) length), (guint) at);
         world_trace("the process dies at write %" G_GUINT64_FORMAT, image->n_writes);
-        keep();
+        image->kept = image_copy();
+        image->died = true;
+        g_file_get_contents(image->anchor_path, &image->anchor, NULL, NULL);
     }
     put(file->bytes, data, (guint) length, (guint) at);
     if (image->kept == NULL)
@@ -334,6 +341,7 @@ image_begin(void)
     sqlite3_randomness(0, NULL);
     image = g_new0(Image, 1);
     image->folder = world_make_folder("vmctl-metering");
+    image->anchor_path = g_build_filename(image->folder, "anchor", NULL);
     image->files = new_files();
 }
 
@@ -351,6 +359,8 @@ image_end(void)
     g_rmdir(image->folder);
     g_hash_table_unref(image->files);
     g_clear_pointer(&image->kept, g_hash_table_unref);
+    g_free(image->anchor);
+    g_free(image->anchor_path);
     g_free(image->folder);
     g_clear_pointer(&image, g_free);
 }
@@ -359,6 +369,12 @@ const char *
 image_get_folder(void)
 {
     return image->folder;
+}
+
+const char *
+image_get_anchor(void)
+{
+    return image->anchor_path;
 }
 
 void
@@ -377,7 +393,28 @@ void
 image_kill(void)
 {
     if (image->kept == NULL)
-        keep();
+        image->kept = image_copy();
+}
+
+void
+image_put_back(GHashTable *copy)
+{
+    g_hash_table_unref(image->files);
+    image->files = copy;
+}
+
+/* The batch in which it died went on to the end. */
+static void
+put_anchor_back(void)
+{
+    g_autofree char *anchor = g_steal_pointer(&image->anchor);
+
+    if (image->died)
+        g_unlink(image->anchor_path);
+    if (image->died && anchor != NULL)
+        g_file_set_contents_full(image->anchor_path, anchor, -1, G_FILE_SET_CONTENTS_NONE,
+                                 0600, NULL);
+    image->died = false;
 }
 
 void
@@ -386,6 +423,7 @@ image_revive(void)
     g_hash_table_unref(image->files);
     image->files = g_steal_pointer(&image->kept);
     image->die_at = 0;
+    put_anchor_back();
 }
 
 guint64

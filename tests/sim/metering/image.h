@@ -13,8 +13,10 @@
 void image_begin(void);
 void image_end(void);
 
-/** A folder on the disk, for what is no database. */
+/** A folder on the disk, and in it the file that is the anchor: the only one that is no
+ * database. */
 const char *image_get_folder(void);
+const char *image_get_anchor(void);
 
 /** Of the writes from now on the n-th is the last, and only a part of it is done.  0:
  * nothing happens. */
@@ -28,6 +30,12 @@ void image_kill(void);
 
 /** The database has been closed: what SQLite wrote since the kill is taken back. */
 void image_revive(void);
+
+/** What the files hold now; of a database that goes on writing later. */
+GHashTable *image_copy(void);
+
+/** Puts a copy, which it takes, in the place of the files.  No process runs. */
+void image_put_back(GHashTable *copy);
 
 /** So far, up to the death. */
 guint64 image_count_writes(void);

@@ -79,9 +79,10 @@ run_seeds(guint32 first, guint32 last, bool verbose, const char *program)
     }
     last_words[0] = '\0';
     printf("%s 1 - what-is-booked-is-what-was\n", bad == 0 ? "ok" : "not ok");
-    printf("# %u seeds: %u guests, %u processes of guests, %u deaths of vmd, "
+    printf("# %u seeds: %u guests, %u processes of guests, %u deaths of vmd, %u forks, "
            "%" G_GUINT64_FORMAT " rows\n",
-           counts.seeds, counts.guests, counts.lives, counts.deaths, counts.rows);
+           counts.seeds, counts.guests, counts.lives, counts.deaths, counts.forks,
+           counts.rows);
     return bad == 0;
 }
 

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "sim/metering/coverage.h"
 #include "sim/metering/guests.h"
+#include "sim/metering/tamper.h"
 #include "sim/metering/thread.h"
 #include "sim/metering/vmd.h"
 #include "sim/world.h"
@@ -20,7 +22,9 @@ enum {
 
 /** A reading that vmd took, in the job of that number. */
 typedef struct {
+    const Guest *guest;
     Life *life;
+    gint64 at_ms;
     guint64 job;
     gint64 values[COUNTER_N];
     bool has[COUNTER_N];
@@ -46,12 +50,14 @@ void
 oracle_begin(void)
 {
     oracle.notes = g_array_new(FALSE, TRUE, sizeof(Note));
+    coverage_begin();
 }
 
 void
 oracle_end(void)
 {
     g_clear_pointer(&oracle.notes, g_array_unref);
+    coverage_end();
 }
 
 guint64
@@ -76,6 +82,7 @@ settle(void)
             if (note->has[i])
                 note->life->kept[i] = note->values[i];
         }
+        coverage_add_reading(note->guest, note->life, note->at_ms);
     }
     if (done > 0)
         g_array_remove_range(oracle.notes, 0, done);
@@ -132,10 +139,13 @@ oracle_expect_reading(const ProtoDomainStats *stats)
 
     settle();
     oracle.current = NULL;
-    if (instance == NULL || instance->counters.segment == 0)
+    if (instance == NULL || instance->counters.segment == 0 ||
+        (stats->state != DOMAIN_STATE_RUNNING && stats->state != DOMAIN_STATE_PAUSED))
         return;
     instance_book_follow_clock(book);
-    note.life = find_life(guests_find_ever(stats->id), &stats->epoch);
+    note.guest = guests_find_ever(stats->id);
+    note.life = find_life(note.guest, &stats->epoch);
+    note.at_ms = store_ledger_now_ms(book->store);
     note.life->told_ms = world_now_ms();
     note.job = thread_count_given() + 1;
     fill_note(&note, stats);
@@ -190,6 +200,7 @@ trace_row(const ProtoLedgerRow *row)
 typedef struct {
     GArray *rows;
     LedgerCheck *check;
+    Tape tape;
     bool is_done;
 } Reading;
 
@@ -208,15 +219,21 @@ on_page(const LedgerPage *page, gpointer data)
     LedgerWalk walk = { 0 };
     ProtoLedgerRow row = { 0 };
     gsize from = 0;
+    gsize end = 0;
 
     while (ledger_page_next(page, &walk, &row)) {
         ledger_check_take(reading->check, &row, page->rows->data + from, walk.at - from,
                           &g_array_index(page->hashes, ChainHash, walk.index - 1));
         from = walk.at;
+        g_array_append_val(reading->tape.hashes,
+                           g_array_index(page->hashes, ChainHash, walk.index - 1));
+        end = reading->tape.packed->len + walk.at;
+        g_array_append_val(reading->tape.ends, end);
         trace_row(&row);
         g_array_append_val(reading->rows, row);
         row = (ProtoLedgerRow){ 0 };
     }
+    g_byte_array_append(reading->tape.packed, page->rows->data, page->rows->len);
     reading->is_done = page->hashes->len == 0;
     if (!reading->is_done)
         store_read_ledger(vmd_get()->rpc.store, page->last_seq, ROWS, on_page, reading);
@@ -234,12 +251,16 @@ read_ledger(void)
     Store *store = vmd_get()->rpc.store;
     g_autoptr(LedgerCheck) check =
         ledger_check_new(store_get_service_id(store), on_fault, NULL);
-    Reading reading = { g_array_new(FALSE, TRUE, sizeof(ProtoLedgerRow)), check, false };
+    Reading reading = { .rows = g_array_new(FALSE, TRUE, sizeof(ProtoLedgerRow)),
+                        .check = check };
 
+    tape_init(&reading.tape);
     g_array_set_clear_func(reading.rows, (GDestroyNotify) proto_ledger_row_clear);
     store_read_ledger(store, 0, ROWS, on_page, &reading);
     if (!world_run(is_read, &reading, READ_LIMIT_MS))
         world_blame("the ledger cannot be read");
+    tamper_check(&reading.tape, store_get_service_id(store));
+    tape_done(&reading.tape);
     oracle.n_rows += reading.rows->len;
     return reading.rows;
 }
@@ -505,4 +526,12 @@ oracle_check(void)
 
     check_open(bills);
     check_consumption(rows);
+    settle();
+    coverage_check(rows);
+}
+
+void
+oracle_check_chain(void)
+{
+    g_array_unref(read_ledger());
 }

@@ -21,5 +21,9 @@ void oracle_forget_readings(void);
 /** Reads the ledger and blames what is not as it has to be.  Runs the main loop. */
 void oracle_check(void);
 
+/** The same of a ledger that is not that of the guests any more: only whether it is whole
+ * in itself. */
+void oracle_check_chain(void);
+
 /** Rows seen by oracle_check(), of all seeds. */
 guint64 oracle_count_rows(void);

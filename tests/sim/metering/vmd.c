@@ -39,7 +39,7 @@ make_config(void)
     g_free(config->state_dir);
     config->state_dir = g_strdup(image_get_folder());
     g_free(config->anchor);
-    config->anchor = g_build_filename(image_get_folder(), "anchor", NULL);
+    config->anchor = g_strdup(image_get_anchor());
     config->backups_kept = 0;
     config->tick_seconds = tick_seconds;
     config->quota_instances = config->quota_vcpus = G_MAXINT32;
