@@ -619,4 +619,9 @@ void
 host_calm(void)
 {
     fates.is_calm = true;
+    for (guint i = 0; fates.host != NULL && i < fates.host->calls->len; i++) {
+        Call *call = fates.host->calls->pdata[i];
+
+        call->hangs = call->loses_answer = false;
+    }
 }
