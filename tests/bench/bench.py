@@ -14,6 +14,7 @@ from typing import Callable
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 
+import bills  # noqa: E402
 import calls  # noqa: E402
 import guests  # noqa: E402
 import ledgers  # noqa: E402
@@ -28,6 +29,7 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "calls": calls.measure_calls,
     "memory": calls.measure_memory,
     "ledger": ledgers.measure,
+    "bills": bills.measure,
 }
 HEADER = ["what; beside what", "vmctl", "the other", "value", "bound", ""]
 INTRO = """# Performance

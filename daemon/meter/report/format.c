@@ -68,6 +68,11 @@ struct ReportFold {
     GHashTable *index;
     GStringChunk *texts;
     GString *key;
+    /* The row that the line before went into, 0 if none did, and that line: of one tenant
+     * texts that are the same have the same address. */
+    guint last_row;
+    GString *last_tenant;
+    BillLine last;
 };
 
 ReportFold *
@@ -81,6 +86,7 @@ report_fold_new(guint groups, const char *label)
     fold->index = g_hash_table_new(g_str_hash, g_str_equal);
     fold->texts = g_string_chunk_new(4096);
     fold->key = g_string_new(NULL);
+    fold->last_tenant = g_string_new(NULL);
     return fold;
 }
 
@@ -94,6 +100,7 @@ report_fold_free(ReportFold *fold)
     g_hash_table_unref(fold->index);
     g_string_chunk_free(fold->texts);
     g_string_free(fold->key, TRUE);
+    g_string_free(fold->last_tenant, TRUE);
     g_free(fold);
 }
 
@@ -109,6 +116,7 @@ report_fold_clear(ReportFold *fold)
     g_hash_table_remove_all(fold->index);
     g_array_set_size(fold->rows, 0);
     g_string_chunk_clear(fold->texts);
+    fold->last_row = 0;
 }
 
 static char *
@@ -218,8 +226,42 @@ add_to_row(ReportRow *row, const BillLine *more, GError **error)
                        &line->contracted_cost, error);
 }
 
-bool
-report_fold_add(ReportFold *fold, const BillLine *line, GError **error)
+static bool
+is_same_price(const BillLine *a, const BillLine *b)
+{
+    return a->sku_price == b->sku_price && a->list_price.value == b->list_price.value &&
+           a->contracted_price.value == b->contracted_price.value;
+}
+
+/* Lines of one sku come one day after the other: most go where the one before went. */
+static bool
+is_like_last(const ReportFold *fold, const BillLine *line)
+{
+    const BillLine *last = &fold->last;
+
+    return fold->last_row != 0 && !line->is_correction &&
+           line->category == BILL_CATEGORY_USAGE &&
+           strcmp(line->tenant, fold->last_tenant->str) == 0 &&
+           line->resource == last->resource &&
+           line->resource_name == last->resource_name && line->labels == last->labels &&
+           line->currency == last->currency && is_same_price(line, last) &&
+           ((fold->groups & REPORT_BY_DAY) == 0 ||
+            calendar_day_of(line->from_ms) == calendar_day_of(last->from_ms));
+}
+
+/* What is corrected has texts of its own, which do not last. */
+static void
+remember(ReportFold *fold, const BillLine *line, guint row)
+{
+    bool is_lasting = !line->is_correction && line->category == BILL_CATEGORY_USAGE;
+
+    fold->last_row = is_lasting ? row : 0;
+    fold->last = *line;
+    g_string_assign(fold->last_tenant, line->tenant);
+}
+
+static bool
+add_elsewhere(ReportFold *fold, const BillLine *line, GError **error)
 {
     g_autofree char *label =
         fold->label != NULL ? find_label(line->labels, fold->label) : NULL;
@@ -229,9 +271,20 @@ report_fold_add(ReportFold *fold, const BillLine *line, GError **error)
     number = GPOINTER_TO_UINT(g_hash_table_lookup(fold->index, fold->key->str));
     if (number == 0) {
         begin_row(fold, line, label);
+        remember(fold, line, fold->rows->len);
         return true;
     }
+    remember(fold, line, number);
     return add_to_row(&g_array_index(fold->rows, ReportRow, number - 1), line, error);
+}
+
+bool
+report_fold_add(ReportFold *fold, const BillLine *line, GError **error)
+{
+    if (is_like_last(fold, line))
+        return add_to_row(&g_array_index(fold->rows, ReportRow, fold->last_row - 1), line,
+                          error);
+    return add_elsewhere(fold, line, error);
 }
 
 /* Texts */

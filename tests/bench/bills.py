@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Bills of a month: 1,000 tenants with ten instances each.  By the time of the processor that they take."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+from pathlib import Path
+
+from figure import Row
+from lib.daemon import program
+
+TENANTS = 1000
+INSTANCES = 10
+
+
+def measure() -> list[Row]:
+    with tempfile.TemporaryDirectory(prefix="bench-bill-") as folder:
+        command = [program("BILL_SPEED"), str(Path(folder) / "state"), str(TENANTS), str(INSTANCES)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=900)
+    figures = json.loads(done.stdout)
+    of = f"{TENANTS:,} tenants, {TENANTS * INSTANCES:,} instances"
+    rows = [
+        Row(f"the bills of a month as {name}, {of}", f"{figures[name]['bytes']:,} bytes", "", figures[name]["cpu_seconds"], 3, unit=" s")
+        for name in ("table", "csv", "json")
+    ]
+    days = figures["days"]
+    one = figures["tenant"]
+    return [
+        *rows,
+        Row(f"the same by day as csv, {of}", f"{days['bytes']:,} bytes", "", days["cpu_seconds"], 15, unit=" s"),
+        Row("the bill of one of these tenants", f"{one['bytes']:,} bytes", "", one["cpu_seconds"] * 1000, 50, unit=" ms"),
+    ]
