@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import time
 from datetime import datetime, timedelta, timezone
@@ -20,10 +23,15 @@ from lib import cli, tap
 from lib.daemon import GIB, MIB, Vmd, program
 from lib.fakeclock import FakeClock
 from lib.tap import wait_until
+from lib.uids import child_as
+from lib.varlink import Connection, VarlinkError
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "data" / "rates.example.json"
 MANUAL = ROOT / "docs" / "metering.md"
+
+# A uid that nobody has.
+STRANGER = 12345
 
 shared = Vmd(meter=True)
 
@@ -217,6 +225,98 @@ def test_a_closed_month_stays_and_is_corrected_in_the_next() -> None:
 def correction(month: str, instance: str, day: str, quantity: str) -> list[str]:
     words = ["usage", "correct", "--tenant", "default", "--period", month, "--resource", instance]
     return words + ["--sku-price", "vm.vcpu", "--day", day, "--quantity", quantity, "--why", "counted wrongly"]
+
+
+def ask_as(uid: int, calls: list[tuple[str, dict[str, Any]]]) -> list[Any]:
+    """What another uid is answered, by vmd-meter about bills: a reply, or the name of an error."""
+
+    def ask(method: str, parameters: dict[str, Any]) -> Any:
+        path = shared.meter_socket if method.startswith("Billing.") else shared.socket
+        try:
+            with Connection(path) as connection:
+                return connection.call(f"io.vmctl.{method}", **parameters)
+        except VarlinkError as error:
+            return error.name.removeprefix("io.vmctl.")
+
+    def work(there: socket.socket) -> None:
+        there.sendall(json.dumps([ask(*call) for call in calls]).encode() + b"\n")
+
+    with child_as(uid, work) as here, here.makefile() as lines:
+        answers: list[Any] = json.loads(lines.readline())
+    return answers
+
+
+def test_a_tenant_reads_its_own_bill_and_sets_nothing() -> None:
+    card = json.loads(EXAMPLE.read_text())
+    month = datetime.now(timezone.utc).strftime("%Y-%m")
+    correction_of = {"period": month, "resource": "11111111-1111-4111-8111-111111111111", "sku_price": "vm.vcpu"}
+    (made,) = ask_as(STRANGER, [("Instance.Create", {"name": "hers"})])
+    shared.wait(made["instances"][0]["operation"])
+    opened = [row for row in shared.ledger() if row["kind"] == "opened"][-1]
+    wait_until(lambda: seconds_since(shared, opened["resource"]) >= 1, "a second of usage")
+    answers = ask_as(
+        STRANGER,
+        [
+            ("Billing.Report", {}),
+            ("Billing.Report", {"tenant": "default"}),
+            ("Billing.Report", {"tenant": "nobody"}),
+            ("Billing.Report", {"instead": card}),
+            ("Billing.SetCard", {"card": card}),
+            ("Billing.ListCards", {}),
+            ("Billing.GetCard", {"card": "standard"}),
+            ("Billing.Assign", {"card": "standard"}),
+            ("Billing.ClosePeriod", {"period": month}),
+            ("Billing.Correct", {"tenant": "default", "day": f"{month}-01T00:00:00Z", "why": "", "quantity": "1", **correction_of}),
+            ("Billing.ListPeriods", {}),
+        ],
+    )
+    own, *others, periods = answers
+    assert "hers" in own["text"] and "unpriced" not in own["text"], own["text"]
+    assert others == ["NotFound"] * 2 + ["PermissionDenied"] * 7, others
+    assert periods["periods"][-1]["state"] == "open"
+    ask_as(STRANGER, [("Instance.Destroy", {"instance": "hers"})])
+
+
+def notes_of(vmd: Vmd) -> list[dict[str, Any]]:
+    return [row for row in vmd.ledger() if row["kind"] == "noted"]
+
+
+def close_and_be_killed(vmd: Vmd, month: str, notes: int) -> None:
+    """Begins to close, and kills vmd-meter when so many notes are there."""
+    closing = cli.start(vmd.socket, "usage", "close", month)
+    wait_until(lambda: len(notes_of(vmd)) >= notes, f"{notes} notes")
+    os.kill(vmd.children("vmd-meter")[0], signal.SIGKILL)
+    closing.communicate(timeout=100)
+    wait_until(vmd.meter_answers, "another vmd-meter")
+
+
+def test_a_closing_that_is_killed_goes_on_and_comes_to_the_same() -> None:
+    tenants = ["blue", "green", "red"]
+    with FakeClock(meter=True, jump="@2026-10-12 08:00:00") as clock:
+        vmd = clock.vmd
+        vmd.import_template()
+        set_example(vmd)
+        for tenant in tenants:
+            vmctl(vmd, "tenant", "create", tenant)
+            vmd.wait(vmd.call("Instance.Create", name="web", tenant=tenant)["instances"][0]["operation"])
+        last = [row for row in vmd.ledger() if row["kind"] == "opened"][-1]["resource"]
+        wait_until(lambda: seconds_since(vmd, last) >= 1, "a second of usage")
+        clock.set("@2026-11-04 00:00:00")
+        wait_until(lambda: any(row["kind"] == "clock" for row in vmd.ledger()), "November")
+        begun = len(notes_of(vmd))
+        for count in range(1, 4):
+            close_and_be_killed(vmd, "2026-10", begun + count)
+        vmctl(vmd, "usage", "close", "2026-10")
+        topics = [row["topic"] for row in notes_of(vmd)[begun:]]
+        assert topics == ["closed", "invoice", "invoice", "invoice", "sealed"], topics
+        invoices = [json.loads(row["note"]) for row in notes_of(vmd) if row["topic"] == "invoice"]
+        assert [invoice["tenant"] for invoice in invoices] == tenants
+        for invoice in invoices:
+            words = ("--tenant", invoice["tenant"], "--period", "2026-10", "-g", "tenant,instance,meter,day", "-o", "csv")
+            command = [program("VMCTL"), "usage", "report", *words]
+            shown = subprocess.run(command, env=cli.environment(vmd.socket), capture_output=True, check=True, timeout=60).stdout
+            _, lines = shown.split(b"\r\n", 1)
+            assert hashlib.sha256(lines).hexdigest() == invoice["hash"]
 
 
 def test_the_month_of_the_manual_is_as_it_says() -> None:
