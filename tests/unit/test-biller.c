@@ -4,6 +4,7 @@
 
 #include "meter-fixture.h"
 #include "meter/money/biller.h"
+#include "meter/report/format.h"
 #include "meter/view.h"
 
 #define HOUR_MS G_GINT64_CONSTANT(3600000)
@@ -192,6 +193,87 @@ what_cannot_be_billed_is_refused(MeterFixture *fixture, gconstpointer unused)
     }
 }
 
+static bool
+fold_line(const BillLine *line, gpointer data, GError **error)
+{
+    return report_fold_add(data, line, error);
+}
+
+static char *
+write_report(MeterFixture *fixture, const char *period, const ReportFormat *format)
+{
+    const guint groups = REPORT_BY_TENANT | REPORT_BY_INSTANCE | REPORT_BY_METER;
+    g_autoptr(Books) books = read_books(fixture);
+    const BillQuery query = { .period = period };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Biller) biller = biller_new(fixture->store, books, &query, &error);
+    g_autoptr(ReportFold) fold = report_fold_new(groups, NULL);
+    g_autoptr(GArray) none = g_array_new(FALSE, FALSE, sizeof(ReportRow));
+    GString *out = g_string_new(NULL);
+    ReportContext context = { .groups = groups };
+    BillTotal total = { 0 };
+    bool more = true;
+
+    g_assert_no_error(error);
+    context.foot = biller_get_foot(biller);
+    context.window = context.foot->window;
+    format->begin(&context, out);
+    for (;; context.tenant++) {
+        g_assert_true(biller_next(biller, fold_line, fold, &more, &total, &error));
+        if (!more)
+            break;
+        format->tenant(&context, report_fold_get_rows(fold), &total, out);
+        report_fold_clear(fold);
+    }
+    format->end(&context, none, out);
+    return g_string_free(out, FALSE);
+}
+
+/* Against tests/golden/report/NAME; REGENERATE=1 writes it. */
+static void
+assert_golden(const char *period, const ReportFormat *format, const char *text)
+{
+    g_autofree char *file = g_strdup_printf("%s.%s", period, format->name);
+    g_autofree char *path = g_build_filename(g_getenv("GOLDEN"), "report", file, NULL);
+    g_autofree char *expected = NULL;
+
+    if (g_getenv("REGENERATE") != NULL)
+        g_assert_true(g_file_set_contents(path, text, -1, NULL));
+    g_assert_true(g_file_get_contents(path, &expected, NULL, NULL));
+    g_assert_cmpstr(text, ==, expected);
+}
+
+/* A month with a gap and a use that is in part estimated, closed, and the next one with
+ * what came in late. */
+static void
+reports_are_the_same_for_ever(MeterFixture *fixture, gconstpointer unused)
+{
+    static const ReportFormat *const formats[] = { &report_table, &report_csv,
+                                                   &report_json };
+    static const char *const periods[] = { "2026-10", "2026-11" };
+    ProtoLedgerRow use = { 0 };
+
+    note_prices(fixture);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 5 * HOUR_MS));
+    use = meter_fixture_used(4, 3, 5 * HOUR_MS, 7 * HOUR_MS, COUNTER_NET_TX_BYTES, "mac",
+                             1234567891);
+    use.has_estimated = true;
+    use.estimated = 234567891;
+    meter_fixture_apply(fixture, use);
+    meter_fixture_apply(fixture, meter_fixture_gap(5, 3, 7 * HOUR_MS, 8 * HOUR_MS));
+    note_closed(fixture, 6, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    use = meter_fixture_closed(7, 3, 30 * DAY_MS);
+    use.at_ms = NOVEMBER_MS + 3 * DAY_MS;
+    meter_fixture_apply(fixture, use);
+    for (gsize i = 0; i < G_N_ELEMENTS(periods); i++) {
+        for (gsize j = 0; j < G_N_ELEMENTS(formats); j++) {
+            g_autofree char *text = write_report(fixture, periods[i], formats[j]);
+
+            assert_golden(periods[i], formats[j], text);
+        }
+    }
+}
+
 #define TEST(name, function)                                                             \
     g_test_add("/biller/" name, MeterFixture, NULL, meter_fixture_set_up, function,      \
                meter_fixture_tear_down)
@@ -204,6 +286,7 @@ main(int argc, char **argv)
          an_end_that_is_known_late_is_given_back);
     TEST("a-use-that-is-booked-late-is-billed-once",
          a_use_that_is_booked_late_is_billed_once);
+    TEST("reports-are-the-same-for-ever", reports_are_the_same_for_ever);
     TEST("what-cannot-be-billed-is-refused", what_cannot_be_billed_is_refused);
     return g_test_run();
 }

@@ -223,6 +223,11 @@ tenant(const ReportContext *context,
         add_sum(lines, "Sum", total->cost, 1);
     }
     append_table(context, out, lines);
+    if (total->estimated_cost.value != 0) {
+        g_string_append(out, "Of it for use that may lie elsewhere in time: ");
+        report_append_decimal(out, total->estimated_cost, 1);
+        g_string_append_c(out, '\n');
+    }
 }
 
 /* A share in hundredths of a percent, rounded down: 100 % is all of it. */
