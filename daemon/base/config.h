@@ -23,6 +23,7 @@ typedef struct {
 
     gint64 tick_seconds;
     char *anchor;
+    gint64 grace_hours;
     gint64 metrics_port;
 
     char *host_name;

@@ -292,7 +292,7 @@ def close_and_be_killed(vmd: Vmd, month: str, notes: int) -> None:
 
 def test_a_closing_that_is_killed_goes_on_and_comes_to_the_same() -> None:
     tenants = ["blue", "green", "red"]
-    with FakeClock(meter=True, jump="@2026-10-12 08:00:00") as clock:
+    with FakeClock(meter=True, jump="@2026-10-12 08:00:00", metering={"grace_hours": 24}) as clock:
         vmd = clock.vmd
         vmd.import_template()
         set_example(vmd)
@@ -301,8 +301,13 @@ def test_a_closing_that_is_killed_goes_on_and_comes_to_the_same() -> None:
             vmd.wait(vmd.call("Instance.Create", name="web", tenant=tenant)["instances"][0]["operation"])
         last = [row for row in vmd.ledger() if row["kind"] == "opened"][-1]["resource"]
         wait_until(lambda: seconds_since(vmd, last) >= 1, "a second of usage")
-        clock.set("@2026-11-04 00:00:00")
+        clock.set("@2026-11-01 12:00:00")
         wait_until(lambda: any(row["kind"] == "clock" for row in vmd.ledger()), "November")
+        said = refused(vmd, "usage", "close", "2026-10")
+        assert "for 24 hours after its end, until 2026-11-02T00:00:00.000Z" in said, said
+        steps = len([row for row in vmd.ledger() if row["kind"] == "clock"])
+        clock.set("@2026-11-02 06:00:00")
+        wait_until(lambda: len([row for row in vmd.ledger() if row["kind"] == "clock"]) > steps, "the end of the grace")
         begun = len(notes_of(vmd))
         for count in range(1, 4):
             close_and_be_killed(vmd, "2026-10", begun + count)
