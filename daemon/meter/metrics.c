@@ -15,9 +15,16 @@ enum {
     TURN_ROWS = 500
 };
 
+/* The sides of a quota. */
+enum {
+    QUOTA_USED,
+    QUOTA_LIMIT
+};
+
 struct Metrics {
     MeterStore *store;
     Controller *controller;
+    Watch *watch;
     LiveMarks *marks;
     guint pages;
 };
@@ -28,7 +35,7 @@ typedef struct Reading Reading;
 typedef struct {
     MetricFamily about;
     bool (*add)(Reading *reading, GString *out, bool *ret_done, GError **error);
-    /** A LiveAmount, a Counter, or nothing. */
+    /** A LiveAmount, a Counter, a side of a quota, or nothing. */
     guint which;
     /** The value is in 10^-places of the unit. */
     int places;
@@ -44,6 +51,8 @@ struct Reading {
     LiveReading *live;
     /* NULL until live was read to its end. */
     const GArray *resources;
+    GPtrArray *hosts;
+    GPtrArray *tenants;
     gsize family;
     bool has_begun;
     bool has_ended;
@@ -204,6 +213,49 @@ add_gaps(Reading *reading, GString *out, bool *ret_done, GError **error)
     return true;
 }
 
+/* Hosts and quotas */
+
+static bool
+add_hosts(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    for (guint i = 0; i < reading->hosts->len; i++) {
+        const WatchHost *host = reading->hosts->pdata[i];
+        const MetricLabel label = { "host", host->name };
+
+        add_sample(reading, out, &label, 1, host->is_connected);
+    }
+    return true;
+}
+
+static void
+add_quota(Reading *reading,
+          GString *out,
+          const WatchTenant *tenant,
+          const gint64 *amounts)
+{
+    for (guint i = 0; i < WATCH_RESOURCE_N; i++) {
+        const MetricLabel labels[] = { { "tenant", tenant->name },
+                                       { "resource", watch_get_resource_name(i) } };
+
+        add_sample(reading, out, labels, G_N_ELEMENTS(labels), amounts[i]);
+    }
+}
+
+static bool
+add_quotas(Reading *reading, GString *out, bool *ret_done, GError **error)
+{
+    guint end = MIN(reading->at + TURN_RESOURCES, reading->tenants->len);
+
+    for (; reading->at < end; reading->at++) {
+        const WatchTenant *tenant = reading->tenants->pdata[reading->at];
+
+        add_quota(reading, out, tenant,
+                  get_row(reading)->which == QUOTA_USED ? tenant->used : tenant->limit);
+    }
+    *ret_done = end == reading->tenants->len;
+    return true;
+}
+
 /* What was used */
 
 /* Calls add for some resources more that are of kind. */
@@ -331,6 +383,12 @@ static const FamilyRow rows[] = {
         "How often the clock was set; what it passed over is not charged." }, add_steps },
     { { "vmctl_metering_gap_seconds", METRIC_COUNTER, "seconds",
         "Time of instances in which counters could not be read, made up for later or not, by cause." }, add_gaps, 0, 3 },
+    { { "vmctl_host_up", METRIC_GAUGE, NULL,
+        "Whether the host answers: 1, or 0." }, add_hosts },
+    { { "vmctl_tenant_quota_used", METRIC_GAUGE, NULL,
+        "What a tenant holds of a resource." }, add_quotas, QUOTA_USED },
+    { { "vmctl_tenant_quota_limit", METRIC_GAUGE, NULL,
+        "What a tenant may hold of a resource at most." }, add_quotas, QUOTA_LIMIT },
     { { "vmctl_instance", METRIC_INFO, NULL,
         "What an instance is, or was until an hour ago." }, add_infos },
     { { "vmctl_instance_up", METRIC_GAUGE, NULL,
@@ -378,7 +436,7 @@ is_told(const Reading *reading)
 {
     const FamilyRow *row = get_row(reading);
 
-    return g_str_has_prefix(row->about.name, "vmctl_metering_") ||
+    return !g_str_has_prefix(row->about.name, "vmctl_instance") ||
            controller_is_current(reading->metrics->controller);
 }
 
@@ -434,6 +492,8 @@ reading_free(gpointer data)
     Reading *reading = data;
 
     reading->metrics->pages--;
+    g_ptr_array_unref(reading->hosts);
+    g_ptr_array_unref(reading->tenants);
     view_uses_free(reading->uses);
     live_reading_free(reading->live);
     view_free(reading->view);
@@ -460,7 +520,9 @@ open_page(gpointer data, const char *accept, HttpDocument *ret_document, GError 
     *reading = (Reading){ .metrics = metrics,
                           .format = openmetrics_choose(accept),
                           .view = view,
-                          .live = live_reading_new(view) };
+                          .live = live_reading_new(view),
+                          .hosts = g_ptr_array_ref(watch_get_hosts(metrics->watch)),
+                          .tenants = g_ptr_array_ref(watch_get_tenants(metrics->watch)) };
     *ret_document = (HttpDocument){
         .content_type = openmetrics_get_content_type(reading->format),
         .stream = reading,
@@ -493,9 +555,10 @@ metrics_new(MeterStore *store)
 }
 
 void
-metrics_set_controller(Metrics *metrics, Controller *controller)
+metrics_set_sources(Metrics *metrics, Controller *controller, Watch *watch)
 {
     metrics->controller = controller;
+    metrics->watch = watch;
 }
 
 void

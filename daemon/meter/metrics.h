@@ -5,6 +5,7 @@
 #include "meter/http.h"
 #include "meter/openmetrics.h"
 #include "meter/store.h"
+#include "meter/watch.h"
 
 /**
  * The page /metrics: what was used, and how metering itself fares.  What is told of usage
@@ -15,9 +16,9 @@
  */
 typedef struct Metrics Metrics;
 
-/** Both must outlive it; controller may be given later, before the first page. */
+/** All must outlive it; what knows vmd may be given later, before the first page. */
 Metrics *metrics_new(MeterStore *store);
-void metrics_set_controller(Metrics *metrics, Controller *controller);
+void metrics_set_sources(Metrics *metrics, Controller *controller, Watch *watch);
 void metrics_free(Metrics *metrics);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Metrics, metrics_free)
 

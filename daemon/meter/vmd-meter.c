@@ -219,6 +219,7 @@ run(const Options *options)
     g_autoptr(MeterStore) store = NULL;
     g_autoptr(IdentityBook) identities = NULL;
     Meter meter = { .started_boot_ms = clock_boot_ms() };
+    g_autoptr(Watch) watch = NULL;
     g_autoptr(Metrics) metrics = NULL;
     g_auto(MeterServers) servers = {
         .http = g_ptr_array_new_with_free_func((GDestroyNotify) http_server_free),
@@ -239,7 +240,8 @@ run(const Options *options)
     }
     controller = controller_new(options->controller, store);
     meter.controller = controller;
-    metrics_set_controller(metrics, controller);
+    watch = watch_new(options->controller);
+    metrics_set_sources(metrics, controller, watch);
     meter.identities = identities = identity_book_new(controller);
     meter.bookkeeper = bookkeeper = bookkeeper_new(store, controller);
     meter.grace_hours = options->grace_hours;

@@ -14,10 +14,25 @@ count_instances(const Rpc *rpc, const char *tenant)
     return set != NULL ? g_hash_table_size(set) : 0;
 }
 
-/* Pointers are borrowed. */
-static ProtoTenant
-show(const Rpc *rpc, const ProtoTenantRecord *record)
+static ProtoTenantAmounts
+show_amounts(const Quota *quota)
 {
+    return (ProtoTenantAmounts){
+        .instances = quota->amount[QUOTA_INSTANCES],
+        .vcpus = quota->amount[QUOTA_VCPUS],
+        .memory_bytes = quota->amount[QUOTA_MEMORY_BYTES],
+        .disk_bytes = quota->amount[QUOTA_DISK_BYTES],
+    };
+}
+
+/* Pointers are borrowed; quota is overwritten. */
+static ProtoTenant
+show(const Rpc *rpc, const ProtoTenantRecord *record, ProtoTenantQuota *quota)
+{
+    const Quota used = instance_book_sum(rpc->instances, record->name);
+    const Quota limit = tenant_get_limit(rpc->tenants, record->name);
+
+    *quota = (ProtoTenantQuota){ show_amounts(&used), show_amounts(&limit) };
     return (ProtoTenant){
         .name = record->name,
         .display_name = record->display_name,
@@ -31,6 +46,7 @@ show(const Rpc *rpc, const ProtoTenantRecord *record)
         .instances = count_instances(rpc, record->name),
         .created_at = record->created_at,
         .changed_at = record->changed_at,
+        .quota = quota,
     };
 }
 
@@ -43,6 +59,7 @@ get(WireCall *call, const ProtoTenantGetCall *in)
     const char *name = NULL;
     const ProtoTenantRecord *record = NULL;
     ProtoTenantGetReply reply = { 0 };
+    ProtoTenantQuota quota;
     GError *error = NULL;
 
     if (!rpc_get_tenant(call, in->tenant, &name, &error)) {
@@ -51,7 +68,7 @@ get(WireCall *call, const ProtoTenantGetCall *in)
     }
     record = tenant_find(rpc->tenants, name);
     /* One that has never been used has no row. */
-    reply.tenant = record != NULL ? show(rpc, record)
+    reply.tenant = record != NULL ? show(rpc, record, &quota)
                                   : (ProtoTenant){ .name = (char *) (gsize) name };
     wire_call_reply(call, &reply);
 }
@@ -62,6 +79,7 @@ list(WireCall *call, const ProtoTenantListCall *in)
     Rpc *rpc = rpc_of(call);
     guint limit = rpc_get_limit(in->has_limit, in->limit);
     g_autofree ProtoTenant *rows = g_new0(ProtoTenant, limit);
+    g_autofree ProtoTenantQuota *quotas = g_new0(ProtoTenantQuota, limit);
     ProtoTenantListReply reply = { .tenants = rows };
     const ProtoTenantRecord *record =
         tenant_find_after(rpc->tenants, in->after != NULL ? in->after : "");
@@ -73,7 +91,8 @@ list(WireCall *call, const ProtoTenantListCall *in)
             reply.next = rows[limit - 1].name;
             break;
         }
-        rows[reply.n_tenants++] = show(rpc, record);
+        rows[reply.n_tenants] = show(rpc, record, &quotas[reply.n_tenants]);
+        reply.n_tenants++;
     }
     wire_call_reply(call, &reply);
 }
@@ -91,7 +110,9 @@ on_changed(gpointer data)
 {
     g_autofree PendingTenant *pending = data;
     /* All these methods answer {tenant: Tenant}. */
-    const ProtoTenantGetReply reply = { show(rpc_of(pending->call), pending->record) };
+    ProtoTenantQuota quota;
+    const ProtoTenantGetReply reply = { show(rpc_of(pending->call), pending->record,
+                                             &quota) };
 
     wire_call_reply(pending->call, &reply);
 }

@@ -114,6 +114,28 @@ def test_the_page_tells_what_an_instance_is_and_what_it_held() -> None:
             assert openmetrics.value(families, f"vmctl_instance_{name}_total", instance_id=web["id"]) > 0
 
 
+def test_the_page_tells_of_hosts_and_of_quotas() -> None:
+    with metered() as (vmd, path):
+        vmd.import_template()
+        vmd.create(name="web", vcpus=2)
+
+        def told(sample: str, **labels: str) -> Decimal | None:
+            held = openmetrics.values(openmetrics.scrape(path), sample)
+            return next((value for key, value in held.items() if set(labels.items()) <= set(key)), None)
+
+        # It asks four times a minute.
+        wait_until(lambda: told("vmctl_tenant_quota_used", tenant="default", resource="vcpus") == 2, "the use")
+        limit = vmd.call("Tenant.Get", tenant="default")["tenant"]["quota"]["limit"]
+        assert told("vmctl_tenant_quota_limit", tenant="default", resource="vcpus") == limit["vcpus"]
+        assert told("vmctl_host_up", host="local") == 1
+        vmd.process.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: told("vmctl_host_up", host="local") is None, "vmd to be missed")
+        finally:
+            vmd.process.send_signal(signal.SIGCONT)
+        wait_until(lambda: told("vmctl_host_up", host="local") == 1, "vmd to answer again")
+
+
 def test_no_counter_falls_whatever_starts_again() -> None:
     with metered(tick_seconds=1) as (vmd, path):
         vmd.import_template()
