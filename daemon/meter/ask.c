@@ -63,6 +63,6 @@ ask_start(WireCall *call, const void *in, Role needs, AskReady ready)
         .needs = needs,
         .ready = ready,
     };
-    identity_find(asking->ask.meter->identities, wire_call_get_peer(call)->uid, on_known,
-                  asking);
+    identity_find(asking->ask.meter->identities, wire_call_get_peer(call)->uid,
+                  wire_call_get_session(call), on_known, asking);
 }
