@@ -305,9 +305,10 @@ const Command commands[] = {
       OPTIONS(watch_options),
       .run = run_watch,
       .summary = "Print a line of JSON for each change, as it happens",
-      .details = "Of the instances, hosts, templates or operations of these names or ids, "
-                 "or of all. Goes on over a restart of the service, without a hole; "
-                 "\"seq\" of the last line is what --after takes." },
+      .details =
+          "Of the instances, hosts, templates or operations of these names or ids, "
+          "or of all. Goes on over a restart of the service, without a hole; "
+          "\"seq\" of the last line is what --after takes." },
     { .words = "usage",
       .service = SERVICE_METER,
       .method = &proto_billing_usage,

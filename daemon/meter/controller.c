@@ -26,7 +26,8 @@ enum {
     /* So often it looks whether a fork was accepted. */
     WATCH_SECONDS = 1,
     /* Well below the time after which vmd closes a connection that is idle. */
-    REFRESH_SECONDS = 60
+    REFRESH_SECONDS = 60,
+    NEAR_ROWS = 1000
 };
 
 typedef struct Request Request;
@@ -42,6 +43,8 @@ struct Controller {
     guint flush;
     guint watch;
     gint64 note_seq;
+    /* The newest row, when it was connected. */
+    gint64 head_seq;
     guint wait_ms;
     gint64 since_ms;
     bool is_told;
@@ -236,7 +239,9 @@ go_on(Controller *controller)
     g_message("Following the ledger of %s from row %" G_GINT64_FORMAT " on",
               controller->path, meter_store_get_cursor(controller->store));
     controller->is_told = controller->is_fork_told = false;
-    controller_refresh(controller, on_refreshed, NULL);
+    /* What is far behind comes with the stream, and is asked for later. */
+    if (controller->head_seq - meter_store_get_cursor(controller->store) <= NEAR_ROWS)
+        controller_refresh(controller, on_refreshed, NULL);
 }
 
 /* The rows that are held are not those of the ledger any more. */
@@ -328,6 +333,7 @@ compare(Controller *controller, const ProtoLedgerGetHeadReply *head)
     gint64 cursor = meter_store_get_cursor(controller->store);
 
     controller->note_seq = head->note;
+    controller->head_seq = head->seq;
     if (cursor == 0) {
         go_on(controller);
     } else if (head->seq >= cursor) {

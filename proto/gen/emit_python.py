@@ -66,9 +66,8 @@ def emit_type(definition: TypeDef) -> list[str]:
         line = f"{definition.name} = Literal[{values}]"
         return ["", *textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False)]
     if any(keyword.iskeyword(member.name) for member in definition.fields or []):
-        members = ", ".join(f'"{m.name}": "{show_type(m.type)}"' for m in definition.fields or [])
-        line = f'{definition.name} = TypedDict("{definition.name}", {{{members}}}, total=False)'
-        return ["", *textwrap.wrap(line, WIDTH, subsequent_indent="    ", break_on_hyphens=False)]
+        members = [f'    "{m.name}": "{show_type(m.type)}",' for m in definition.fields or []]
+        return ["", f'{definition.name} = TypedDict("{definition.name}", {{', *members, "}, total=False)"]
     lines = ["", "", f"class {definition.name}(TypedDict, total=False):"]
     lines += indent_doc(definition.doc, 4, []) + [""] * bool(definition.doc.text)
     for member in definition.fields or []:

@@ -147,7 +147,7 @@ class FakeController:
             self.questions += 1
             uid = parameters["uid"]
             tenant, role = self.principals.get(uid, (f"u{uid}", "tenant_admin"))
-            self.reply(connection, {"uid": uid, "tenant": tenant, "role": role})
+            self.reply(connection, {"uid": uid, "tenant": tenant, "role": role, "rights": []})
         elif method == "io.vmctl.Ledger.Read" and parameters.get("follow"):
             self.follow(connection, parameters)
         elif method == "io.vmctl.Ledger.Read":

@@ -501,7 +501,7 @@ def test_requests_in_a_second_are_held_to_the_quota_and_those_of_admins_are_not(
     answers = call_as(BOB, *[("io.vmctl.Ping", {})] * 200)
     refused = [answer["parameters"] for answer in answers if "error" in answer]
     assert refused and {error["resource"] for error in refused} == {"requests"}, answers
-    assert refused[0]["used"] == refused[0]["limit"] == 5
+    assert refused[0]["used"] >= refused[0]["limit"] == 5, refused[0]
     assert all(shared.call("Ping") == {} for _ in range(20))
     shared.call("Quota.Set", tenant=own, reset=True)
 

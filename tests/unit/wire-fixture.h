@@ -88,7 +88,7 @@ void peer_assert_fails(Peer *peer, const char *text, const char *name);
 #define PING "{'method':'io.vmctl.Ping'}"
 #define PONG "{'parameters':{}}"
 #define WHO_AM_I "{'method':'io.vmctl.WhoAmI'}"
-#define I_AM "{'parameters':{'uid':7,'tenant':'t','role':'viewer'}}"
+#define I_AM "{'parameters':{'uid':7,'tenant':'t','role':'viewer','rights':[]}}"
 #define READ_MORE "{'method':'io.vmctl.Event.Read','more':true}"
 
 /** Answers the first call that is kept. */
