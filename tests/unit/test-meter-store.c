@@ -266,6 +266,7 @@ assert_no_fork(MeterFixture *fixture)
     g_autoptr(View) view = view_open(fixture->store, 0, &error);
 
     g_assert_no_error(error);
+    g_assert_nonnull(view);
     g_assert_false(meter_store_has_fork(fixture->store));
 }
 

@@ -199,7 +199,7 @@ static char *
 print_sums(GHashTable *sums, ViewGrain grain)
 {
     g_autofree const char **keys =
-        (const char **) g_hash_table_get_keys_as_array(sums, NULL);
+        (const char **) (gpointer) g_hash_table_get_keys_as_array(sums, NULL);
     guint n_keys = g_hash_table_size(sums);
     GString *text = g_string_new(NULL);
     g_autofree char *counter = g_strdup("");
