@@ -499,7 +499,7 @@ class MeterTest(unittest.TestCase):
         self.start_meter()
         info = self.call("org.varlink.service.GetInfo")
         self.assertEqual(info["interfaces"],
-                         ["org.varlink.service", "io.vmctl", "io.vmctl.Billing"])
+                         ["org.varlink.service", "io.vmctl", "io.vmctl.Session", "io.vmctl.Billing"])
         text = self.call("org.varlink.service.GetInterfaceDescription",
                          interface="io.vmctl.Billing")["description"]
         self.assertIn("method Usage", text)

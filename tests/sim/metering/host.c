@@ -463,7 +463,7 @@ answer(const Call *call)
         oracle_expect_reading(stats);
     call->reply(out, false, NULL, call->data);
     if (stats != NULL)
-        oracle_end_reading();
+        oracle_end_look(stats);
     wire_struct_clear(call->method->reply, out);
 }
 

@@ -28,6 +28,8 @@ typedef struct {
     guint64 job;
     gint64 values[COUNTER_N];
     bool has[COUNTER_N];
+    /** What was told of the process before. */
+    gint64 before[COUNTER_N];
 } Note;
 
 /** What the ledger has of a resource. */
@@ -128,26 +130,25 @@ fill_note(Note *note, const ProtoDomainStats *stats)
     note_value(note, COUNTER_NET_TX_BYTES, nic->has_tx_bytes, nic->tx_bytes);
 }
 
-/* vmd takes it if it charges for what the guest uses; then it is the next job of the
- * store, once a step of the clock has been looked after. */
-void
-oracle_expect_reading(const ProtoDomainStats *stats)
+/* Whether vmd charges for what the guest uses, and so takes the reading. */
+static bool
+is_taken(const Instance *instance, const ProtoDomainStats *stats)
 {
-    InstanceBook *book = vmd_get()->rpc.instances;
-    const Instance *instance = instance_get(book, stats->id);
+    return instance != NULL && instance->counters.segment != 0 &&
+           (stats->state == DOMAIN_STATE_RUNNING || stats->state == DOMAIN_STATE_PAUSED);
+}
+
+static void
+add_note(const Instance *instance, const ProtoDomainStats *stats, guint64 job)
+{
     Note note = { 0 };
 
-    settle();
-    oracle.current = NULL;
-    if (instance == NULL || instance->counters.segment == 0 ||
-        (stats->state != DOMAIN_STATE_RUNNING && stats->state != DOMAIN_STATE_PAUSED))
-        return;
-    instance_book_follow_clock(book);
     note.guest = guests_find_ever(stats->id);
     note.life = find_life(note.guest, &stats->epoch);
-    note.at_ms = store_ledger_now_ms(book->store);
+    note.at_ms = store_ledger_now_ms(instance->book->store);
     note.life->told_ms = world_now_ms();
-    note.job = thread_count_given() + 1;
+    note.job = job;
+    memcpy(note.before, note.life->told, sizeof note.before);
     fill_note(&note, stats);
     world_trace("reading of %s, process %" G_GINT64_FORMAT
                 ", in segment %" G_GINT64_FORMAT ": cpu %" G_GINT64_FORMAT,
@@ -157,11 +158,45 @@ oracle_expect_reading(const ProtoDomainStats *stats)
     oracle.current = &g_array_index(oracle.notes, Note, oracle.notes->len - 1);
 }
 
+/* If it is taken, it is the next job of the store, once a step of the clock has been
+ * looked after. */
+void
+oracle_expect_reading(const ProtoDomainStats *stats)
+{
+    InstanceBook *book = vmd_get()->rpc.instances;
+    const Instance *instance = instance_get(book, stats->id);
+
+    settle();
+    oracle.current = NULL;
+    if (!is_taken(instance, stats))
+        return;
+    instance_book_follow_clock(book);
+    add_note(instance, stats, thread_count_given() + 1);
+}
+
 void
 oracle_end_reading(void)
 {
     if (oracle.current != NULL && thread_count_given() < oracle.current->job)
         world_blame("a reading was not taken");
+    oracle.current = NULL;
+}
+
+/* A look that shows a guest as on opens the segment that what it read is of: there, it is
+ * the newest job.  One that tells of another process than was known is made again, and
+ * what it read is left. */
+void
+oracle_end_look(const ProtoDomainStats *stats)
+{
+    const Instance *instance = instance_get(vmd_get()->rpc.instances, stats->id);
+    Note *note = oracle.current;
+
+    if (note == NULL && is_taken(instance, stats)) {
+        add_note(instance, stats, thread_count_given());
+    } else if (note != NULL && thread_count_given() < note->job) {
+        memcpy(note->life->told, note->before, sizeof note->before);
+        g_array_set_size(oracle.notes, oracle.notes->len - 1);
+    }
     oracle.current = NULL;
 }
 
