@@ -260,7 +260,7 @@ tell_counters(const Call *call, Guest *guest)
     do {
         oracle_expect_reading(stats);
         call->reply(&out, true, NULL, call->data);
-        oracle_end_reading();
+        oracle_end_reading(stats);
     } while (strikes(FAULT_TOLD_TWICE));
     g_free(out.samples);
     proto_domain_stats_clear(stats);
@@ -463,7 +463,7 @@ answer(const Call *call)
         oracle_expect_reading(stats);
     call->reply(out, false, NULL, call->data);
     if (stats != NULL)
-        oracle_end_look(stats);
+        oracle_end_reading(stats);
     wire_struct_clear(call->method->reply, out);
 }
 

@@ -174,19 +174,10 @@ oracle_expect_reading(const ProtoDomainStats *stats)
     add_note(instance, stats, thread_count_given() + 1);
 }
 
-void
-oracle_end_reading(void)
-{
-    if (oracle.current != NULL && thread_count_given() < oracle.current->job)
-        world_blame("a reading was not taken");
-    oracle.current = NULL;
-}
-
 /* A look that shows a guest as on opens the segment that what it read is of: there, it is
- * the newest job.  One that tells of another process than was known is made again, and
- * what it read is left. */
+ * the newest job.  What is of another process than is known is left, and looked into. */
 void
-oracle_end_look(const ProtoDomainStats *stats)
+oracle_end_reading(const ProtoDomainStats *stats)
 {
     const Instance *instance = instance_get(vmd_get()->rpc.instances, stats->id);
     Note *note = oracle.current;

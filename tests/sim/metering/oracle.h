@@ -13,10 +13,7 @@ void oracle_end(void);
 
 /** vmd is about to be told of a reading of counters, and was told. */
 void oracle_expect_reading(const ProtoDomainStats *stats);
-void oracle_end_reading(void);
-
-/** The same for what came with a look at one guest. */
-void oracle_end_look(const ProtoDomainStats *stats);
+void oracle_end_reading(const ProtoDomainStats *stats);
 
 /** vmd was killed: of what it was told only what is on its disk counts. */
 void oracle_forget_readings(void);
