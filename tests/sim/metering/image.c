@@ -134,7 +134,8 @@ file_read(sqlite3_file *base, void *data, int length, sqlite3_int64 at)
     const File *file = (File *) (gpointer) base;
     gint64 there = CLAMP((gint64) file->bytes->len - at, 0, length);
 
-    memcpy(data, file->bytes->data + at, (gsize) there);
+    if (there > 0)
+        memcpy(data, file->bytes->data + at, (gsize) there);
     memset((guint8 *) data + there, 0, (gsize) (length - there));
     return there == length ? SQLITE_OK : SQLITE_IOERR_SHORT_READ;
 }
