@@ -12,6 +12,8 @@ struct Bookkeeper {
     MeterStore *store;
     Controller *controller;
     Books *books;
+    /* Of the store, when they were begun. */
+    guint generation;
 };
 
 typedef struct {
@@ -29,6 +31,7 @@ bookkeeper_new(MeterStore *store, Controller *controller)
     bookkeeper->store = store;
     bookkeeper->controller = controller;
     bookkeeper->books = books_new();
+    bookkeeper->generation = meter_store_get_generation(store);
     return bookkeeper;
 }
 
@@ -37,14 +40,27 @@ bookkeeper_free(Bookkeeper *bookkeeper)
 {
     if (bookkeeper == NULL)
         return;
-    books_free(bookkeeper->books);
+    books_unref(bookkeeper->books);
     g_free(bookkeeper);
 }
 
-const Books *
+Books *
 bookkeeper_get_books(const Bookkeeper *bookkeeper)
 {
     return bookkeeper->books;
+}
+
+/* What was noted in a ledger that is not the one any more is not in the books. */
+static void
+begin_anew(Bookkeeper *bookkeeper)
+{
+    guint generation = meter_store_get_generation(bookkeeper->store);
+
+    if (bookkeeper->generation == generation)
+        return;
+    books_unref(bookkeeper->books);
+    bookkeeper->books = books_new();
+    bookkeeper->generation = generation;
 }
 
 bool
@@ -56,6 +72,7 @@ bookkeeper_update(Bookkeeper *bookkeeper, GError **error)
 
     if (view == NULL)
         return false;
+    begin_anew(bookkeeper);
     marks = view_marks_new(view, LEDGER_KIND_NOTED, NULL);
     view_marks_skip(marks, books_get_note(bookkeeper->books));
     for (;;) {

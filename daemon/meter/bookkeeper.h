@@ -20,10 +20,11 @@ Bookkeeper *bookkeeper_new(MeterStore *store, Controller *controller);
 void bookkeeper_free(Bookkeeper *bookkeeper);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bookkeeper, bookkeeper_free)
 
-/** Takes the notes that the store has. Fails on one that is no entry of the books. */
+/** Takes the notes that the store has, all of them if it was begun anew.  Fails on one
+ * that is no entry of the books. */
 bool bookkeeper_update(Bookkeeper *bookkeeper, GError **error);
 
-const Books *bookkeeper_get_books(const Bookkeeper *bookkeeper);
+Books *bookkeeper_get_books(const Bookkeeper *bookkeeper);
 
 /** seq is the row of the note; 0 with an error. */
 typedef void (*BookkeeperDone)(gint64 seq, const GError *error, gpointer data);

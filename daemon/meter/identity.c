@@ -117,14 +117,53 @@ on_who(const ProtoVmctlWhoAmIReply *who, const GError *error, gpointer data)
 }
 
 bool
-identity_is_of(const Identity *identity, const char *tenant)
+identity_get_role(const Identity *identity, const char *tenant, Role *ret_role)
 {
-    bool found = strcmp(identity->tenant, tenant) == 0;
-
-    for (gsize i = 0; i < identity->n_rights && !found; i++) {
-        found = strcmp(identity->rights[i].tenant, tenant) == 0;
+    if (*tenant == '\0')
+        return false;
+    if (strcmp(identity->tenant, tenant) == 0) {
+        *ret_role = identity->role;
+        return true;
     }
-    return found;
+    for (gsize i = 0; i < identity->n_rights; i++) {
+        if (strcmp(identity->rights[i].tenant, tenant) == 0) {
+            *ret_role = identity->rights[i].role;
+            return true;
+        }
+    }
+    return false;
+}
+
+Identity *
+identity_copy(const Identity *identity)
+{
+    Identity *copy = g_memdup2(identity, sizeof *identity);
+    ProtoRight *rights = g_new0(ProtoRight, identity->n_rights);
+
+    for (gsize i = 0; i < identity->n_rights; i++) {
+        wire_struct_copy(&proto_right_type, &identity->rights[i], &rights[i]);
+    }
+    copy->tenant = g_strdup(identity->tenant);
+    copy->token = g_strdup(identity->token);
+    copy->rights = rights;
+    return copy;
+}
+
+void
+identity_free(Identity *identity)
+{
+    ProtoRight *rights = NULL;
+
+    if (identity == NULL)
+        return;
+    rights = (ProtoRight *) (gsize) identity->rights;
+    for (gsize i = 0; i < identity->n_rights; i++) {
+        proto_right_clear(&rights[i]);
+    }
+    g_free(rights);
+    g_free((char *) (gsize) identity->tenant);
+    g_free((char *) (gsize) identity->token);
+    g_free(identity);
 }
 
 void

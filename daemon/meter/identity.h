@@ -45,5 +45,10 @@ void identity_find(IdentityBook *book,
                    IdentityFound found,
                    gpointer data);
 
-/** Whether it has a part in the tenant. */
-bool identity_is_of(const Identity *identity, const char *tenant);
+/** What it is in the tenant; false if that is nothing. An admin is one everywhere, also
+ * where it has no part: this tells of those that it has. */
+bool identity_get_role(const Identity *identity, const char *tenant, Role *ret_role);
+
+/** With all that it points to. */
+Identity *identity_copy(const Identity *identity);
+void identity_free(Identity *identity);

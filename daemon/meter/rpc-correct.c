@@ -251,7 +251,7 @@ static void
 correct_ready(const Ask *ask)
 {
     const ProtoBillingCorrectCall *in = ask->in;
-    const BooksAt at = { bookkeeper_get_books(ask->meter->bookkeeper), G_MAXINT64 };
+    const BooksAt at = ask_get_books(ask);
     g_auto(Search) search = { .in = in };
     g_auto(ProtoCorrectionNote) note = { 0 };
     GError *error = NULL;
@@ -282,5 +282,5 @@ correct_ready(const Ask *ask)
 void
 meter_correct(WireCall *call, const ProtoBillingCorrectCall *in)
 {
-    ask_start(call, in, ROLE_ADMIN, correct_ready);
+    ask_start(call, in, correct_ready);
 }

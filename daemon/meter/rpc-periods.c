@@ -41,7 +41,7 @@ describe_open(const Ask *ask, const BooksAt *at)
 static void
 list_periods_ready(const Ask *ask)
 {
-    const BooksAt at = { bookkeeper_get_books(ask->meter->bookkeeper), G_MAXINT64 };
+    const BooksAt at = ask_get_books(ask);
     g_autoptr(GPtrArray) closed = books_list_periods(&at);
     g_autofree ProtoBillingPeriod *periods =
         g_new0(ProtoBillingPeriod, (gsize) closed->len + 1);
@@ -53,7 +53,7 @@ list_periods_ready(const Ask *ask)
     for (guint i = 0; i < closed->len; i++) {
         periods[i] = describe_period(g_ptr_array_index(closed, i));
         /* How many tenants there are is not for everybody. */
-        if (ask->role != ROLE_ADMIN)
+        if (!ask->is_admin)
             periods[i].invoices = 0;
     }
     periods[closed->len] = describe_open(ask, &at);
@@ -66,7 +66,7 @@ list_periods_ready(const Ask *ask)
 void
 meter_list_periods(WireCall *call, const ProtoBillingListPeriodsCall *in)
 {
-    ask_start(call, in, ROLE_VIEWER, list_periods_ready);
+    ask_start(call, in, list_periods_ready);
 }
 
 static void
@@ -95,5 +95,5 @@ close_ready(const Ask *ask)
 void
 meter_close_period(WireCall *call, const ProtoBillingClosePeriodCall *in)
 {
-    ask_start(call, in, ROLE_ADMIN, close_ready);
+    ask_start(call, in, close_ready);
 }

@@ -5,6 +5,7 @@
 
 /* The handlers of io.vmctl.Billing that have files of their own; rpc.c has their table.
  */
+void meter_usage(WireCall *call, const ProtoBillingUsageCall *in);
 void meter_set_card(WireCall *call, const ProtoBillingSetCardCall *in);
 void meter_list_cards(WireCall *call, const ProtoBillingListCardsCall *in);
 void meter_get_card(WireCall *call, const ProtoBillingGetCardCall *in);

@@ -7,20 +7,6 @@
 
 /* Rate cards, and who has which. */
 
-static BooksAt
-books_of(const Ask *ask)
-{
-    return (BooksAt){ bookkeeper_get_books(ask->meter->bookkeeper), G_MAXINT64 };
-}
-
-static gint64
-get_now_ms(const Ask *ask)
-{
-    gint64 known_ms = meter_store_get_known_ms(ask->meter->store);
-
-    return known_ms > 0 ? known_ms : clock_wall_ms();
-}
-
 /* Setting */
 
 typedef struct {
@@ -65,7 +51,7 @@ static void
 set_card_ready(const Ask *ask)
 {
     const ProtoBillingSetCardCall *in = ask->in;
-    const BooksAt at = books_of(ask);
+    const BooksAt at = ask_get_books(ask);
     g_auto(ProtoRateCard) rates = { 0 };
     GError *error = NULL;
     SetCard *set = NULL;
@@ -81,8 +67,8 @@ set_card_ready(const Ask *ask)
         return;
     }
     wire_struct_copy(&proto_rate_card_type, &in->card, &rates);
-    if (!books_check_card(&at, &rates, get_now_ms(ask), in->has_backdate && in->backdate,
-                          &error)) {
+    if (!books_check_card(&at, &rates, ask_get_now_ms(ask),
+                          in->has_backdate && in->backdate, &error)) {
         wire_call_fail(ask->call, error);
         return;
     }
@@ -95,7 +81,7 @@ set_card_ready(const Ask *ask)
 void
 meter_set_card(WireCall *call, const ProtoBillingSetCardCall *in)
 {
-    ask_start(call, in, ROLE_ADMIN, set_card_ready);
+    ask_start(call, in, set_card_ready);
 }
 
 /* Looking */
@@ -104,7 +90,7 @@ static void
 get_card_ready(const Ask *ask)
 {
     const ProtoBillingGetCardCall *in = ask->in;
-    const BooksAt at = books_of(ask);
+    const BooksAt at = ask_get_books(ask);
     const Card *card = books_find_card(&at, in->card, in->has_version ? in->version : 0);
     ProtoBillingGetCardReply reply = { 0 };
     GError *error = NULL;
@@ -123,7 +109,7 @@ get_card_ready(const Ask *ask)
 void
 meter_get_card(WireCall *call, const ProtoBillingGetCardCall *in)
 {
-    ask_start(call, in, ROLE_ADMIN, get_card_ready);
+    ask_start(call, in, get_card_ready);
 }
 
 static ProtoRateCardVersion
@@ -144,7 +130,7 @@ describe_card(const Card *card)
 static void
 list_cards_ready(const Ask *ask)
 {
-    const BooksAt at = books_of(ask);
+    const BooksAt at = ask_get_books(ask);
     g_autoptr(GPtrArray) cards = books_list_cards(&at);
     g_autoptr(GPtrArray) notes = books_list_assignments(&at);
     g_autofree ProtoRateCardVersion *versions = g_new0(ProtoRateCardVersion, cards->len);
@@ -179,7 +165,7 @@ list_cards_ready(const Ask *ask)
 void
 meter_list_cards(WireCall *call, const ProtoBillingListCardsCall *in)
 {
-    ask_start(call, in, ROLE_ADMIN, list_cards_ready);
+    ask_start(call, in, list_cards_ready);
 }
 
 /* Assigning */
@@ -201,7 +187,7 @@ static bool
 read_from(const Ask *ask, gint64 *ret_from_ms, GError **error)
 {
     const ProtoBillingAssignCall *in = ask->in;
-    gint64 month = calendar_month_of(calendar_day_of(get_now_ms(ask)));
+    gint64 month = calendar_month_of(calendar_day_of(ask_get_now_ms(ask)));
 
     if (in->from == NULL) {
         *ret_from_ms = calendar_month_window(month).from_ms;
@@ -218,7 +204,7 @@ static void
 assign_ready(const Ask *ask)
 {
     const ProtoBillingAssignCall *in = ask->in;
-    const BooksAt at = books_of(ask);
+    const BooksAt at = ask_get_books(ask);
     ProtoAssignmentNote note = {
         .tenant = in->tenant,
         .card = in->card,
@@ -237,7 +223,7 @@ assign_ready(const Ask *ask)
         on_assigned(seq, NULL, ask->call);
         return;
     }
-    if (!books_check_assignment(&at, &note, get_now_ms(ask),
+    if (!books_check_assignment(&at, &note, ask_get_now_ms(ask),
                                 in->has_backdate && in->backdate, &error)) {
         wire_call_fail(ask->call, error);
         return;
@@ -249,5 +235,5 @@ assign_ready(const Ask *ask)
 void
 meter_assign(WireCall *call, const ProtoBillingAssignCall *in)
 {
-    ask_start(call, in, ROLE_ADMIN, assign_ready);
+    ask_start(call, in, assign_ready);
 }

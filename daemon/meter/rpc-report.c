@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <string.h>
-
 #include "base/clock.h"
 #include "meter/calendar.h"
 #include "meter/report/report-reply.h"
@@ -46,8 +44,7 @@ find_month(const Ask *ask,
            gint64 *ret_month,
            GError **error)
 {
-    gint64 known_ms = meter_store_get_known_ms(ask->meter->store);
-    gint64 day = calendar_day_of(known_ms > 0 ? known_ms : clock_wall_ms());
+    gint64 day = calendar_day_of(ask_get_now_ms(ask));
 
     if (in->period == NULL) {
         if (!read_day(in->from, "parameters.from", day, &day, error))
@@ -85,29 +82,14 @@ read_days(const ProtoBillingReportCall *in,
     return false;
 }
 
-/* "Not yours" and "not there" are the same bytes. */
 static bool
-find_tenant(const Ask *ask,
-            const ProtoBillingReportCall *in,
-            const char **ret_tenant,
-            GError **error)
+check_instead(const Ask *ask, const ProtoBillingReportCall *in, GError **error)
 {
-    if (ask->role == ROLE_ADMIN) {
-        *ret_tenant = in->tenant;
+    if (in->instead == NULL || ask->is_admin)
         return true;
-    }
-    if (in->instead != NULL) {
-        proto_error_set_permission_denied(error, ROLE_ADMIN,
-                                          "Another rate card needs the role admin");
-        return false;
-    }
-    if (in->tenant != NULL && strcmp(in->tenant, ask->tenant) != 0) {
-        proto_error_set_not_found(error, "tenant", in->tenant,
-                                  "There is no tenant \"%s\"", in->tenant);
-        return false;
-    }
-    *ret_tenant = ask->tenant;
-    return true;
+    proto_error_set_permission_denied(error, ROLE_ADMIN,
+                                      "Another rate card needs the role admin");
+    return false;
 }
 
 static bool
@@ -138,9 +120,9 @@ report_ready(const Ask *ask)
     GError *error = NULL;
     gint64 month = 0;
 
-    if (find_tenant(ask, in, &query.tenant, &error) &&
-        find_month(ask, in, &month, &error) && read_days(in, month, &query, &error) &&
-        read_wish(in, &query, &wish, &error)) {
+    if (ask_find_tenant(ask, in->tenant, &query.tenant, &error) &&
+        check_instead(ask, in, &error) && find_month(ask, in, &month, &error) &&
+        read_days(in, month, &query, &error) && read_wish(in, &query, &wish, &error)) {
         query.period = period = calendar_format_month(month);
         query.instead = wish.instead;
         biller = biller_new(ask->meter->store,
@@ -158,5 +140,5 @@ report_ready(const Ask *ask)
 void
 meter_report(WireCall *call, const ProtoBillingReportCall *in)
 {
-    ask_start(call, in, ROLE_VIEWER, report_ready);
+    ask_start(call, in, report_ready);
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "meter/rpc.h"
 
-#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "build-config.h"
-#include "meter/report/usage-reply.h"
 #include "meter/rpc-private.h"
 
 static Meter *
@@ -67,19 +65,43 @@ ping(WireCall *call, const ProtoVmctlPingCall *in)
     wire_call_reply(call, NULL);
 }
 
+/* In which tenant, and what it is there. An admin is one in each. */
+static bool
+choose_tenant(const Identity *identity,
+              const ProtoVmctlWhoAmICall *in,
+              const char **ret_tenant,
+              Role *ret_role,
+              GError **error)
+{
+    *ret_tenant = in->tenant != NULL ? in->tenant : identity->tenant;
+    *ret_role = identity->role;
+    if (in->tenant == NULL || identity->role == ROLE_ADMIN ||
+        identity_get_role(identity, in->tenant, ret_role))
+        return true;
+    proto_error_set_not_found(error, "tenant", in->tenant, "There is no tenant \"%s\"",
+                              in->tenant);
+    return false;
+}
+
 static void
 reply_who(const Identity *identity, const GError *error, gpointer data)
 {
     WireCall *call = data;
     ProtoVmctlWhoAmIReply reply = { 0 };
+    g_autoptr(GError) refusal = NULL;
+    const char *tenant = NULL;
 
     if (identity == NULL) {
         fail_with(call, error);
         return;
     }
+    if (!choose_tenant(identity, wire_call_get_parameters(call), &tenant, &reply.role,
+                       &refusal)) {
+        fail_with(call, refusal);
+        return;
+    }
     reply.uid = identity->uid;
-    reply.tenant = (char *) (gsize) identity->tenant;
-    reply.role = identity->role;
+    reply.tenant = (char *) (gsize) tenant;
     reply.token = (char *) (gsize) identity->token;
     reply.rights = (ProtoRight *) (gsize) identity->rights;
     reply.n_rights = identity->n_rights;
@@ -126,117 +148,6 @@ who_am_i(WireCall *call, const ProtoVmctlWhoAmICall *in)
     find_caller(call, on_asker, who);
 }
 
-/* io.vmctl.Billing */
-
-typedef struct {
-    WireCall *call;
-    const ProtoBillingUsageCall *in;
-    char *own_tenant;
-    Role role;
-    /** It has a part in the tenant that it asks for. */
-    bool is_of_asked;
-} UsageRequest;
-
-static void
-usage_request_free(UsageRequest *request)
-{
-    g_free(request->own_tenant);
-    g_free(request);
-}
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(UsageRequest, usage_request_free)
-
-/*
- * Whose usage is asked for; NULL is everybody's.  "Not yours" and "not there" are the
- * same bytes.
- */
-static bool
-get_tenant(const UsageRequest *request,
-           View *view,
-           const char **ret_tenant,
-           GError **error)
-{
-    const char *asked = request->in->tenant;
-    bool has = false;
-
-    if (asked == NULL && request->role != ROLE_ADMIN && *request->own_tenant == '\0') {
-        proto_error_set_invalid_parameter(
-            error, "parameters.tenant", "is missing",
-            "You act for several tenants, and have to say for which");
-        return false;
-    }
-    if (asked == NULL) {
-        *ret_tenant = request->role == ROLE_ADMIN ? NULL : request->own_tenant;
-        return true;
-    }
-    if (request->is_of_asked) {
-        *ret_tenant = asked;
-        return true;
-    }
-    if (request->role == ROLE_ADMIN && !view_has_tenant(view, asked, &has, error))
-        return false;
-    if (!has) {
-        proto_error_set_not_found(error, "tenant", asked, "There is no tenant \"%s\"",
-                                  asked);
-        return false;
-    }
-    *ret_tenant = asked;
-    return true;
-}
-
-static gint64
-get_now_ms(const View *view)
-{
-    gint64 known_ms = view_get_head(view)->known_ms;
-
-    return known_ms > 0 ? known_ms : clock_wall_ms();
-}
-
-static void
-on_usage_fresh(gpointer data)
-{
-    g_autoptr(UsageRequest) request = data;
-    g_autoptr(View) view = NULL;
-    const char *tenant = NULL;
-    Window window = { 0 };
-    GError *error = NULL;
-
-    view = view_open(meter_of(request->call)->store, 0, &error);
-    if (view == NULL || !get_tenant(request, view, &tenant, &error) ||
-        !window_resolve(request->in->from, request->in->to, get_now_ms(view), &window,
-                        &error)) {
-        wire_call_fail(request->call, error);
-        return;
-    }
-    usage_reply_start(request->call, g_steal_pointer(&view), tenant, &window);
-}
-
-static void
-on_usage_asker(const Identity *identity, const GError *error, gpointer data)
-{
-    g_autoptr(UsageRequest) request = data;
-    Meter *meter = meter_of(request->call);
-
-    if (identity == NULL) {
-        fail_with(request->call, error);
-        return;
-    }
-    request->own_tenant = g_strdup(identity->tenant);
-    request->role = identity->role;
-    request->is_of_asked =
-        request->in->tenant != NULL && identity_is_of(identity, request->in->tenant);
-    controller_refresh(meter->controller, on_usage_fresh, g_steal_pointer(&request));
-}
-
-static void
-usage(WireCall *call, const ProtoBillingUsageCall *in)
-{
-    UsageRequest *request = g_new0(UsageRequest, 1);
-
-    *request = (UsageRequest){ .call = call, .in = in };
-    find_caller(call, on_usage_asker, request);
-}
-
 /* io.vmctl.Session */
 
 static void
@@ -274,7 +185,7 @@ static const ProtoVmctlHandlers vmctl_handlers = {
 };
 
 static const ProtoBillingHandlers billing_handlers = {
-    .usage = usage,
+    .usage = meter_usage,
     .set_card = meter_set_card,
     .list_cards = meter_list_cards,
     .get_card = meter_get_card,

@@ -408,8 +408,9 @@ apply_row(MeterStore *store,
     if (row->at_ms < cursor->at_ms)
         return refuse(error, row, "is earlier than the row before it");
     leaf = chain_leaf(body, length);
-    *cursor =
-        (Cursor){ row->seq, row->at_ms, chain_next(&cursor->hash, &leaf), cursor->era };
+    cursor->seq = row->seq;
+    cursor->at_ms = row->at_ms;
+    cursor->hash = chain_next(&cursor->hash, &leaf);
     return add_row(store, row, body, length, error) &&
            take_in(store, cursor, row, error) && add_checkpoint(store, cursor, error);
 }

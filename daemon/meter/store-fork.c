@@ -124,3 +124,9 @@ meter_store_begin_anew(MeterStore *store, GError **error)
     store->known_ms = store->expected_seq = store->careful_seq = 0;
     return true;
 }
+
+guint
+meter_store_get_generation(const MeterStore *store)
+{
+    return store->generation;
+}

@@ -64,6 +64,9 @@ bool meter_store_is_recovery(MeterStore *store, const guint8 *packed, gsize leng
 /** Forgets all rows, to read the ledger again.  Views that are open fail. */
 bool meter_store_begin_anew(MeterStore *store, GError **error);
 
+/** Another number each time that it was begun anew. */
+guint meter_store_get_generation(const MeterStore *store);
+
 /* Rows */
 
 /** Rows up to seq are there to be read: until then, many are written at once. */

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 from lib import cli, oracle, tap
@@ -17,6 +18,7 @@ FIRST_UID = 23000
 ROLES = ["billing", "viewer", "operator", "tenant_admin"]
 UIDS = {role: FIRST_UID + number for number, role in enumerate(ROLES)}
 STRANGER, SEVERAL, GROUP = FIRST_UID + 10, FIRST_UID + 11, 23999
+RATES = Path(__file__).resolve().parents[2] / "data" / "rates.example.json"
 ABSENT = "00000000-0000-4000-8000-000000000000"
 # What the schema writes, in the words of the wire.
 NEEDS = {"billing": 0, "viewer": 1, "operator": 2, "tenant-admin": 3, "admin": 4}
@@ -64,10 +66,10 @@ def with_token(secret: str, *calls: tuple[str, dict[str, Any]], meter: bool = Fa
     return answer(shared.meter_socket if meter else shared.socket, list(calls), secret)
 
 
-def read_schema() -> dict[str, tuple[str, str, set[str]]]:
-    """Every method that is served: what role it needs, its effect, and its parameters."""
+def read_schema(meter: bool) -> dict[str, tuple[str, str, set[str]]]:
+    """Every method that vmd, or vmd-meter, serves: what role it needs, its effect, and its parameters."""
     methods: dict[str, tuple[str, str, set[str]]] = {}
-    with shared.connect() as connection:
+    with Connection(shared.meter_socket if meter else shared.socket) as connection:
         for interface in connection.call("org.varlink.service.GetInfo")["interfaces"]:
             if not interface.startswith("io.vmctl"):
                 continue
@@ -99,6 +101,8 @@ def parameters_of(method: str, fields: set[str], thing: dict[str, str]) -> dict[
         "Tenant.CreateToken": {"name": "script", "role": "viewer", "request_id": "script"},
         "Tenant.RevokeToken": {"token": "script"},
         "Template.Get": {"template": "tiny"},
+        "Billing.Assign": {"card": "standard"},
+        "Billing.Correct": {"period": "2026-10", "resource": ABSENT, "sku_price": "vm.vcpu", "day": "2026-10-01T00:00:00Z", "why": ""},
     }.get(method, {})
     return {**{key: value for key, value in thing.items() if key in fields}, **wanted}
 
@@ -111,9 +115,9 @@ def blank(reply: dict[str, Any], *things: dict[str, str]) -> str:
     return text
 
 
-def test_every_method_of_every_role_on_ones_own_anothers_and_what_is_absent() -> None:
+def check_every_method(meter: bool, least: int) -> None:
     """The matrix is made from the schema: a method that is new is in it."""
-    methods = read_schema()
+    methods = read_schema(meter)
     own_id, other_id = create("shop", "matrix"), create("other", "hidden")
     operations = {tenant: shared.call("Operation.List", tenant=tenant)["operations"][0]["id"] for tenant in ("shop", "other")}
     own = {"instance": own_id, "operation": operations["shop"], "tenant": "shop"}
@@ -121,10 +125,10 @@ def test_every_method_of_every_role_on_ones_own_anothers_and_what_is_absent() ->
     absent = {"instance": ABSENT, "operation": ABSENT, "tenant": "nobody"}
     about = {"instance", "operation", "tenant"}
     asked = [method for method, (_, _, fields) in methods.items() if fields & about]
-    assert len(asked) > 20, asked
+    assert len(asked) >= least, asked
     for role, uid in UIDS.items():
         calls = [(method, parameters_of(method, methods[method][2], things)) for method in asked for things in (other, absent)]
-        replies = call_as(uid, *calls)
+        replies = call_as(uid, *calls, meter=meter)
         for number, method in enumerate(asked):
             others, nobodys = replies[2 * number : 2 * number + 2]
             assert others.get("error") in ("NotFound", "PermissionDenied"), (method, role, others)
@@ -133,12 +137,20 @@ def test_every_method_of_every_role_on_ones_own_anothers_and_what_is_absent() ->
     for role, uid in UIDS.items():
         rank = NEEDS[role.replace("_", "-")]
         mine = [method for method in asked if methods[method][1] == "read" or rank < NEEDS[methods[method][0]]]
-        replies = call_as(uid, *((method, parameters_of(method, methods[method][2], own)) for method in mine))
+        replies = call_as(uid, *((method, parameters_of(method, methods[method][2], own)) for method in mine), meter=meter)
         for method, reply in zip(mine, replies):
             may = rank >= NEEDS[methods[method][0]]
             assert (reply.get("error") != "PermissionDenied") == may, (method, role, reply)
     for tenant, instance in (("shop", own_id), ("other", other_id)):
         shared.do("Instance.Destroy", instance=instance, tenant=tenant)
+
+
+def test_every_method_of_every_role_on_ones_own_anothers_and_what_is_absent() -> None:
+    check_every_method(meter=False, least=21)
+
+
+def test_every_method_of_the_meter_of_every_role_on_ones_own_anothers_and_what_is_absent() -> None:
+    check_every_method(meter=True, least=4)
 
 
 def test_who_is_a_member_of_one_acts_for_it_and_who_is_of_several_has_to_choose() -> None:
@@ -318,6 +330,29 @@ def test_the_meter_knows_members() -> None:
         UIDS["billing"], ("Billing.Usage", {"tenant": "shop"}), ("Billing.Usage", {"tenant": "other"}), meter=True
     )
     assert "reply" in usage and foreign["error"] == "NotFound", (usage, foreign)
+
+
+def test_who_is_of_several_sees_the_bill_of_the_one_that_is_named() -> None:
+    instance = create("third", "billed")
+    cli.run(shared.socket, "rate", "set", str(RATES))
+    cli.run(shared.socket, "rate", "assign", "standard")
+    for method in ("Billing.Usage", "Billing.Report"):
+        undecided, chosen, foreign = call_as(SEVERAL, (method, {}), (method, {"tenant": "other"}), (method, {"tenant": "third"}), meter=True)
+        assert undecided["error"] == "InvalidParameter" and "other, shop" in undecided["parameters"]["message"], undecided
+        assert "reply" in chosen and "third" not in json.dumps(chosen), chosen
+        assert foreign["error"] == "NotFound", foreign
+    shared.do("Instance.Destroy", instance=instance, tenant="third")
+
+
+def test_the_meter_tells_what_one_is_in_the_tenant_that_is_named() -> None:
+    chosen, foreign = call_as(SEVERAL, ("WhoAmI", {"tenant": "other"}), ("WhoAmI", {"tenant": "third"}), meter=True)
+    assert (chosen["reply"]["tenant"], chosen["reply"]["role"]) == ("other", "viewer"), chosen
+    assert foreign["error"] == "NotFound", foreign
+
+
+def test_who_sees_bills_sets_no_prices() -> None:
+    answers = call_as(UIDS["billing"], ("Billing.ListPeriods", {}), ("Billing.ListCards", {}), ("Billing.ClosePeriod", {"period": "2026-10"}), meter=True)
+    assert [found.get("error") for found in answers] == [None, "PermissionDenied", "PermissionDenied"], answers
 
 
 def test_everything_is_at_rest_in_the_end() -> None:

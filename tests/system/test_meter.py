@@ -26,6 +26,7 @@ from typing import Any, Callable
 from lib import ledger
 from lib.varlink import Connection, VarlinkError
 
+ROOT = Path(__file__).resolve().parents[2]
 METER = os.environ.get("VMD_METER", "")
 GIB = 1 << 30
 DEADLINE_S = 120.0
@@ -215,6 +216,11 @@ def closed(seq: int, segment: int, hours: float) -> Row:
 
 def noted(seq: int, hours: float, topic: str) -> Row:
     return {"seq": seq, "kind": "noted", "at_ms": milliseconds(at(hours)), "topic": topic, "note": "{}"}
+
+
+def card_noted(seq: int, hours: float) -> Row:
+    rates = json.loads((ROOT / "data" / "rates.example.json").read_text())
+    return noted(seq, hours, "card") | {"note": json.dumps({**rates, "version": 1})}
 
 
 def many_rows(count: int) -> list[Row]:
@@ -617,11 +623,12 @@ class MeterTest(unittest.TestCase):
 
     # Forks
 
-    def fork(self, *rows: Row) -> str:
+    def fork(self, *rows: Row, before: Callable[[], None] = lambda: None) -> str:
         """A controller that was put back to its first two rows, and went on with others; what is then said of bills."""
-        self.controller.add(opened(1, 1, 0), opened(2, 2, 0), closed(3, 1, 1), closed(4, 2, 2))
+        self.controller.add(opened(1, 1, 0), opened(2, 2, 0), closed(3, 1, 1), card_noted(4, 2))
         self.start_meter()
         self.assertEqual(self.usage()["ledger_seq"], 4)
+        before()
         self.controller.stop()
         self.controller.put_back(2)
         self.controller.add(*rows)
@@ -658,8 +665,18 @@ class MeterTest(unittest.TestCase):
         wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] == 6, "the ledger is read anew")
         self.assertEqual([line["running_hours"] for line in self.usage()["lines"]], ["5.0", "6.0"])
 
+    def cards(self) -> list[str]:
+        return [card["card"] for card in self.call("io.vmctl.Billing.ListCards")["cards"]]
+
+    def test_rate_card_of_before_a_fork_is_in_no_books_after_it(self) -> None:
+        self.fork(closed(3, 1, 5), before=lambda: self.assertEqual(self.cards(), ["standard"]))
+        self.controller.add(noted(4, 7, "recovered"))
+        self.wait_for_log("The fork was accepted")
+        wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] == 4, "the ledger is read anew")
+        self.assertEqual(self.cards(), [])
+
     def test_ledger_that_is_put_right_is_followed_again(self) -> None:
-        rows = [opened(1, 1, 0), opened(2, 2, 0), closed(3, 1, 1), closed(4, 2, 2)]
+        rows = [opened(1, 1, 0), opened(2, 2, 0), closed(3, 1, 1), card_noted(4, 2)]
         self.fork()
         self.controller.stop()
         self.controller.put_back(0)

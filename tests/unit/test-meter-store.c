@@ -301,7 +301,11 @@ fork_that_is_told_is_not_reported_until_it_is_accepted(MeterFixture *fixture,
     meter_store_close(fixture->store);
     meter_fixture_open(fixture);
     assert_fork(fixture, "Row 2 ", hash);
-    meter_fixture_apply(fixture, meter_fixture_noted(3, "recovered", "{}", 0));
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 2, 0));
+    g_free(hash);
+    hash = meter_store_get_hash(fixture->store);
+    assert_fork(fixture, "Row 2 ", hash);
+    meter_fixture_apply(fixture, meter_fixture_noted(4, "recovered", "{}", 0));
     assert_no_fork(fixture);
     meter_store_close(fixture->store);
     meter_fixture_open(fixture);

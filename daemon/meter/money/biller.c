@@ -19,6 +19,7 @@ struct Biller {
     gint64 from_day;
     gint64 to_day;
     const Card *instead;
+    Books *held;
     BooksAt books;
     View *view;
     ViewSegments *segments;
@@ -68,15 +69,14 @@ static bool G_GNUC_PRINTF(3, 4)
 
 /* A closed period is looked at as of the row that closed it. */
 static bool
-open_view(
-    Biller *biller, MeterStore *store, const Books *books, gint64 as_of, GError **error)
+open_view(Biller *biller, MeterStore *store, gint64 as_of, GError **error)
 {
     const BooksPeriod *closed = NULL;
 
     biller->view = view_open(store, as_of, error);
     if (biller->view == NULL)
         return false;
-    biller->books = (BooksAt){ books, view_get_head(biller->view)->seq };
+    biller->books = (BooksAt){ biller->held, view_get_head(biller->view)->seq };
     closed = books_find_period(&biller->books, biller->period);
     if (closed == NULL)
         return true;
@@ -206,7 +206,7 @@ find_corrected(Biller *biller)
 }
 
 Biller *
-biller_new(MeterStore *store, const Books *books, const BillQuery *query, GError **error)
+biller_new(MeterStore *store, Books *books, const BillQuery *query, GError **error)
 {
     g_autoptr(Biller) biller = g_new0(Biller, 1);
     gint64 month = 0;
@@ -216,6 +216,7 @@ biller_new(MeterStore *store, const Books *books, const BillQuery *query, GError
                query->period);
         return NULL;
     }
+    biller->held = books_ref(books);
     biller->tenant = g_strdup(query->tenant);
     biller->period = g_strdup(query->period);
     biller->instead = query->instead;
@@ -223,7 +224,7 @@ biller_new(MeterStore *store, const Books *books, const BillQuery *query, GError
     biller->corrected = g_ptr_array_new();
     biller->foot.period = biller->period;
     biller->foot.window = calendar_month_window(month);
-    if (!open_view(biller, store, books, query->as_of, error) ||
+    if (!open_view(biller, store, query->as_of, error) ||
         !check_query(biller, query, error) || !start_reading(biller, error) ||
         !find_late(biller, store, error))
         return NULL;
@@ -248,6 +249,7 @@ biller_free(Biller *biller)
         g_ptr_array_unref(biller->foot.cards);
     if (biller->corrected != NULL)
         g_ptr_array_unref(biller->corrected);
+    books_unref(biller->held);
     g_free(biller->foot.hash);
     g_free(biller->tenant);
     g_free(biller->period);

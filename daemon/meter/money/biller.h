@@ -68,11 +68,11 @@ typedef struct {
     GPtrArray *cards;
 } BillFoot;
 
-/** books must outlive it; query is copied.  Fails with PROTO_ERROR_INVALID_PARAMETER on
+/** Holds the books; query is copied.  Fails with PROTO_ERROR_INVALID_PARAMETER on
  * what is no period, on one that has not begun and on a row that is not there, and with
  * PROTO_ERROR_NOT_FOUND on a tenant that never had anything. */
 Biller *
-biller_new(MeterStore *store, const Books *books, const BillQuery *query, GError **error);
+biller_new(MeterStore *store, Books *books, const BillQuery *query, GError **error);
 void biller_free(Biller *biller);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Biller, biller_free)
 

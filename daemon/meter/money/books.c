@@ -61,7 +61,7 @@ correction_free(gpointer data)
 Books *
 books_new(void)
 {
-    Books *books = g_new0(Books, 1);
+    Books *books = g_rc_box_new0(Books);
 
     books->cards = g_ptr_array_new_with_free_func(version_free);
     books->assignments = g_ptr_array_new_with_free_func(assignment_free);
@@ -70,16 +70,28 @@ books_new(void)
     return books;
 }
 
-void
-books_free(Books *books)
+static void
+books_clear(gpointer data)
 {
-    if (books == NULL)
-        return;
+    Books *books = data;
+
     g_ptr_array_unref(books->cards);
     g_ptr_array_unref(books->assignments);
     g_ptr_array_unref(books->periods);
     g_ptr_array_unref(books->corrections);
-    g_free(books);
+}
+
+Books *
+books_ref(Books *books)
+{
+    return g_rc_box_acquire(books);
+}
+
+void
+books_unref(Books *books)
+{
+    if (books != NULL)
+        g_rc_box_release_full(books, books_clear);
 }
 
 gint64

@@ -22,8 +22,11 @@ typedef struct {
 } BooksAt;
 
 Books *books_new(void);
-void books_free(Books *books);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Books, books_free)
+/** For who reads them over more than one turn of the main loop: cards and periods live as
+ * long as their books. */
+Books *books_ref(Books *books);
+void books_unref(Books *books);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Books, books_unref)
 
 /**
  * Takes the next note of the ledger.  One that was taken already is passed over.  Fails,
