@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "meter/rpc.h"
+
 #include "base/clock.h"
 #include "base/process.h"
 #include "build-config.h"
