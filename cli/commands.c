@@ -61,6 +61,10 @@ static const Option usage_options[] = {
     { "to", NULL, 0, OPTION_TIME, "to", "TIME", "Up to this time, exclusive (now)" },
 };
 
+static const Option export_options[] = {
+    { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "Up to this row (the newest)" },
+};
+
 static const Option operation_options[] = {
     { "state", NULL, 's', OPTION_CHOICE, "state", "STATE", "Only those in this state" },
     { "target", NULL, 0, OPTION_TEXT, "target", "ID", "Only those on this instance or template" },
@@ -235,6 +239,18 @@ const Command commands[] = {
       OPTIONS(usage_options),
       .run = run_usage,
       .summary = "Print what was used, by instance and size" },
+    { .words = "usage verify",
+      .service = SERVICE_METER,
+      .method = &proto_billing_verify,
+      .view = &view_faults,
+      .run = run_verify,
+      .summary = "Check all that bills are made from" },
+    { .words = "ledger export",
+      .service = SERVICE_METER,
+      .method = &proto_billing_export_ledger,
+      OPTIONS(export_options),
+      .run = run_ledger_export,
+      .summary = "Print the ledger for others to check, with verify-ledger" },
     { .words = "template list",
       .method = &proto_template_list,
       .view = &view_templates,

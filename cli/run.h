@@ -26,6 +26,13 @@ bool run_wait(Session *session, const Arguments *arguments, GError **error);
 bool run_log(Session *session, const Arguments *arguments, GError **error);
 bool run_events(Session *session, const Arguments *arguments, GError **error);
 bool run_usage(Session *session, const Arguments *arguments, GError **error);
+
+/** The ledger as lines of JSON, the first of which says which one it is. */
+bool run_ledger_export(Session *session, const Arguments *arguments, GError **error);
+
+/** What is wrong, as it is found; EXIT_FAILED if anything is. */
+bool run_verify(Session *session, const Arguments *arguments, GError **error);
+
 bool run_version(Session *session, const Arguments *arguments, GError **error);
 bool run_operation_wait(Session *session, const Arguments *arguments, GError **error);
 bool run_audit(Session *session, const Arguments *arguments, GError **error);

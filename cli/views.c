@@ -164,6 +164,12 @@ static const Column event_columns[] = {
     { "UID", "uid", CELL_TEXT, COLUMN_WIDE },
 };
 
+static const Column fault_columns[] = {
+    { "ROW", "row", CELL_TEXT, COLUMN_NARROW },
+    { "RESOURCE", "resource", CELL_TEXT, COLUMN_NARROW },
+    { "FAULT", "text", CELL_TEXT, COLUMN_NARROW },
+};
+
 static const Column usage_columns[] = {
     { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
@@ -242,6 +248,7 @@ const View view_operations = VIEW(operation_columns, true, "operations", "target
 const View view_operation = VIEW(operation_columns, false, "operation", "target_name", "id");
 const View view_changes = VIEW(operation_columns, true, "operations", "target_name", "target");
 const View view_events = VIEW(event_columns, true, "events", "name", "seq");
+const View view_faults = VIEW(fault_columns, true, "faults", "row", "row");
 const View view_usage = VIEW(usage_columns, true, "lines", "name", "instance");
 const View view_usage_totals = VIEW(total_columns, true, "totals", "tenant", "tenant");
 const View view_findings = VIEW(finding_columns, true, "findings", "id", "id");

@@ -42,3 +42,13 @@ controller_ask_who(Controller *controller, uid_t uid, ControllerWho done, gpoint
  */
 void
 controller_refresh(Controller *controller, void (*done)(gpointer data), gpointer data);
+
+/** hash is that of the row, 64 hexadecimal digits; NULL with an error, or if there is no
+ * such row. */
+typedef void (*ControllerHash)(const char *hash, const GError *error, gpointer data);
+
+/** Asks what hash row seq of the ledger has now.  done may be called at once. */
+void controller_ask_hash(Controller *controller,
+                         gint64 seq,
+                         ControllerHash done,
+                         gpointer data);

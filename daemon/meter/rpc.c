@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "build-config.h"
+#include "meter/evidence.h"
 #include "meter/report/usage-reply.h"
 
 static Meter *
@@ -225,6 +226,8 @@ static const ProtoVmctlHandlers vmctl_handlers = {
 
 static const ProtoBillingHandlers billing_handlers = {
     .usage = usage,
+    .export_ledger = evidence_export_ledger,
+    .verify = evidence_verify,
 };
 
 WireServer *

@@ -200,6 +200,16 @@ static const char *const statements[] = {
     [READ_MONTH] =
         READ_SUM "usage_month WHERE tenant = ?1 AND month = ?2 AND resource = ?3"
         " AND era <= ?4",
+    [NEXT_TENANT_ID] = "SELECT id FROM tenant WHERE id > ?1 ORDER BY id LIMIT 1",
+    [SCAN_DAYS] =
+        "SELECT day, resource, device, counter, era, quantity, estimated, rows"
+        " FROM usage_day WHERE tenant = ?1",
+    [SCAN_MONTHS] =
+        "SELECT month, resource, device, counter, era, quantity, estimated, rows"
+        " FROM usage_month WHERE tenant = ?1",
+    [SCAN_TOTALS] =
+        "SELECT 0, resource, device, counter, 0, quantity, estimated, rows"
+        " FROM usage_total WHERE tenant = ?1",
 };
 /* clang-format on */
 

@@ -184,6 +184,23 @@ view_find_resource(View *view,
     return good;
 }
 
+bool
+view_read_rows(
+    View *view, gint64 after, GByteArray *rows, gint64 *ret_last, GError **error)
+{
+    return view_check(view, error) &&
+           meter_store_read_rows(view->store, after, view->head.seq, rows, ret_last,
+                                 error);
+}
+
+const char *
+view_find_owner(View *view, gint64 segment, GError **error)
+{
+    const Owner *owner = meter_store_find_owner(view->store, segment, error);
+
+    return owner != NULL ? owner->tenant : NULL;
+}
+
 /* Pages */
 
 Page

@@ -56,6 +56,14 @@ void view_set_page_rows(View *view, guint rows);
 /** Whether tenant ever had a segment. */
 bool view_has_tenant(View *view, const char *tenant, bool *ret_has, GError **error);
 
+/** The rows themselves, see meter_store_read_rows(). */
+bool view_read_rows(
+    View *view, gint64 after, GByteArray *rows, gint64 *ret_last, GError **error);
+
+/** The tenant whose segment is; NULL with an error.  Owned by the store until the next
+ * call. */
+const char *view_find_owner(View *view, gint64 segment, GError **error);
+
 /* Segments */
 
 /** A stretch of the life of a resource.  Texts are never NULL but where it is said. */
