@@ -243,20 +243,21 @@ command_find(const char *const *words, gsize *ret_n_words, GError **error)
 {
     const char *first = resolve(words[0]);
     const char *second = words[0] != NULL && words[1] != NULL ? resolve(words[1]) : NULL;
-    const Command *command = find_exactly(first);
+    const Command *command = NULL;
     g_auto(GStrv) members = NULL;
 
-    if (command != NULL) {
-        *ret_n_words = 1;
-        return command;
-    }
-    members = list_members(first);
+    /* "usage report" is a command, and so is "usage". */
     if (second != NULL) {
         g_autofree char *both = g_strdup_printf("%s %s", first, second);
 
         command = find_exactly(both);
     }
     if (command == NULL) {
+        *ret_n_words = 1;
+        command = find_exactly(first);
+        if (command != NULL)
+            return command;
+        members = list_members(first);
         if (members[0] != NULL) {
             fail_member(first, second, members, error);
         } else {

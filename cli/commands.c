@@ -61,6 +61,13 @@ static const Option usage_options[] = {
     { "to", NULL, 0, OPTION_TIME, "to", "TIME", "Up to this time, exclusive (now)" },
 };
 
+static const Option explain_options[] = {
+    { "kind", NULL, 0, OPTION_CHOICE, "kind", "KIND", "What of it (instance)" },
+    { "from", NULL, 0, OPTION_TIME, "from", "TIME", "From this time on (the month's beginning)" },
+    { "to", NULL, 0, OPTION_TIME, "to", "TIME", "Up to this time, exclusive (now)" },
+    { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "As the ledger was then (the newest row)" },
+};
+
 static const Option export_options[] = {
     { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "Up to this row (the newest)" },
 };
@@ -239,6 +246,17 @@ const Command commands[] = {
       OPTIONS(usage_options),
       .run = run_usage,
       .summary = "Print what was used, by instance and size" },
+    { .words = "usage explain",
+      .operands = "ID",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "resource",
+      .service = SERVICE_METER,
+      .method = &proto_billing_explain,
+      .view = &view_facts,
+      OPTIONS(explain_options),
+      .run = run_explain,
+      .summary = "Print the facts behind what an instance is billed for" },
     { .words = "usage verify",
       .service = SERVICE_METER,
       .method = &proto_billing_verify,

@@ -79,6 +79,40 @@ run_ledger_export(Session *session, const Arguments *arguments, GError **error)
     return done;
 }
 
+/* Explaining */
+
+static bool
+print_facts(Session *session, Render *render, GError **error)
+{
+    for (;;) {
+        g_auto(WireReply) reply = { 0 };
+        g_autoptr(GString) out = g_string_new(NULL);
+
+        if (!session_receive(session, SERVICE_METER, LEDGER_MS, &reply, error))
+            return false;
+        render_append(render, reply.parameters, out);
+        session_write(out->str, out->len);
+        if (!reply.continues)
+            return true;
+    }
+}
+
+bool
+run_explain(Session *session, const Arguments *arguments, GError **error)
+{
+    ProtoBillingExplainCall in = { 0 };
+    bool done = arguments_fill(arguments, arguments->operands[0], &in, error) &&
+                session_send(session, SERVICE_METER, &proto_billing_explain, &in,
+                             WIRE_CLIENT_MORE, error);
+    Render render;
+
+    render_init(&render, arguments->command->view, session->format, g_get_real_time());
+    done = done && print_facts(session, &render, error);
+    render_done(&render);
+    wire_struct_clear(&proto_billing_explain_call_type, &in);
+    return done;
+}
+
 /* Verifying */
 
 static void

@@ -30,6 +30,9 @@ bool run_usage(Session *session, const Arguments *arguments, GError **error);
 /** The ledger as lines of JSON, the first of which says which one it is. */
 bool run_ledger_export(Session *session, const Arguments *arguments, GError **error);
 
+/** What lies behind the figures of a resource. */
+bool run_explain(Session *session, const Arguments *arguments, GError **error);
+
 /** What is wrong, as it is found; EXIT_FAILED if anything is. */
 bool run_verify(Session *session, const Arguments *arguments, GError **error);
 

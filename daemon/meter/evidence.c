@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+#include "meter/report/explain.h"
 #include "meter/report/export.h"
 #include "meter/report/verify-reply.h"
 #include "meter/rpc.h"
@@ -115,6 +117,59 @@ void
 evidence_export_ledger(WireCall *call, const ProtoBillingExportLedgerCall *in)
 {
     ask(call, in, export_ready);
+}
+
+/* Explaining */
+
+G_STATIC_ASSERT((int) BILLED_KIND_INSTANCE == (int) RESOURCE_KIND_INSTANCE);
+G_STATIC_ASSERT((int) BILLED_KIND_VOLUME == (int) RESOURCE_KIND_VOLUME);
+G_STATIC_ASSERT((int) BILLED_KIND_ADDRESS == (int) RESOURCE_KIND_ADDRESS);
+
+/* The number of the resource that is asked for, if the caller may see it. */
+static bool
+find_resource(const Request *request, View *view, gint64 *ret_resource, GError **error)
+{
+    const ProtoBillingExplainCall *in = request->in;
+    ResourceKind kind = in->has_kind ? (ResourceKind) in->kind : RESOURCE_KIND_INSTANCE;
+
+    if (!view_find_resource(view, kind, in->resource,
+                            request->role == ROLE_ADMIN ? NULL : request->own_tenant,
+                            ret_resource, error))
+        return false;
+    if (*ret_resource != 0)
+        return true;
+    proto_error_set_not_found(error, resource_kind_to_string(kind), in->resource,
+                              "There is no %s \"%s\" in the ledger",
+                              resource_kind_to_string(kind), in->resource);
+    return false;
+}
+
+static void
+explain_ready(Request *request)
+{
+    const ProtoBillingExplainCall *in = request->in;
+    g_autoptr(View) view = NULL;
+    GError *error = NULL;
+    gint64 now_ms = clock_wall_ms();
+    gint64 resource = 0;
+    Window window = { 0 };
+
+    view = view_open(request->meter->store, in->has_as_of ? in->as_of : 0, &error);
+    if (view != NULL && view_get_head(view)->known_ms > 0)
+        now_ms = view_get_head(view)->known_ms;
+    if (view == NULL || !find_resource(request, view, &resource, &error) ||
+        !window_resolve(in->from, in->to, now_ms, &window, &error)) {
+        wire_call_fail(request->call, error);
+        return;
+    }
+    explain_start(request->call, g_steal_pointer(&view), resource, &window,
+                  request->role == ROLE_ADMIN);
+}
+
+void
+evidence_explain(WireCall *call, const ProtoBillingExplainCall *in)
+{
+    ask(call, in, explain_ready);
 }
 
 /* Verifying */

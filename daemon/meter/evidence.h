@@ -6,4 +6,5 @@
 
 /** The methods of io.vmctl.Billing that show what bills rest on. */
 void evidence_export_ledger(WireCall *call, const ProtoBillingExportLedgerCall *in);
+void evidence_explain(WireCall *call, const ProtoBillingExplainCall *in);
 void evidence_verify(WireCall *call, const ProtoBillingVerifyCall *in);

@@ -227,6 +227,7 @@ static const ProtoVmctlHandlers vmctl_handlers = {
 static const ProtoBillingHandlers billing_handlers = {
     .usage = usage,
     .export_ledger = evidence_export_ledger,
+    .explain = evidence_explain,
     .verify = evidence_verify,
 };
 

@@ -201,6 +201,20 @@ view_find_owner(View *view, gint64 segment, GError **error)
     return owner != NULL ? owner->tenant : NULL;
 }
 
+bool
+view_find_segment_resource(View *view,
+                           gint64 segment,
+                           gint64 *ret_resource,
+                           GError **error)
+{
+    const Owner *owner = meter_store_find_owner(view->store, segment, error);
+
+    if (owner == NULL)
+        return false;
+    *ret_resource = owner->resource;
+    return true;
+}
+
 /* Pages */
 
 Page

@@ -64,6 +64,12 @@ bool view_read_rows(
  * call. */
 const char *view_find_owner(View *view, gint64 segment, GError **error);
 
+/** The resource that segment is of. */
+bool view_find_segment_resource(View *view,
+                                gint64 segment,
+                                gint64 *ret_resource,
+                                GError **error);
+
 /* Segments */
 
 /** A stretch of the life of a resource.  Texts are never NULL but where it is said. */

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import test_meter
-from lib import ledger
+from lib import cli, ledger
 from lib.varlink import Connection, VarlinkError
 from test_meter import FakeController, Row, at, closed, milliseconds, noted, opened, wait_for
 
@@ -174,6 +174,55 @@ class EvidenceTest(test_meter.MeterTest):
         self.assertTrue(faults)
         self.assertFalse(any("resource" in fault for fault in faults))
 
+    # What lies behind a figure
+
+    def explain(self, number: int = 1, **parameters: Any) -> list[dict[str, Any]]:
+        replies = self.stream("Explain", **{**test_meter.WINDOW, "resource": test_meter.instance_id(number), **parameters})
+        return [fact for reply in replies for fact in reply["facts"]]
+
+    def test_facts_are_those_of_the_rows(self) -> None:
+        self.begin()
+        facts = self.explain()
+        self.assertEqual([(fact["kind"], fact["row"]) for fact in facts],
+                         [("segment", 1), ("segment", 14), ("gap", 6), ("used", 4), ("used", 7), ("used", 9)])
+        segment, last, gap_, cpu, net, _ = facts
+        self.assertEqual((segment["from"], segment["to"]), ("2026-10-01T00:00:00.000Z", "2026-10-02T03:00:00.000Z"))
+        self.assertEqual((segment["end_row"], segment["state"], segment["vcpus"], segment["host"]), (12, "running", 2, "local"))
+        self.assertEqual((last["to"], last["vcpus"]), ("2026-10-02T06:00:00.000Z", 4))
+        self.assertNotIn("end_row", last)
+        self.assertEqual((gap_["cause"], gap_["filled"]), ("unreachable", 7))
+        self.assertEqual((cpu["counter"], cpu["quantity"], cpu["estimated"]), ("cpu_time", 1000, 5))
+        self.assertEqual((net["device"], net["quantity"]), ("52:54:00:00:00:01", 7000))
+
+    def test_facts_are_of_the_days_that_are_asked_for(self) -> None:
+        self.begin()
+        day = {"from": "2026-10-02T00:00:00Z", "to": "2026-10-03T00:00:00Z"}
+        self.assertEqual([fact["row"] for fact in self.explain(**day)], [1, 14, 9])
+        self.assertEqual([fact["row"] for fact in self.explain(2, **day)], [2, 10])
+
+    def test_facts_as_of_a_row_know_nothing_later(self) -> None:
+        self.begin()
+        facts = self.explain(as_of=6)
+        self.assertEqual([fact["row"] for fact in facts], [1, 6, 4])
+        self.assertNotIn("end_row", facts[0])
+        self.assertNotIn("filled", facts[1])
+
+    def test_many_facts_come_in_batches(self) -> None:
+        self.begin([opened(1, 1, 0)] + [used(seq, 1, seq / 100, (seq + 1) / 100, seq) for seq in range(2, 2600)])
+        self.assertEqual([fact["row"] for fact in self.explain()], list(range(1, 2600)))
+
+    def test_tenant_has_its_own_explained_and_sees_no_host(self) -> None:
+        self.controller.principals = {os.getuid(): ("default", "viewer")}
+        self.begin()
+        self.assertFalse(any("host" in fact for fact in self.explain()))
+        for resource in (test_meter.instance_id(2), test_meter.instance_id(7)):
+            with self.assertRaises(VarlinkError) as refused:
+                self.stream("Explain", resource=resource)
+            self.assertEqual(refused.exception.name, "io.vmctl.NotFound")
+        with self.assertRaises(VarlinkError) as refused:
+            self.explain(kind="volume")
+        self.assertEqual(refused.exception.name, "io.vmctl.NotFound")
+
     # Others check an export
 
     def check(self, text: str, head: str | None = None, service: str | None = None) -> None:
@@ -310,6 +359,24 @@ class EvidenceTest(test_meter.MeterTest):
             lines += [{"seq": number, "row": base64.b64encode(ledger.pack(row)).decode(), "hash": hash_.hex()}
                       for number, (row, hash_) in enumerate(zip(rows, made.hashes), start=1)]
             self.assertIn(what, self.fault("".join(json.dumps(line) + "\n" for line in lines)))
+
+
+    # vmctl
+
+    def vmctl(self, *words: str, status: int = 0) -> str:
+        return cli.run(str(self.controller.path), *words, status=status).stdout
+
+    def test_vmctl_exports_verifies_and_explains(self) -> None:
+        self.begin()
+        self.check(self.vmctl("ledger", "export"), self.head())
+        self.check(self.vmctl("ledger", "export", "--as-of", "3"), f"3:{self.controller.hashes[2].hex()}")
+        self.assertIn(f"15 rows, all right; the last has the hash {self.controller.hashes[-1].hex()}", self.vmctl("usage", "verify"))
+        shown = self.vmctl("usage", "explain", test_meter.instance_id(1), "--from", "2026-10", "--to", "2026-11", "-o", "csv")
+        self.assertEqual([line.split(",")[0] for line in shown.splitlines()[1:]], ["1", "14", "6", "4", "7", "9"])
+
+    def test_vmctl_tells_of_faults(self) -> None:
+        self.tamper("UPDATE usage_total SET quantity = quantity + 1")
+        self.assertIn("sums of all time", self.vmctl("usage", "verify", status=1))
 
 
 def load_tests(loader: unittest.TestLoader, *_: object) -> unittest.TestSuite:
