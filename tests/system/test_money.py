@@ -342,8 +342,8 @@ def test_the_month_of_the_manual_is_as_it_says() -> None:
             )
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
             shown += done.stdout + done.stderr
-    for words in ("(correction)", "segment", "rows, all right; the last has the hash", "rows, all right. The last"):
-        assert words in shown, shown
+    for words, times in (("(correction)", 1), ("segment", 1), ("rows, all right; the last has the hash", 2)):
+        assert shown.count(words) >= times, shown
 
 
 def test_the_bill_of_the_manual_adds_up() -> None:
