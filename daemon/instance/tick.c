@@ -151,6 +151,7 @@ on_stats(const void *out, bool continues, const GError *error, gpointer data)
     if (error != NULL)
         g_message("Host %s: no counters: %s", host_get_name(book->host), error->message);
     book->is_ticking = false;
+    instance_book_follow_clock(book);
     book_gaps(book);
 }
 
