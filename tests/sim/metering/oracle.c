@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "instance/runs.h"
 #include "sim/metering/coverage.h"
 #include "sim/metering/guests.h"
 #include "sim/metering/tamper.h"
@@ -28,8 +29,6 @@ typedef struct {
     guint64 job;
     gint64 values[COUNTER_N];
     bool has[COUNTER_N];
-    /** What was told of the process before. */
-    gint64 before[COUNTER_N];
 } Note;
 
 /** What the ledger has of a resource. */
@@ -44,7 +43,7 @@ typedef struct {
 
 static struct {
     GArray *notes;
-    Note *current;
+    bool is_expected;
     guint64 n_rows;
 } oracle;
 
@@ -130,12 +129,16 @@ fill_note(Note *note, const ProtoDomainStats *stats)
     note_value(note, COUNTER_NET_TX_BYTES, nic->has_tx_bytes, nic->tx_bytes);
 }
 
-/* Whether vmd charges for what the guest uses, and so takes the reading. */
+/* Whether vmd charges for what the guest uses, and so takes the reading.  What is of
+ * another process than is known is left, and looked into: which jobs follow does not tell
+ * that, as a step of the operation that asked for the reading is one too. */
 static bool
 is_taken(const Instance *instance, const ProtoDomainStats *stats)
 {
     return instance != NULL && instance->counters.segment != 0 &&
-           (stats->state == DOMAIN_STATE_RUNNING || stats->state == DOMAIN_STATE_PAUSED);
+           (stats->state == DOMAIN_STATE_RUNNING ||
+            stats->state == DOMAIN_STATE_PAUSED) &&
+           !runs_is_other_process(instance, &stats->epoch);
 }
 
 static void
@@ -148,14 +151,12 @@ add_note(const Instance *instance, const ProtoDomainStats *stats, guint64 job)
     note.at_ms = store_ledger_now_ms(instance->book->store);
     note.life->told_ms = world_now_ms();
     note.job = job;
-    memcpy(note.before, note.life->told, sizeof note.before);
     fill_note(&note, stats);
     world_trace("reading of %s, process %" G_GINT64_FORMAT
                 ", in segment %" G_GINT64_FORMAT ": cpu %" G_GINT64_FORMAT,
                 instance->record.view.name, stats->epoch.pid, instance->counters.segment,
                 stats->vcpus[0].has_time_ns ? stats->vcpus[0].time_ns : -1);
     g_array_append_val(oracle.notes, note);
-    oracle.current = &g_array_index(oracle.notes, Note, oracle.notes->len - 1);
 }
 
 /* If it is taken, it is the next job of the store, once a step of the clock has been
@@ -167,28 +168,22 @@ oracle_expect_reading(const ProtoDomainStats *stats)
     const Instance *instance = instance_get(book, stats->id);
 
     settle();
-    oracle.current = NULL;
-    if (!is_taken(instance, stats))
+    oracle.is_expected = is_taken(instance, stats);
+    if (!oracle.is_expected)
         return;
     instance_book_follow_clock(book);
     add_note(instance, stats, thread_count_given() + 1);
 }
 
-/* A look that shows a guest as on opens the segment that what it read is of: there, it is
- * the newest job.  What is of another process than is known is left, and looked into. */
+/* A look that shows a guest as on, or in another process, opens the segment that what it
+ * read is of: there, it is the newest job. */
 void
 oracle_end_reading(const ProtoDomainStats *stats)
 {
     const Instance *instance = instance_get(vmd_get()->rpc.instances, stats->id);
-    Note *note = oracle.current;
 
-    if (note == NULL && is_taken(instance, stats)) {
+    if (!oracle.is_expected && is_taken(instance, stats))
         add_note(instance, stats, thread_count_given());
-    } else if (note != NULL && thread_count_given() < note->job) {
-        memcpy(note->life->told, note->before, sizeof note->before);
-        g_array_set_size(oracle.notes, oracle.notes->len - 1);
-    }
-    oracle.current = NULL;
 }
 
 void
