@@ -129,12 +129,14 @@ runs_mark_seen(Instance *instance)
 
 /* Following */
 
+/* On is what the ledger has as on, also an instance that is being stopped. */
 bool
 runs_is_other_process(const Instance *instance, const ProtoEpoch *epoch)
 {
     const ProtoOpenSegment *open = find_open(instance);
 
-    if (open == NULL || !is_on(instance) || strcmp(epoch->boot_id, clock_boot_id()) != 0)
+    if (open == NULL || open->state == BILLING_STATE_STOPPED ||
+        strcmp(epoch->boot_id, clock_boot_id()) != 0)
         return false;
     return strcmp(open->boot_id, epoch->boot_id) != 0 ||
            epoch->pid_start * CLOCK_TICK_MS > open->boot_ms;
@@ -144,11 +146,13 @@ runs_is_other_process(const Instance *instance, const ProtoEpoch *epoch)
 static void
 end(Instance *instance, StoreTx *tx, const LedgerMoment *when, const char *cause)
 {
-    LedgerMoment moment = *when;
+    const LedgerMoment now = ledger_now(instance->book->store);
     gint64 booked_ms = get_booked_ms(instance, find_open(instance));
+    gint64 early_ms = MAX(MIN(booked_ms, now.at_ms) - when->at_ms, 0);
+    const LedgerMoment moment = { when->at_ms + early_ms,
+                                  MIN(when->boot_ms + early_ms, now.boot_ms),
+                                  when->uncertain_ms };
 
-    moment.at_ms =
-        MAX(when->at_ms, MIN(booked_ms, store_ledger_now_ms(instance->book->store)));
     instance_transition_at(instance, tx, LIFECYCLE_STOPS, &moment, NULL, cause);
 }
 
