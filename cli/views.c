@@ -122,25 +122,34 @@ static const Column template_columns[] = {
     { "LEAST-MEMORY", "minimum.memory_bytes", CELL_SIZE, COLUMN_WIDE },
     { "LEAST-DISK", "minimum.disk_bytes", CELL_SIZE, COLUMN_WIDE },
     { "SHA256", "sha256", CELL_TEXT, COLUMN_WIDE },
+    { "HOSTS", "hosts", CELL_TEXT, COLUMN_WIDE },
 };
 
 static const Column host_columns[] = {
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
     { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "POOL", "pool", CELL_TEXT, COLUMN_NARROW },
     { "ACCEL", "accel", CELL_TEXT, COLUMN_NARROW },
     { "INSTANCES", "instances", CELL_TEXT, COLUMN_NARROW },
     { "USED-CPUS", "used_vcpus", CELL_TEXT, COLUMN_NARROW },
-    { "CPUS", "vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "OF-CPUS", "capacity_vcpus", CELL_TEXT, COLUMN_NARROW },
     { "USED-MEMORY", "used_memory_bytes", CELL_SIZE, COLUMN_NARROW },
-    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "OF-MEMORY", "capacity_memory_bytes", CELL_SIZE, COLUMN_NARROW },
     { "USED-DISK", "used_disk_bytes", CELL_SIZE, COLUMN_NARROW },
-    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "OF-DISK", "capacity_disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "SEEN", "seen_at", CELL_AGE, COLUMN_NARROW },
     { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
+    { "RESERVED-CPUS", "reserved_vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "RESERVED-MEMORY", "reserved_memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "RESERVED-DISK", "reserved_disk_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "CPUS", "vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_WIDE },
     { "URI", "uri", CELL_TEXT, COLUMN_WIDE },
     { "ARCH", "arch", CELL_TEXT, COLUMN_WIDE },
     { "HYPERVISOR", "hypervisor", CELL_TEXT, COLUMN_WIDE },
     { "FOREIGN", "foreign", CELL_TEXT, COLUMN_WIDE },
-    { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
 };
 
 static const Column tenant_columns[] = {
@@ -226,10 +235,12 @@ static const Column finding_columns[] = {
     { "OBJECT", "object", CELL_TEXT, COLUMN_NARROW },
     { "ID", "id", CELL_TEXT, COLUMN_NARROW },
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
     { "DETAIL", "detail", CELL_TEXT, COLUMN_NARROW },
 };
 
 static const Column collected_columns[] = {
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
     { "OBJECT", "kind", CELL_TEXT, COLUMN_NARROW },
     { "ID", "id", CELL_TEXT, COLUMN_NARROW },
     { "REMOVED", "removed", CELL_YES, COLUMN_NARROW },

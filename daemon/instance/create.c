@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "instance/hosts.h"
 #include "instance/workflows.h"
 #include "ledger/ledger.h"
-#include "place/place.h"
 #include "tenant/gate.h"
 
 enum {
@@ -173,48 +173,25 @@ plan_quota(InstanceBook *book,
         hinder(plan, error);
 }
 
-static gint64
-percent(gint64 amount, gint64 share)
-{
-    return (gint64) MIN((__int128) amount * share / 100, G_MAXINT64);
-}
-
-static PlaceHost
-describe_host(InstanceBook *book)
-{
-    const ProtoHost *view = host_get_view(book->host);
-    const Config *config = book->config;
-
-    return (PlaceHost){
-        .name = view->name,
-        .refusal = host_is_connected(book->host) ? NULL : "it cannot be reached",
-        .capacity = { { [QUOTA_INSTANCES] = G_MAXINT64,
-                        [QUOTA_VCPUS] = percent(view->vcpus, config->host_cpu_percent),
-                        [QUOTA_MEMORY_BYTES] =
-                            percent(view->memory_bytes, config->host_memory_percent),
-                        [QUOTA_DISK_BYTES] =
-                            percent(view->disk_bytes, config->host_disk_percent) } },
-        .used = instance_book_sum(book, NULL),
-    };
-}
-
 static void
-plan_hosts(InstanceBook *book, CreatePlan *plan)
+plan_hosts(InstanceBook *book, const Template *template, CreatePlan *plan)
 {
-    PlaceHost hosts[] = { describe_host(book) };
-    const PlaceRequest request = { .size = plan->size };
+    g_autoptr(GArray) hosts = hosts_describe(book);
+    PlaceHost *rows = (PlaceHost *) (gpointer) hosts->data;
+    const PlaceRequest request = { .size = plan->size,
+                                   .arch = template->record.view.arch };
 
     plan->hosts = g_new0(char *, plan->count + 1);
     for (gsize i = 0; i < plan->count; i++) {
         GError *error = NULL;
         gsize index = 0;
 
-        if (!place_choose(hosts, G_N_ELEMENTS(hosts), &request, &index, &error)) {
+        if (!place_choose(rows, hosts->len, &request, &index, &error)) {
             hinder(plan, error);
             return;
         }
-        plan->hosts[i] = g_strdup(hosts[index].name);
-        quota_add(&hosts[index].used, &plan->size, 1);
+        plan->hosts[i] = g_strdup(rows[index].name);
+        quota_add(&rows[index].used, &plan->size, 1);
     }
 }
 
@@ -256,7 +233,7 @@ create_plan(InstanceBook *book,
         !plan_names(book, request->tenant, in, template->record.view.name, &plan, error))
         return false;
     plan_quota(book, in, request, &plan);
-    plan_hosts(book, &plan);
+    plan_hosts(book, template, &plan);
     *ret_plan = plan;
     plan = (CreatePlan){ 0 };
     return true;
@@ -359,6 +336,16 @@ begin_create(Operation *operation, StoreTx *tx)
 }
 
 static void
+apply_template(Operation *operation)
+{
+    const Instance *instance = instance_of_operation(operation);
+    Template *template =
+        template_get(instance->book->templates, instance->record.template_id);
+
+    template_bring(template, instance->record.view.host, operation);
+}
+
+static void
 apply_disk(Operation *operation)
 {
     Instance *instance = instance_of_operation(operation);
@@ -416,6 +403,7 @@ take(gpointer owner, const OperationRequest *request, Quota *asked)
 }
 
 static const WorkflowStep create_steps[] = {
+    { "template", apply_template, NULL },
     { "disk", apply_disk, instance_apply_remove },
     { "seed", apply_seed, NULL },
     { "define", instance_apply_define, NULL },

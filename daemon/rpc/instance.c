@@ -248,8 +248,8 @@ read_log(WireCall *call, const ProtoInstanceLogCall *in)
         return;
     }
     ask.id = instance->record.view.id;
-    host_call(rpc_of(call)->host, HOST_LANE_QUERY, &proto_worker_read_log, &ask,
-              LOG_TIMEOUT_MS, on_log, call);
+    instance_call(instance, HOST_LANE_QUERY, &proto_worker_read_log, &ask, LOG_TIMEOUT_MS,
+                  on_log, call);
 }
 
 /* Changing one that exists */

@@ -98,7 +98,7 @@ check_audit(void)
 {
     const Rpc *rpc = &process_get()->rpc;
     const AuditSources sources = { rpc->store, rpc->templates, rpc->instances,
-                                   rpc->host };
+                                   rpc->fleet };
     bool done = false;
 
     audit_start(&sources, on_audited, &done);

@@ -43,7 +43,7 @@ make_config(void)
     config->state_dir = g_strdup(disk_get_folder());
     config->operations_kept = kept;
     config->backups_kept = 0;
-    config->host_connections = 8;
+    config->host.connections = 8;
     config->quota_instances = quota_instances;
     config->quota_vcpus = quota_vcpus;
     config->quota_memory = 16 * gibibyte;

@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Several hosts: what is made where, and what goes on while one of them is gone."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from typing import Any
+
+from lib import cli, oracle, tap
+from lib.daemon import GIB, Vmd, program
+from lib.tap import expect, wait_until
+
+NAMES = ("a", "b", "c")
+GONE = {"rules": [{"method": "Probe", "error": "HostUnreachable", "message": "gone"}]}
+STRANGER = "11111111-2222-4333-8444-555555555555"
+
+
+def three_hosts(**settings: Any) -> Vmd:
+    return Vmd(hosts={name: {} for name in NAMES}, **settings)
+
+
+def worker_of(vmd: Vmd, host: str) -> int:
+    """The pid of the host's worker."""
+    script = str(vmd.script_of(host)).encode()
+    for pid in vmd.children("vmd-fakehost"):
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            if script in file.read().split(b"\0"):
+                return pid
+    raise AssertionError(f"host {host} has no worker")
+
+
+def lose(vmd: Vmd, host: str) -> None:
+    """The host's libvirt goes, and its worker with it."""
+    vmd.write_script(GONE, host)
+    os.kill(worker_of(vmd, host), signal.SIGKILL)
+    wait_until(lambda: vmd.host(host)["state"] == "unreachable", f"host {host} to be gone")
+
+
+def bring_back(vmd: Vmd, host: str, script: dict[str, Any] | None = None) -> None:
+    """Another worker, and a host that is as it says."""
+    vmd.write_script(script or {}, host)
+    old = worker_of(vmd, host)
+    os.kill(old, signal.SIGKILL)
+    wait_until(
+        lambda: old not in vmd.children("vmd-fakehost") and vmd.host(host)["state"] == "connected", f"host {host} to be back"
+    )
+
+
+def spread(vmd: Vmd) -> Counter[str]:
+    return Counter(row["host"] for row in vmd.list_all())
+
+
+def place_all(vmd: Vmd) -> dict[str, dict[str, Any]]:
+    """An instance on each host, by the host's name."""
+    vmd.import_template()
+    accepted = vmd.call("Instance.Create", name="web", count=len(vmd.host_names))["instances"]
+    for row in accepted:
+        assert vmd.wait(row["operation"])["state"] == "succeeded"
+    placed = {vmd.get(row["instance"])["host"]: vmd.get(row["instance"]) for row in accepted}
+    assert sorted(placed) == sorted(vmd.host_names), placed
+    return placed
+
+
+def test_instances_are_spread_and_each_host_has_its_own() -> None:
+    with three_hosts() as vmd:
+        vmd.import_template()
+        for row in vmd.call("Instance.Create", name="web", count=9)["instances"]:
+            vmd.wait(row["operation"])
+        assert spread(vmd) == {"a": 3, "b": 3, "c": 3}
+        for name in NAMES:
+            assert set(vmd.domains(name)) == {row["id"] for row in vmd.list_all() if row["host"] == name}
+            assert vmd.host(name)["instances"] == 3
+        oracle.check_at_rest(vmd)
+        assert {row["host"] for row in vmd.segments()} == set(NAMES)
+
+
+def test_a_template_is_brought_to_a_host_once_and_goes_from_all() -> None:
+    slow = {"rules": [{"method": "ImportTemplate", "delay_ms": 300, "times": 1}, {"method": "ImportTemplate", "error": "HostFailed"}]}
+    with three_hosts() as vmd:
+        for name in ("b", "c"):
+            vmd.write_script(slow, name)
+            os.kill(worker_of(vmd, name), signal.SIGHUP)
+        vmd.import_template()
+        template = vmd.call("Template.Get", template="tiny")["template"]
+        assert template["hosts"] == ["a"]
+        operations = [vmd.wait(row["operation"]) for row in vmd.call("Instance.Create", name="web", count=12)["instances"]]
+        assert {row["state"] for row in operations} == {"succeeded"}, operations
+        assert {phase["name"] for row in operations for phase in row["phases"]} >= {"template", "disk"}
+        assert sorted(vmd.call("Template.Get", template="tiny")["template"]["hosts"]) == list(NAMES)
+        assert all(vmd.templates(name) == {template["id"]} for name in NAMES)
+        for row in vmd.list_all():
+            vmd.do("Instance.Destroy", instance=row["id"])
+        vmd.do("Template.Remove", template="tiny")
+        assert all(vmd.templates(name) == set() for name in NAMES)
+        oracle.check_at_rest(vmd)
+
+
+def test_a_template_that_cannot_be_brought_says_so_and_leaves_nothing() -> None:
+    refuses = {"rules": [{"method": "ImportTemplate", "error": "InvalidParameter", "message": "another image"}]}
+    with three_hosts() as vmd:
+        vmd.write_script(refuses, "b")
+        os.kill(worker_of(vmd, "b"), signal.SIGHUP)
+        vmd.import_template()
+        ended = [vmd.wait(row["operation"]) for row in vmd.call("Instance.Create", name="web", count=3)["instances"]]
+        assert Counter(row["state"] for row in ended) == {"succeeded": 2, "failed": 1}
+        failure = next(row["failure"] for row in ended if row["state"] == "failed")
+        assert failure["message"].startswith("Bringing template tiny:1 to host b: "), failure
+        assert spread(vmd) == {"a": 1, "c": 1} and vmd.domains("b") == {}
+        assert sorted(vmd.call("Template.Get", template="tiny")["template"]["hosts"]) == ["a", "c"]
+        oracle.check_at_rest(vmd)
+        # It is tried again, and removed from where it may be in part.
+        vmd.write_script({}, "b")
+        os.kill(worker_of(vmd, "b"), signal.SIGHUP)
+        assert vmd.create(name="again")["host"] == "b"
+        oracle.check_at_rest(vmd)
+
+
+def test_a_host_that_is_lost_holds_up_none_of_the_others() -> None:
+    with three_hosts() as vmd:
+        placed = place_all(vmd)
+        lose(vmd, "b")
+        # What was on it stays what it was, and is told as old.
+        assert vmd.get(placed["b"]["id"])["state"] == "running"
+        reason = vmd.host("b")["reason"]
+        assert "gone" in reason or "worker" in reason, reason
+        for name in ("a", "c"):
+            vmd.do("Instance.Restart", instance=placed[name]["id"], force=True)
+        made = [vmd.create(name=f"more-{number}") for number in range(4)]
+        assert {row["host"] for row in made} == {"a", "c"}
+        stopping = vmd.call("Instance.Stop", instance=placed["b"]["id"], force=True)["operation"]
+        vmd.do("Instance.Destroy", instance="more-0")
+        assert vmd.call("Operation.Get", operation=stopping)["operation"]["state"] == "running"
+        bring_back(vmd, "b")
+        assert vmd.wait(stopping)["state"] == "succeeded"
+        oracle.check_at_rest(vmd)
+
+
+def test_when_all_are_lost_each_says_why() -> None:
+    with three_hosts() as vmd:
+        vmd.import_template()
+        for name in NAMES:
+            lose(vmd, name)
+        refusals = expect("io.vmctl.NoCapacity", vmd.call, "Instance.Create", name="none")["refusals"]
+        assert [row["host"] for row in refusals] == list(NAMES)
+        assert {row["reason"] for row in refusals} == {"it cannot be reached"}
+
+
+def test_a_host_that_dies_amid_creates_fails_or_finishes_only_its_own() -> None:
+    with three_hosts() as vmd:
+        place_all(vmd)
+        accepted = vmd.call("Instance.Create", name="many", count=30)["instances"]
+        os.kill(worker_of(vmd, "c"), signal.SIGKILL)
+        states = Counter(vmd.wait(row["operation"])["state"] for row in accepted)
+        assert states == {"succeeded": 30}, states
+        oracle.check_at_rest(vmd)
+
+
+def test_what_is_under_way_on_all_hosts_goes_on_after_a_crash() -> None:
+    slow = {"rules": [{"method": "Define", "delay_ms": 200}]}
+    with three_hosts() as vmd:
+        for name in NAMES:
+            vmd.write_script(slow, name)
+            os.kill(worker_of(vmd, name), signal.SIGHUP)
+        vmd.import_template()
+        accepted = vmd.call("Instance.Create", name="web", count=9)["instances"]
+        vmd.kill()
+        vmd.start()
+        assert {vmd.wait(row["operation"])["state"] for row in accepted} == {"succeeded"}
+        assert spread(vmd) == {"a": 3, "b": 3, "c": 3}
+        oracle.check_at_rest(vmd)
+
+
+def put_behind_its_back(vmd: Vmd, host: str, **entry: Any) -> None:
+    """An object on a fake host; vmd has to be down."""
+    domain = {"generation": 1, "state": "stopped", "vcpus": 1, "memory_bytes": 1 << 28, "agent": False, "addresses": []}
+    with vmd.journal_of(host).open("a") as journal:
+        journal.write(json.dumps({**domain, "tenant": "default", **entry}) + "\n")
+
+
+def test_an_audit_looks_at_every_host_and_names_it() -> None:
+    with three_hosts() as vmd:
+        placed = place_all(vmd)
+        for row in placed.values():
+            vmd.do("Instance.Stop", instance=row["id"], force=True)
+        oracle.check_at_rest(vmd)
+        assert vmd.call("Audit.Run")["audited"]["objects"] == 3 * 4
+        assert vmd.kill(signal.SIGTERM) == 0
+        put_behind_its_back(vmd, "c", id=STRANGER, name="stranger")
+        put_behind_its_back(vmd, "b", id=placed["a"]["id"], name="twin")
+        vmd.start()
+        found = vmd.call("Audit.Run")["findings"]
+        assert {(row["kind"], row["host"], row["id"]) for row in found} == {
+            ("unowned", "c", STRANGER),
+            ("unowned", "b", placed["a"]["id"]),
+        }, found
+        shown = cli.run(vmd.socket, "audit", status=1).stdout
+        assert "its instance is on host a" in shown
+        # What may be a disk in use is never collected, whatever the events say.
+        assert not any(row["removed"] for row in vmd.call("Audit.Collect")["collected"])
+        assert vmd.domains("b")[placed["a"]["id"]] == "stopped"
+        assert vmd.get(placed["a"]["id"])["host"] == "a"
+
+
+def test_what_was_ours_is_collected_from_its_host() -> None:
+    with three_hosts() as vmd:
+        placed = place_all(vmd)
+        vmd.do("Instance.Destroy", instance=placed["c"]["id"])
+        assert vmd.kill(signal.SIGTERM) == 0
+        put_behind_its_back(vmd, "c", id=placed["c"]["id"], name="back")
+        vmd.start()
+        rows = vmd.call("Audit.Collect")["collected"]
+        assert {(row["host"], row["removed"]) for row in rows} == {("c", True)}, rows
+        oracle.check_at_rest(vmd)
+
+
+def test_an_audit_of_a_lost_host_tells_what_it_could_not_see() -> None:
+    with three_hosts() as vmd:
+        place_all(vmd)
+        lose(vmd, "b")
+        found = vmd.call("Audit.Run")["findings"]
+        assert [row["kind"] for row in found] == ["unchecked"] and "host b" in found[0]["detail"], found
+
+
+def test_a_lost_database_is_rebuilt_from_all_hosts() -> None:
+    with three_hosts() as vmd:
+        before = {row["name"]: (row["host"], row["id"]) for row in place_all(vmd).values()}
+        vmd.kill()
+        shutil.rmtree(vmd.dir / "state")
+        command = [program("VMD"), "--config", str(vmd.dir / "vmd.conf"), "--rebuild"]
+        said = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+        assert said.returncode == 0 and said.stdout == "3 instances were taken up, 0 were left\n", said
+        vmd.start()
+        assert {row["name"]: (row["host"], row["id"]) for row in vmd.list_all()} == before
+        assert sorted(vmd.call("Template.Get", template="tiny")["template"]["hosts"]) == list(NAMES)
+        oracle.check_at_rest(vmd)
+
+
+def test_a_host_that_is_taken_away_is_missed_and_may_come_back_under_another_name() -> None:
+    with three_hosts() as vmd:
+        placed = place_all(vmd)
+        assert vmd.kill(signal.SIGTERM) == 0
+        group = vmd.groups.pop("host b")
+        vmd.write_config()
+        vmd.start()
+        assert [row["name"] for row in vmd.hosts()] == ["a", "c"]
+        found = vmd.call("Audit.Run")["findings"]
+        assert [(row["kind"], row["id"]) for row in found] == [("unchecked", placed["b"]["id"])], found
+        expect("io.vmctl.HostUnreachable", vmd.call, "Instance.Log", instance=placed["b"]["id"])
+        assert vmd.kill(signal.SIGTERM) == 0
+        vmd.groups["host d"] = group
+        vmd.write_config()
+        vmd.start()
+        wait_until(lambda: vmd.get(placed["b"]["id"])["host"] == "d", "the instance to be seen there")
+        assert [row["cause"] for row in vmd.ledger() if row.get("cause") == "seen-moved"]
+        vmd.do("Instance.Stop", instance=placed["b"]["id"], force=True)
+        oracle.check_ledger(vmd)
+        assert vmd.call("Audit.Run")["findings"] == []
+
+
+def test_what_is_left_to_a_host_is_not_given_away() -> None:
+    script = {"vcpus": 4, "memory_bytes": 8 * GIB, "disk_bytes": 100 * GIB}
+    hosts = {
+        "a": {"reserve_vcpus": 1, "cpu_percent": 200, "reserve_memory": "2G", "reserve_disk": "60G"},
+        "b": {"memory_percent": 50, "labels": "rack=r1 zone=north", "placement_pool": "burst"},
+    }
+    with Vmd(hosts=hosts) as vmd:
+        for name in hosts:
+            bring_back(vmd, name, script)
+        a, b = vmd.hosts()
+        assert [a[f"capacity_{what}"] for what in ("vcpus", "memory_bytes", "disk_bytes")] == [6, 6 * GIB, 40 * GIB], a
+        assert [b[f"capacity_{what}"] for what in ("vcpus", "memory_bytes", "disk_bytes")] == [32, 4 * GIB, 100 * GIB], b
+        assert (a["pool"], a["labels"]) == ("private", {}) and (b["pool"], b["labels"]) == ("burst", {"rack": "r1", "zone": "north"})
+        vmd.import_template()
+        made = [vmd.create(name=f"big-{number}", memory_bytes=3 * GIB) for number in range(3)]
+        assert Counter(row["host"] for row in made) == {"a": 2, "b": 1}
+        refusals = expect("io.vmctl.NoCapacity", vmd.call, "Instance.Create", memory_bytes=3 * GIB)["refusals"]
+        assert [row["reason"] for row in refusals] == [
+            f"memory_bytes: {3 * GIB} asked, 0 left",
+            f"memory_bytes: {3 * GIB} asked, {GIB} left",
+        ]
+        shown = cli.run(vmd.socket, "host", "show", "b").stdout
+        assert "burst" in shown and "rack=r1" in shown, shown
+        listed = cli.run(vmd.socket, "host", "list").stdout
+        assert listed.splitlines()[0].split()[:3] == ["NAME", "STATE", "POOL"], listed
+
+
+def test_what_an_operation_holds_is_shown_as_reserved() -> None:
+    with three_hosts() as vmd:
+        for name in NAMES:
+            bring_back(vmd, name, {"rules": [{"method": "Start", "delay_ms": 2000, "times": 1}]})
+        vmd.import_template()
+        accepted = vmd.call("Instance.Create", name="one", vcpus=2)["instances"][0]
+        host = vmd.host(vmd.get(accepted["instance"])["host"])
+        assert (host["used_vcpus"], host["reserved_vcpus"]) == (2, 2), host
+        vmd.wait(accepted["operation"])
+        host = vmd.host(host["name"])
+        assert (host["used_vcpus"], host["reserved_vcpus"]) == (2, 0), host
+
+
+def test_two_hosts_of_one_libvirt_are_refused() -> None:
+    vmd = Vmd(hosts={"a": {"uri": "fake:///same"}, "b": {"uri": "fake:///same"}})
+    command = [program("VMD"), "--config", str(vmd.dir / "vmd.conf")]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    shutil.rmtree(vmd.dir)
+    assert said.returncode == 78 and "two hosts would be one" in said.stderr, said
+
+
+tap.main(globals())
