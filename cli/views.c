@@ -34,6 +34,10 @@ static const Column instance_columns[] = {
     { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
     { "CHANGED", "changed_at", CELL_AGE, COLUMN_WIDE },
     { "STARTED", "started_at", CELL_AGE, COLUMN_WIDE },
+    { "POOL", "placement.pool", CELL_TEXT, COLUMN_WIDE },
+    { "HOST-LABELS", "placement.host_labels", CELL_TEXT, COLUMN_WIDE },
+    { "APART-FROM", "placement.anti_affinity", CELL_TEXT, COLUMN_WIDE },
+    { "APART-BY", "placement.anti_affinity_by", CELL_TEXT, COLUMN_WIDE },
     { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
 };
 
@@ -51,11 +55,17 @@ static const Column created_columns[] = {
 
 static const Column plan_columns[] = {
     { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
+    { "HOSTS", "hosts", CELL_TEXT, COLUMN_WIDE },
     { "TEMPLATE", "template", CELL_TEXT, COLUMN_NARROW },
     { "CPUS", "size.vcpus", CELL_TEXT, COLUMN_NARROW },
     { "MEMORY", "size.memory_bytes", CELL_SIZE, COLUMN_NARROW },
     { "DISK", "size.disk_bytes", CELL_SIZE, COLUMN_NARROW },
     { "HINDERED-BY", "refusals", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column refusal_columns[] = {
+    { "REFUSED-BY", "host", CELL_TEXT, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
 };
 
 static const Column begun_columns[] = {
@@ -129,6 +139,7 @@ static const Column host_columns[] = {
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
     { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
     { "POOL", "pool", CELL_TEXT, COLUMN_NARROW },
+    { "DRAINED", "drained", CELL_YES, COLUMN_NARROW },
     { "ACCEL", "accel", CELL_TEXT, COLUMN_NARROW },
     { "INSTANCES", "instances", CELL_TEXT, COLUMN_NARROW },
     { "USED-CPUS", "used_vcpus", CELL_TEXT, COLUMN_NARROW },
@@ -315,6 +326,7 @@ const View view_tokens = VIEW(token_columns, true, "tokens", "name", "id");
 const View view_token = VIEW(token_columns, false, "token", "name", "id");
 const View view_token_secret = VIEW(token_secret_columns, false, NULL, "token.name", "secret");
 const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
+const View view_refusals = VIEW(refusal_columns, true, "host_refusals", "host", "host");
 const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
 const View view_template = VIEW(template_columns, false, "template", "name", "id");
 const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");

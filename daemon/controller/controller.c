@@ -123,6 +123,7 @@ static bool
 load_books(const Rpc *rpc, GError **error)
 {
     return tenant_book_load(rpc->tenants, error) &&
+           fleet_load(rpc->fleet, rpc->store, error) &&
            template_book_load(rpc->templates, error) &&
            operation_engine_load(rpc->engine, error) &&
            instance_book_load(rpc->instances, error);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "fleet/host.h"
+#include "store/store.h"
 
 /**
  * All hosts.  Each has a worker of its own, that is watched, killed and started again by
@@ -16,6 +17,18 @@ void fleet_free(Fleet *fleet);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Fleet, fleet_free)
 
 void fleet_start(Fleet *fleet);
+
+/** Reads what was decided of the hosts.  What was of one that is not there is kept. */
+bool fleet_load(Fleet *fleet, Store *store, GError **error);
+
+/** Whether the host takes no new instances; uid is who asked for it. */
+void
+fleet_set_drained(Fleet *fleet, StoreTx *tx, Host *host, bool is_drained, gint64 uid);
+
+/** Gives the host labels (KEY, VALUE, ..., NULL) over those it has; an empty value takes
+ * one off. */
+void
+fleet_set_labels(Fleet *fleet, StoreTx *tx, Host *host, char *const *labels, gint64 uid);
 
 /** All of them (Host *), by name; owned by fleet. */
 const GPtrArray *fleet_get_hosts(const Fleet *fleet);

@@ -540,7 +540,7 @@ host_new(HostConfig *config, const HostListener *listener)
     host->view.name = g_strdup(config->name);
     host->view.uri = g_strdup(config->uri);
     host->view.pool = g_strdup(config->placement_pool);
-    host->view.labels = config_parse_labels(config->labels);
+    host_set_marks(host, false, config_parse_labels(config->labels));
     host->view.state = HOST_STATE_STARTING;
     host->domains = g_array_new(FALSE, TRUE, sizeof(ProtoDomain));
     g_array_set_clear_func(host->domains, (GDestroyNotify) proto_domain_clear);
@@ -586,6 +586,15 @@ const char *
 host_get_name(const Host *host)
 {
     return host->view.name;
+}
+
+void
+host_set_marks(Host *host, bool is_drained, char **labels)
+{
+    host->view.has_drained = true;
+    host->view.drained = is_drained;
+    g_strfreev(host->view.labels);
+    host->view.labels = labels;
 }
 
 const HostConfig *

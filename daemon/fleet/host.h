@@ -55,6 +55,9 @@ const HostConfig *host_get_config(const Host *host);
 /** Connected: its state is known and calls go through. */
 bool host_is_connected(const Host *host);
 
+/** What was decided of it: for host_get_view().  Takes labels (KEY, VALUE, ..., NULL). */
+void host_set_marks(Host *host, bool is_drained, char **labels);
+
 /** What is shown of it; the used_… members and instances are not filled in. */
 const ProtoHost *host_get_view(const Host *host);
 

@@ -137,10 +137,25 @@ plan_names(InstanceBook *book,
     return true;
 }
 
+static void
+take_refusals(CreatePlan *plan, const GError *error)
+{
+    const ProtoErrorNoCapacity *said = wire_error_get_parameters(error);
+
+    for (gsize i = 0; i < said->n_refusals; i++) {
+        const ProtoRefusal *refusal = &said->refusals[i];
+        ProtoHostRefusal copy = { g_strdup(refusal->host), g_strdup(refusal->reason) };
+
+        g_array_append_val(plan->host_refusals, copy);
+    }
+}
+
 /* Keeps the first hindrance as the error of a real run. */
 static void
 hinder(CreatePlan *plan, GError *error)
 {
+    if (g_error_matches(error, PROTO_ERROR, PROTO_ERROR_NO_CAPACITY))
+        take_refusals(plan, error);
     g_ptr_array_add(plan->refusals, g_strdup(error->message));
     if (plan->error == NULL) {
         plan->error = error;
@@ -173,13 +188,65 @@ plan_quota(InstanceBook *book,
         hinder(plan, error);
 }
 
-static void
-plan_hosts(InstanceBook *book, const Template *template, CreatePlan *plan)
+/* Borrowed from what was asked. */
+static ProtoPlacement
+get_placement(const ProtoInstanceCreateCall *in)
 {
+    return (ProtoPlacement){
+        .pool = in->pool,
+        .host_labels = in->host_labels,
+        .anti_affinity = in->anti_affinity,
+        .anti_affinity_by = in->anti_affinity_by,
+    };
+}
+
+/* What is to be kept with the instance; NULL if nothing was asked. */
+static ProtoPlacement *
+copy_placement(const ProtoInstanceCreateCall *in)
+{
+    const ProtoPlacement asked = get_placement(in);
+    ProtoPlacement *copy = NULL;
+
+    if (asked.pool == NULL && asked.host_labels == NULL && asked.anti_affinity == NULL)
+        return NULL;
+    copy = g_new0(ProtoPlacement, 1);
+    proto_placement_copy(&asked, copy);
+    return copy;
+}
+
+static bool
+check_placement(const ProtoInstanceCreateCall *in, GError **error)
+{
+    if (in->anti_affinity != NULL && *in->anti_affinity == NULL)
+        return refuse(error, "parameters.anti_affinity", "names no label");
+    if (in->anti_affinity_by != NULL && in->anti_affinity == NULL)
+        return refuse(error, "parameters.anti_affinity_by",
+                      "is of no use without anti_affinity");
+    return true;
+}
+
+static void
+plan_hosts(InstanceBook *book,
+           const char *tenant,
+           const ProtoInstanceCreateCall *in,
+           const Template *template,
+           CreatePlan *plan)
+{
+    const ProtoPlacement placement = get_placement(in);
     g_autoptr(GArray) hosts = hosts_describe(book);
     PlaceHost *rows = (PlaceHost *) (gpointer) hosts->data;
-    const PlaceRequest request = { .size = plan->size,
-                                   .arch = template->record.view.arch };
+    const PlaceRequest request = {
+        .size = plan->size,
+        .pool = in->pool,
+        .labels = in->host_labels,
+        .arch = template->record.view.arch,
+        .apart_by = in->anti_affinity_by,
+        .is_strictly_apart = in->anti_affinity != NULL,
+    };
+    bool is_like_itself =
+        in->anti_affinity != NULL && place_has_labels(in->labels, in->anti_affinity);
+
+    hosts_count_near(book, tenant, in->labels, &placement, hosts);
 
     plan->hosts = g_new0(char *, plan->count + 1);
     for (gsize i = 0; i < plan->count; i++) {
@@ -192,6 +259,7 @@ plan_hosts(InstanceBook *book, const Template *template, CreatePlan *plan)
         }
         plan->hosts[i] = g_strdup(rows[index].name);
         quota_add(&rows[index].used, &plan->size, 1);
+        rows[index].n_near += is_like_itself;
     }
 }
 
@@ -224,16 +292,19 @@ create_plan(InstanceBook *book,
     Template *template = template_find_ready(book->templates, asked, error);
     g_auto(CreatePlan) plan = { 0 };
 
-    if (template == NULL || !check_keys(in->ssh_keys, error))
+    if (template == NULL || !check_keys(in->ssh_keys, error) ||
+        !check_placement(in, error))
         return false;
     plan.refusals = g_ptr_array_new_with_free_func(g_free);
+    plan.host_refusals = g_array_new(FALSE, FALSE, sizeof(ProtoHostRefusal));
+    g_array_set_clear_func(plan.host_refusals, (GDestroyNotify) proto_host_refusal_clear);
     plan.template_id = g_strdup(template->record.view.id);
     plan.count = in->has_count ? (gsize) in->count : 1;
     if (!plan_size(&template->record.view, in, &plan.size, error) ||
         !plan_names(book, request->tenant, in, template->record.view.name, &plan, error))
         return false;
     plan_quota(book, in, request, &plan);
-    plan_hosts(book, template, &plan);
+    plan_hosts(book, request->tenant, in, template, &plan);
     *ret_plan = plan;
     plan = (CreatePlan){ 0 };
     return true;
@@ -247,6 +318,7 @@ create_plan_clear(CreatePlan *plan)
     /* Hosts are filled up to the first that was refused. */
     g_strfreev(plan->hosts);
     g_clear_pointer(&plan->refusals, g_ptr_array_unref);
+    g_clear_pointer(&plan->host_refusals, g_array_unref);
     g_clear_error(&plan->error);
     admission_free(plan->admission);
     *plan = (CreatePlan){ 0 };
@@ -285,6 +357,7 @@ make_instance(InstanceBook *book,
                   .vcpus = plan->size.vcpus,
                   .memory_bytes = plan->size.memory_bytes,
                   .disk_bytes = plan->size.disk_bytes,
+                  .placement = copy_placement(in),
                   .mac = make_mac(id),
                   .labels = g_strdupv(in->labels),
                   .created_at = g_strdup(now),

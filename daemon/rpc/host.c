@@ -86,6 +86,76 @@ get(WireCall *call, const ProtoHostGetCall *in)
     wire_call_reply(call, &reply);
 }
 
+/* Changes */
+
+/** A change that is on its way to the disk. */
+typedef struct {
+    WireCall *call;
+    const Host *host;
+} Pending;
+
+static void
+on_changed(gpointer data)
+{
+    g_autofree Pending *pending = data;
+    Rpc *rpc = rpc_of(pending->call);
+    HostUse use = hosts_sum_one(rpc->instances, host_get_name(pending->host));
+    ProtoHostGetReply reply = { .host = show(pending->host, &use) };
+
+    wire_call_reply(pending->call, &reply);
+}
+
+/* The replies of all changes are a struct with the host, as that of Get. */
+static void
+reply_changed(WireCall *call, StoreTx *tx, const Host *host)
+{
+    Pending *pending = g_new0(Pending, 1);
+
+    *pending = (Pending){ call, host };
+    store_on_commit(tx, on_changed, pending);
+    store_commit(tx);
+}
+
+static void
+set_drained(WireCall *call, const char *name, bool is_drained)
+{
+    Host *host = find(call, name);
+    StoreTx *tx = NULL;
+
+    if (host == NULL)
+        return;
+    tx = store_begin(rpc_of(call)->store);
+    fleet_set_drained(rpc_of(call)->fleet, tx, host, is_drained,
+                      rpc_get_principal(call).uid);
+    reply_changed(call, tx, host);
+}
+
+static void
+drain(WireCall *call, const ProtoHostDrainCall *in)
+{
+    set_drained(call, in->host, true);
+}
+
+static void
+undrain(WireCall *call, const ProtoHostUndrainCall *in)
+{
+    set_drained(call, in->host, false);
+}
+
+static void
+set(WireCall *call, const ProtoHostSetCall *in)
+{
+    Host *host = find(call, in->host);
+    StoreTx *tx = NULL;
+
+    if (host == NULL)
+        return;
+    tx = store_begin(rpc_of(call)->store);
+    fleet_set_labels(rpc_of(call)->fleet, tx, host, in->labels,
+                     rpc_get_principal(call).uid);
+    reply_changed(call, tx, host);
+}
+
 /* A call that waits for its host; its client may go before. */
 typedef struct {
     WireCall *call;
@@ -134,4 +204,7 @@ const ProtoHostHandlers rpc_host_handlers = {
     .list = list,
     .get = get,
     .list_foreign = list_foreign,
+    .drain = drain,
+    .undrain = undrain,
+    .set = set,
 };

@@ -59,6 +59,9 @@ reply_plan(WireCall *call, const CreatePlan *plan, const Template *template)
         .template = title,
         .quota = uses,
         .n_quota = QUOTA_REQUESTS,
+        .hosts = plan->error == NULL ? plan->hosts : NULL,
+        .host_refusals = (ProtoHostRefusal *) (gpointer) plan->host_refusals->data,
+        .n_host_refusals = plan->host_refusals->len,
     };
     ProtoInstanceCreateReply reply = { .plan = &shown };
 

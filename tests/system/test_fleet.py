@@ -6,13 +6,16 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lib import cli, oracle, tap
+from lib import cli, oracle, tap, uids
 from lib.daemon import GIB, Vmd, program
 from lib.tap import expect, wait_until
+from lib.varlink import VarlinkError
 
 NAMES = ("a", "b", "c")
 GONE = {"rules": [{"method": "Probe", "error": "HostUnreachable", "message": "gone"}]}
@@ -299,6 +302,154 @@ def test_what_an_operation_holds_is_shown_as_reserved() -> None:
         vmd.wait(accepted["operation"])
         host = vmd.host(host["name"])
         assert (host["used_vcpus"], host["reserved_vcpus"]) == (2, 0), host
+
+
+def names_on(vmd: Vmd, host: str) -> set[str]:
+    return {row["name"] for row in vmd.list_all() if row["host"] == host}
+
+
+def test_a_drained_host_takes_nothing_new_and_keeps_what_it_has() -> None:
+    with three_hosts() as vmd:
+        placed = place_all(vmd)
+        assert cli.run(vmd.socket, "host", "drain", "a").stdout.count("yes") == 1
+        for number in range(4):
+            assert vmd.create(name=f"more-{number}")["host"] in ("b", "c")
+        vmd.do("Instance.Restart", instance=placed["a"]["id"], force=True)
+        assert names_on(vmd, "a") == {placed["a"]["name"]}
+        for name in ("b", "c"):
+            vmd.call("Host.Drain", host=name)
+        refusals = expect("io.vmctl.NoCapacity", vmd.call, "Instance.Create")["refusals"]
+        assert {row["reason"] for row in refusals} == {"it is drained"} and len(refusals) == 3
+        # It is not forgotten.
+        vmd.kill()
+        vmd.start()
+        assert vmd.host("b")["drained"]
+        cli.run(vmd.socket, "host", "undrain", "b")
+        assert vmd.create(name="again")["host"] == "b"
+        changes = [(row["subject"], row["state"]) for row in vmd.events() if row["kind"] == "host_changed"]
+        assert changes == [("a", "drained"), ("b", "drained"), ("c", "drained"), ("b", "undrained")], changes
+        oracle.check_at_rest(vmd)
+
+
+def test_a_host_is_chosen_by_pool_and_labels() -> None:
+    hosts = {"a": {"labels": "rack=r1"}, "b": {"labels": "rack=r2"}, "c": {"labels": "rack=r2", "placement_pool": "burst"}}
+    with Vmd(hosts=hosts) as vmd:
+        vmd.import_template()
+        assert vmd.create(pool="burst")["host"] == "c"
+        made = vmd.create(name="labelled", pool="private", host_labels={"rack": "r2"})
+        assert made["host"] == "b" and made["placement"] == {"pool": "private", "host_labels": {"rack": "r2"}}, made
+        failed = cli.run(vmd.socket, "create", "--pool", "burst", "--host-label", "rack=r1", status=1)
+        for host, reason in {"a": "it is in the pool private", "b": "it is in the pool private", "c": "its label rack is r2"}.items():
+            assert f"host {host}: {reason}" in failed.stderr, failed.stderr
+        # Labels are set while it works, over those of the configuration, and stay.
+        cli.run(vmd.socket, "host", "set", "c", "--label", "rack=r1", "--label", "disk=fast")
+        vmd.kill()
+        vmd.start()
+        assert vmd.host("c")["labels"] == {"rack": "r1", "disk": "fast"}
+        assert vmd.create(pool="burst", host_labels={"rack": "r1", "disk": "fast"})["host"] == "c"
+        vmd.call("Host.Set", host="c", labels={"rack": "", "disk": ""})
+        assert vmd.host("c")["labels"] == {}
+        expect("io.vmctl.NotFound", vmd.call, "Host.Set", host="d", labels={})
+        expect("io.vmctl.NotFound", vmd.call, "Host.Drain", host="d")
+
+
+def test_instances_that_are_apart_stay_apart() -> None:
+    with three_hosts() as vmd:
+        vmd.import_template()
+        apart = {"labels": {"app": "db"}, "anti_affinity": {"app": "db"}}
+        accepted = vmd.call("Instance.Create", name="db", count=3, **apart)["instances"]
+        assert len({vmd.get(row["instance"])["host"] for row in accepted}) == 3
+        refusals = expect("io.vmctl.NoCapacity", vmd.call, "Instance.Create", **apart)["refusals"]
+        assert len(refusals) == 3
+        # Who is of the kind that they keep away from keeps away from them, without asking to.
+        refusals = expect("io.vmctl.NoCapacity", vmd.call, "Instance.Create", labels={"app": "db"})["refusals"]
+        assert {row["reason"] for row in refusals} == {"an instance there is kept apart from it"}
+        for row in accepted:
+            vmd.wait(row["operation"])
+        free = vmd.get("db-2")["host"]
+        vmd.do("Instance.Destroy", instance="db-2")
+        assert vmd.create(name="db-4", **apart)["host"] == free
+        vmd.create(name="other", labels={"app": "web"})
+        for bad in ({"anti_affinity_by": "rack"}, {"anti_affinity": {}}):
+            expect("io.vmctl.InvalidParameter", vmd.call, "Instance.Create", **bad)
+
+
+def test_apart_is_by_rack_where_that_is_asked() -> None:
+    hosts = {"a": {"labels": "rack=r1"}, "b": {"labels": "rack=r1"}, "c": {"labels": "rack=r2"}, "d": {}}
+    with Vmd(hosts=hosts) as vmd:
+        vmd.import_template()
+        words = ["--label", "app=db", "--anti-affinity", "app=db", "--anti-affinity-by", "rack", "--wait", "running"]
+        cli.run(vmd.socket, "create", "db", "--count", "2", *words)
+        racks = {"a": "r1", "b": "r1", "c": "r2"}
+        assert {racks[row["host"]] for row in vmd.list_all()} == {"r1", "r2"}
+        failed = cli.run(vmd.socket, "create", "more", *words, status=1)
+        assert "host d: it has no label rack to be kept apart by" in failed.stderr, failed.stderr
+        assert failed.stderr.count("is in rack") + failed.stderr.count("is kept apart from it") == 3, failed.stderr
+
+
+def test_another_tenants_instances_are_nothing_to_be_apart_from() -> None:
+    with Vmd(hosts={"a": {}}) as vmd:
+        vmd.import_template()
+        apart = {"labels": {"app": "db"}, "anti_affinity": {"app": "db"}}
+        vmd.create(name="db", **apart)
+        plan = vmd.call("Instance.Create", dry_run=True, **apart)["plan"]
+        assert "host" not in plan and [row["host"] for row in plan["host_refusals"]] == ["a"]
+
+        def create(there: socket.socket) -> None:
+            with vmd.connect() as connection:
+                connection.call("io.vmctl.Instance.Create", name="db", **apart)
+            there.send(b"!")
+
+        with uids.child_as(12345, create) as here:
+            assert here.recv(1) == b"!"
+
+
+def test_a_dry_run_says_what_a_run_would_do() -> None:
+    with three_hosts() as vmd:
+        vmd.import_template()
+        for number in range(6):
+            asked = {"name": f"web-{number}", "vcpus": 2}
+            plan = vmd.call("Instance.Create", dry_run=True, **asked)["plan"]
+            assert plan["hosts"] == [plan["host"]] and plan["host_refusals"] == []
+            assert vmd.create(**asked)["host"] == plan["host"]
+        plan = vmd.call("Instance.Create", name="many", count=6, dry_run=True)["plan"]
+        assert Counter(plan["hosts"]) == {"a": 2, "b": 2, "c": 2}, plan
+        lose(vmd, "b")
+        vmd.call("Host.Drain", host="c")
+        shown = cli.run(vmd.socket, "create", "--dry-run", "--pool", "burst", status=1).stdout
+        for reason in ("it is in the pool private", "it cannot be reached", "it is drained"):
+            assert reason in shown, shown
+        assert [row["name"] for row in vmd.list_all()] == [f"web-{number}" for number in range(6)]
+
+
+def test_growth_is_held_to_the_host() -> None:
+    with Vmd(hosts={"a": {}}) as vmd:
+        bring_back(vmd, "a", {"memory_bytes": 4 * GIB})
+        vmd.import_template()
+        vmd.create(name="one", memory_bytes=GIB)
+        refusals = expect("io.vmctl.NoCapacity", vmd.call, "Instance.Resize", instance="one", memory_bytes=5 * GIB)["refusals"]
+        assert refusals == [{"host": "a", "reason": f"memory_bytes: {4 * GIB} asked, {3 * GIB} left"}], refusals
+        vmd.do("Instance.Resize", instance="one", memory_bytes=4 * GIB)
+        oracle.check_at_rest(vmd)
+
+
+def test_creates_in_parallel_never_take_more_than_there_is() -> None:
+    with Vmd(hosts={"a": {}, "b": {}}, quota={"instances": 1000}) as vmd:
+        for name in ("a", "b"):
+            bring_back(vmd, name, {"memory_bytes": 4 * GIB})
+        vmd.import_template()
+        taken = Counter(list(ThreadPoolExecutor(16).map(lambda number: create_or_not(vmd, f"web-{number}"), range(40))))
+        assert taken == {True: 8, False: 32}, taken
+        assert all(host["used_memory_bytes"] == 4 * GIB for host in vmd.hosts())
+
+
+def create_or_not(vmd: Vmd, name: str) -> bool:
+    try:
+        vmd.call("Instance.Create", name=name, memory_bytes=GIB)
+    except VarlinkError as error:
+        assert error.name == "io.vmctl.NoCapacity", error
+        return False
+    return True
 
 
 def test_two_hosts_of_one_libvirt_are_refused() -> None:
