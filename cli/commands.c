@@ -21,6 +21,7 @@ static const Option create_options[] = {
     { "host-label", NULL, 0, OPTION_LABEL, "host_labels", "KEY=VALUE", "Only on hosts with this label; may be repeated" },
     { "anti-affinity", NULL, 0, OPTION_LABEL, "anti_affinity", "KEY=VALUE", "Never where one with this label is; may be repeated" },
     { "anti-affinity-by", NULL, 0, OPTION_TEXT, "anti_affinity_by", "KEY", "Hosts with one value of this label are one place for that" },
+    { "anti-affinity-soft", NULL, 0, OPTION_FLAG, "anti_affinity_soft", NULL, "Only as far as there are places for it" },
 };
 
 static const Option list_options[] = {

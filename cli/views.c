@@ -38,6 +38,7 @@ static const Column instance_columns[] = {
     { "HOST-LABELS", "placement.host_labels", CELL_TEXT, COLUMN_WIDE },
     { "APART-FROM", "placement.anti_affinity", CELL_TEXT, COLUMN_WIDE },
     { "APART-BY", "placement.anti_affinity_by", CELL_TEXT, COLUMN_WIDE },
+    { "APART-SOFT", "placement.anti_affinity_soft", CELL_YES, COLUMN_WIDE },
     { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
 };
 

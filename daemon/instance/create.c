@@ -197,6 +197,8 @@ get_placement(const ProtoInstanceCreateCall *in)
         .host_labels = in->host_labels,
         .anti_affinity = in->anti_affinity,
         .anti_affinity_by = in->anti_affinity_by,
+        .has_anti_affinity_soft = in->has_anti_affinity_soft,
+        .anti_affinity_soft = in->anti_affinity_soft,
     };
 }
 
@@ -222,6 +224,9 @@ check_placement(const ProtoInstanceCreateCall *in, GError **error)
     if (in->anti_affinity_by != NULL && in->anti_affinity == NULL)
         return refuse(error, "parameters.anti_affinity_by",
                       "is of no use without anti_affinity");
+    if (in->has_anti_affinity_soft && in->anti_affinity == NULL)
+        return refuse(error, "parameters.anti_affinity_soft",
+                      "is of no use without anti_affinity");
     return true;
 }
 
@@ -241,7 +246,7 @@ plan_hosts(InstanceBook *book,
         .labels = in->host_labels,
         .arch = template->record.view.arch,
         .apart_by = in->anti_affinity_by,
-        .is_strictly_apart = in->anti_affinity != NULL,
+        .is_strictly_apart = in->anti_affinity != NULL && !in->anti_affinity_soft,
     };
     bool is_like_itself =
         in->anti_affinity != NULL && place_has_labels(in->labels, in->anti_affinity);

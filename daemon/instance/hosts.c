@@ -156,6 +156,7 @@ hosts_count_near(InstanceBook *book,
         const ProtoPlacement *wish = view->placement;
         bool is_near = apart_from != NULL && place_has_labels(view->labels, apart_from);
         bool denies = wish != NULL && wish->anti_affinity != NULL &&
+                      !wish->anti_affinity_soft &&
                       place_has_labels(labels, wish->anti_affinity);
         const PlaceHost *at = is_near || denies ? find_row(hosts, view->host) : NULL;
 

@@ -7,11 +7,11 @@
  * Step n brings the version before it to version FIRST + n; a new database begins with
  * the first.  A step that was released is never edited: what comes later is a new step.
  *
- * The rows of tenants, templates, instances, operations, counters and hosts are a key, the two
- * columns that they are found by, a body: the record of io.vmctl.record as JSON (of
- * counters, which are many and written often, packed), and its sum: a bit that fell over
- * on the disk is seen.  A field more in the record needs no step.  A row of the ledger is
- * packed as it is hashed.
+ * The rows of tenants, templates, instances, operations, counters and hosts are a key,
+ * the two columns that they are found by, a body: the record of io.vmctl.record as JSON
+ * (of counters, which are many and written often, packed), and its sum: a bit that fell
+ * over on the disk is seen.  A field more in the record needs no step.  A row of the
+ * ledger is packed as it is hashed.
  */
 enum {
     /* 1 was that of versions that were never released. */

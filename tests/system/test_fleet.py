@@ -370,8 +370,21 @@ def test_instances_that_are_apart_stay_apart() -> None:
         vmd.do("Instance.Destroy", instance="db-2")
         assert vmd.create(name="db-4", **apart)["host"] == free
         vmd.create(name="other", labels={"app": "web"})
-        for bad in ({"anti_affinity_by": "rack"}, {"anti_affinity": {}}):
+        for bad in ({"anti_affinity_by": "rack"}, {"anti_affinity": {}}, {"anti_affinity_soft": True}):
             expect("io.vmctl.InvalidParameter", vmd.call, "Instance.Create", **bad)
+
+
+def test_what_is_softly_apart_is_spread_and_never_refused() -> None:
+    hosts = {"a": {"labels": "rack=r1"}, "b": {"labels": "rack=r1"}, "c": {"labels": "rack=r2"}}
+    soft = {"labels": {"app": "web"}, "anti_affinity": {"app": "web"}, "anti_affinity_by": "rack", "anti_affinity_soft": True}
+    with Vmd(hosts=hosts) as vmd:
+        vmd.import_template()
+        accepted = vmd.call("Instance.Create", name="web", count=8, **soft)["instances"]
+        assert spread(vmd) == {"a": 2, "b": 2, "c": 4}
+        for row in accepted:
+            vmd.wait(row["operation"])
+        # A wish keeps nobody else away.
+        vmd.create(name="other", labels={"app": "web"})
 
 
 def test_apart_is_by_rack_where_that_is_asked() -> None:
