@@ -13,6 +13,8 @@ typedef enum {
     CONFIG_SIZE,
     /** "KEY=VALUE KEY=VALUE" */
     CONFIG_LABELS,
+    /** A word of a few. */
+    CONFIG_CHOICE,
 } ConfigKind;
 
 typedef struct {
@@ -26,6 +28,8 @@ typedef struct {
     gint64 minimum;
     gint64 maximum;
     const char *meaning;
+    /** The words of a choice: "one|two". */
+    const char *choices;
 } ConfigKey;
 
 #define TEXT(group, key, member, value, session, meaning)                                \
@@ -41,6 +45,11 @@ typedef struct {
     {                                                                                    \
         group, key, CONFIG_SIZE, offsetof(Config, member), value, NULL, minimum,         \
             G_MAXINT64, meaning                                                          \
+    }
+#define CHOICE(group, key, member, value, choices, meaning)                              \
+    {                                                                                    \
+        group, key, CONFIG_CHOICE, offsetof(Config, member), value, NULL, 0, 0, meaning, \
+            choices                                                                      \
     }
 #define LABELS(group, key, member, meaning)                                              \
     {                                                                                    \
@@ -86,6 +95,8 @@ static const ConfigKey keys[] = {
     SIZE("host", "reserve_disk", host.reserve_disk, "0K", 0, "Room in the pool that is left to it."),
     TEXT("host", "placement_pool", host.placement_pool, "private", NULL, "The set of hosts that it belongs to, as vmctl create --pool asks for it."),
     LABELS("host", "labels", host.labels, "What it is told apart by, as KEY=VALUE KEY=VALUE: rack=a1 zone=north."),
+
+    CHOICE("placement", "strategy", placement_strategy, "spread", "spread|pack", "Which of the hosts that can take an instance does: spread is the least loaded, pack the most loaded."),
 
     TEXT("template", "default", template_default, "tiny", NULL, "What an instance is made from that names no template."),
     COUNT("headroom", "vcpus", headroom_vcpus, "8", 1, 256, "Every instance can grow to at least so many without a restart."),
@@ -181,15 +192,20 @@ config_parse_labels(const char *text)
 static bool
 is_text(const ConfigKey *key)
 {
-    return key->kind == CONFIG_TEXT || key->kind == CONFIG_LABELS;
+    return key->kind == CONFIG_TEXT || key->kind == CONFIG_LABELS ||
+           key->kind == CONFIG_CHOICE;
 }
 
 static bool
 set_member(gpointer member, const ConfigKey *key, const char *text)
 {
     g_auto(GStrv) labels = key->kind == CONFIG_LABELS ? config_parse_labels(text) : NULL;
+    g_auto(GStrv) words =
+        key->kind == CONFIG_CHOICE ? g_strsplit(key->choices, "|", -1) : NULL;
 
     if (key->kind == CONFIG_LABELS && labels == NULL)
+        return false;
+    if (words != NULL && !g_strv_contains((const char *const *) words, text))
         return false;
     if (!is_text(key))
         return parse_number(key, text, member);
@@ -206,10 +222,12 @@ refuse_value(const char *group, const ConfigKey *key, const char *text, GError *
         [CONFIG_COUNT] = "a whole number within its bounds",
         [CONFIG_SIZE] = "a size such as 512M or 8G",
         [CONFIG_LABELS] = "labels such as rack=a1 zone=north",
+        [CONFIG_CHOICE] = "one of ",
     };
 
     g_set_error(error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
-                "[%s] %s: \"%s\" is not %s", group, key->key, text, wanted[key->kind]);
+                "[%s] %s: \"%s\" is not %s%s", group, key->key, text, wanted[key->kind],
+                key->choices != NULL ? key->choices : "");
 }
 
 /* The hosts' groups */

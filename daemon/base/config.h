@@ -59,6 +59,8 @@ typedef struct {
     /** The groups [host NAME]; see config_get_hosts(). */
     GPtrArray *named_hosts;
 
+    char *placement_strategy;
+
     char *template_default;
     gint64 headroom_vcpus;
     gint64 headroom_memory;

@@ -245,6 +245,8 @@ plan_hosts(InstanceBook *book,
         .pool = in->pool,
         .labels = in->host_labels,
         .arch = template->record.view.arch,
+        .strategy = strcmp(book->config->placement_strategy, "pack") == 0 ? PLACE_PACK
+                                                                          : PLACE_SPREAD,
         .apart_by = in->anti_affinity_by,
         .is_strictly_apart = in->anti_affinity != NULL && !in->anti_affinity_soft,
     };

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Several hosts: what is made where, and what goes on while one of them is gone."""
 
+import configparser
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -435,6 +438,15 @@ def test_a_dry_run_says_what_a_run_would_do() -> None:
         assert [row["name"] for row in vmd.list_all()] == [f"web-{number}" for number in range(6)]
 
 
+def test_instances_are_packed_where_that_is_wanted() -> None:
+    with three_hosts(placement={"strategy": "pack"}) as vmd:
+        for name in NAMES:
+            bring_back(vmd, name, {"memory_bytes": 4 * GIB})
+        vmd.import_template()
+        made = [vmd.create(name=f"web-{number}", memory_bytes=GIB)["host"] for number in range(6)]
+        assert made == ["a"] * 4 + ["b"] * 2, made
+
+
 def test_growth_is_held_to_the_host() -> None:
     with Vmd(hosts={"a": {}}) as vmd:
         bring_back(vmd, "a", {"memory_bytes": 4 * GIB})
@@ -463,6 +475,33 @@ def create_or_not(vmd: Vmd, name: str) -> bool:
         assert error.name == "io.vmctl.NoCapacity", error
         return False
     return True
+
+
+def read_page() -> tuple[dict[str, dict[str, str]], list[str]]:
+    """The hosts of the page's sample of vmd.conf, with what they have in common, and the commands that it shows."""
+    text = (tap.ROOT / "docs/hosts.md").read_text(encoding="utf-8")
+    sample = configparser.ConfigParser()
+    sample.read_string("".join(re.findall(r"^```ini\n(.*?)^```", text, re.MULTILINE | re.DOTALL)))
+    common = dict(sample["host"])
+    hosts = {
+        section.removeprefix("host "): {**common, **{key: value for key, value in sample[section].items() if key != "uri"}}
+        for section in sample.sections()
+        if section != "host"
+    }
+    return hosts, "".join(re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)).splitlines()
+
+
+def test_what_the_page_shows_works() -> None:
+    hosts, commands = read_page()
+    assert len(hosts) == 3 and len(commands) >= 5
+    with Vmd(hosts=hosts) as vmd:
+        vmd.import_template()
+        for command in commands:
+            words = shlex.split(command)
+            assert words[0] == "vmctl"
+            cli.run(vmd.socket, *words[1:])
+        assert vmd.host("north")["labels"] == {"rack": "n2", "disk": "fast"}
+        assert vmd.host("cloud")["pool"] == "burst"
 
 
 def test_two_hosts_of_one_libvirt_are_refused() -> None:

@@ -84,6 +84,8 @@ test_faults_are_named(void)
         { "[host b]\nname=c\n", "[host b] name: there is no such key" },
         { "[host B/c]\nuri=x\n", "[host B/c]: \"B/c\" is not a name" },
         { "[host ]\nuri=x\n", "[host ]: \"\" is not a name" },
+        { "[placement]\nstrategy=best\n",
+          "[placement] strategy: \"best\" is not one of spread|pack" },
         { "[quota b]\nmemory=1G\n", "[quota b] memory: there is no such key" },
         { "instances=1\n", "" },
         { "[quota\n", "" },
