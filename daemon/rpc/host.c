@@ -3,6 +3,7 @@
 
 #include "fleet/capacity.h"
 #include "instance/hosts.h"
+#include "rpc/identity.h"
 #include "rpc/rpc.h"
 
 enum {
@@ -126,7 +127,7 @@ set_drained(WireCall *call, const char *name, bool is_drained)
         return;
     tx = store_begin(rpc_of(call)->store);
     fleet_set_drained(rpc_of(call)->fleet, tx, host, is_drained,
-                      rpc_get_principal(call).uid);
+                      identity_get_actor(call).uid);
     reply_changed(call, tx, host);
 }
 
@@ -152,7 +153,7 @@ set(WireCall *call, const ProtoHostSetCall *in)
         return;
     tx = store_begin(rpc_of(call)->store);
     fleet_set_labels(rpc_of(call)->fleet, tx, host, in->labels,
-                     rpc_get_principal(call).uid);
+                     identity_get_actor(call).uid);
     reply_changed(call, tx, host);
 }
 

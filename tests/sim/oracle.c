@@ -66,7 +66,7 @@ check_capacity(const Host *host)
     Quota capacity = capacity_of(host_get_config(host), view);
     HostUse use = hosts_sum_one(process_get()->rpc.instances, view->name);
 
-    for (int i = 0; view->memory_bytes > 0 && i < QUOTA_RESOURCES; i++) {
+    for (int i = 0; view->memory_bytes > 0 && i < QUOTA_SIZES; i++) {
         if (use.used.amount[i] > capacity.amount[i] || use.reserved.amount[i] < 0)
             world_blame("host %s has promised %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
                         " %s",
