@@ -3,6 +3,7 @@
 """Several hosts: what is made where, and what goes on while one of them is gone."""
 
 import configparser
+import contextlib
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import socket
 import subprocess
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from lib import cli, oracle, tap, uids
@@ -29,14 +31,18 @@ def three_hosts(**settings: Any) -> Vmd:
     return Vmd(hosts={name: {} for name in NAMES}, **settings)
 
 
-def worker_of(vmd: Vmd, host: str) -> int:
-    """The pid of the host's worker."""
+def find_worker(vmd: Vmd, host: str) -> int | None:
+    """The pid of the host's worker; None while it is to be started again."""
     script = str(vmd.script_of(host)).encode()
     for pid in vmd.children("vmd-fakehost"):
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            if script in file.read().split(b"\0"):
+        with contextlib.suppress(OSError):
+            if script in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
                 return pid
-    raise AssertionError(f"host {host} has no worker")
+    return None
+
+
+def worker_of(vmd: Vmd, host: str) -> int:
+    return wait_until(lambda: find_worker(vmd, host), f"the worker of host {host}")
 
 
 def lose(vmd: Vmd, host: str) -> None:
