@@ -50,6 +50,23 @@ static const Option wait_options[] = {
     { "timeout", NULL, 0, OPTION_DURATION, "timeout_ms", "TIME", "How long at most (5m)" },
 };
 
+static const Option group_create_options[] = {
+    { "max", NULL, 0, OPTION_INTEGER, "max", "N", "How many members at most, in any state (needed)" },
+    { "min", NULL, 0, OPTION_INTEGER, "min", "N", "How many at least (0)" },
+    { "count", NULL, 'n', OPTION_INTEGER, "count", "N", "How many there are to be now (the least)" },
+    { "cpus", "vcpus", 'c', OPTION_INTEGER, "vcpus", "N", "Virtual CPUs of each" },
+    { "mem", "memory", 'm', OPTION_SIZE, "memory_bytes", "SIZE", "Memory of each" },
+    { "disk", NULL, 'd', OPTION_SIZE, "disk_bytes", "SIZE", "Disk of each" },
+    { "template", NULL, 't', OPTION_TEXT, "template", "NAME[:VERSION]", "What members are made from" },
+    { "ssh-key", NULL, 0, OPTION_KEY, "ssh_keys", "KEY|FILE", "A public key for the login user; may be repeated" },
+    { "user-data", NULL, 0, OPTION_FILE, "user_data", "FILE", "Given to the guests as it is; - is the standard input" },
+    { "label", NULL, 'l', OPTION_LABEL, "labels", "KEY=VALUE", "A label; may be repeated" },
+    { "victims", NULL, 0, OPTION_CHOICE, "victims", "RULE", "Who goes first when there are too many (newest)" },
+};
+
+static const Option scale_count =
+    { "count", NULL, 0, OPTION_INTEGER, "count", "N", "How many there are to be" };
+
 static const Option event_options[] = {
     { "follow", NULL, 'f', OPTION_FLAG, "follow", NULL, "Go on as things happen; without --after only what is new" },
     { "after", NULL, 0, OPTION_INTEGER, "after", "SEQ", "Only what came after this number" },
@@ -63,7 +80,7 @@ static const Option usage_options[] = {
 
 static const Option operation_options[] = {
     { "state", NULL, 's', OPTION_CHOICE, "state", "STATE", "Only those in this state" },
-    { "target", NULL, 0, OPTION_TEXT, "target", "ID", "Only those on this instance or template" },
+    { "target", NULL, 0, OPTION_TEXT, "target", "ID", "Only those on this instance, template or group" },
     { "limit", NULL, 'n', OPTION_INTEGER, "limit", "N", "At most so many, newest first" },
 };
 
@@ -93,6 +110,15 @@ static const Option whoami_options[] = {
 static const char size_details[] =
     "A SIZE is a whole number and a unit: 512M, 2G, 1T, also MiB, GiB, TiB. "
     "1G is 1 GiB.";
+
+static const char group_details[] =
+    "Members are instances called NAME-1, NAME-2 and so on. One that is lost, in error "
+    "or "
+    "off by itself is replaced; one that somebody stops is left alone. Who goes first "
+    "when there are too many: the newest, the oldest, those that are unhealthy and then "
+    "the newest, or by name the highest number; what is only being made goes before all. "
+    "After failures in a row nothing is made for a while, which `vmctl group show` "
+    "explains.";
 
 static const char create_details[] =
     "Waits until the guest's agent answers and an address is known, and says how long "
@@ -222,6 +248,57 @@ const Command commands[] = {
       OPTIONS(wait_options),
       .run = run_wait,
       .summary = "Wait until instances are running, ready, stopped or destroyed" },
+    { .words = "group create",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_create,
+      .view = &view_operations,
+      OPTIONS(group_create_options),
+      .wait = "none|done",
+      .run = run_change,
+      .summary = "Make a group: like instances, kept at a number",
+      .details = group_details },
+    { .words = "group list",
+      .method = &proto_group_list,
+      .view = &view_groups,
+      .run = run_query,
+      .summary = "List groups" },
+    { .words = "group show",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_get,
+      .view = &view_group,
+      .run = run_group_show,
+      .summary = "Show all about a group, and its members" },
+    { .words = "group scale",
+      .operands = "NAME N",
+      .operands_min = 2,
+      .operands_max = 2,
+      .operand_field = "group",
+      .last_operand = &scale_count,
+      .method = &proto_group_scale,
+      .view = &view_operations,
+      .wait = "none|done",
+      .run = run_change,
+      .summary = "Tell a group how many members to have",
+      .details = "All of them find room, or nothing changes. Waits until the group is as "
+                 "wanted, and says what is in the way if it is not." },
+    { .words = "group remove",
+      .operands = "NAME...",
+      .operands_min = 1,
+      .operands_max = MANY,
+      .operand_field = "group",
+      .method = &proto_group_remove,
+      .view = &view_operations,
+      OPTIONS(destroy_options),
+      .wait = "none|done",
+      .run = run_destroy,
+      .summary = "Remove groups with all their members",
+      .details = "Asks on a terminal unless --yes is given; elsewhere --yes is needed." },
     { .words = "events",
       .method = &proto_event_read,
       .view = &view_events,

@@ -21,6 +21,9 @@ bool run_change(Session *session, const Arguments *arguments, GError **error);
 /** run_change, after it has asked. */
 bool run_destroy(Session *session, const Arguments *arguments, GError **error);
 
+/** run_query of a group, with its members. */
+bool run_group_show(Session *session, const Arguments *arguments, GError **error);
+
 bool run_create(Session *session, const Arguments *arguments, GError **error);
 bool run_wait(Session *session, const Arguments *arguments, GError **error);
 bool run_log(Session *session, const Arguments *arguments, GError **error);

@@ -22,6 +22,7 @@ static const Column instance_columns[] = {
     { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
     { "ID", "id", CELL_TEXT, COLUMN_WIDE },
     { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "GROUP", "group", CELL_TEXT, COLUMN_WIDE },
     { "REASON", "reason", CELL_TEXT, COLUMN_WIDE },
     { "DESIRED", "desired", CELL_TEXT, COLUMN_WIDE },
     { "OPERATION", "operation", CELL_TEXT, COLUMN_WIDE },
@@ -70,6 +71,49 @@ static const Column quota_columns[] = {
     { "USED", "used", CELL_TEXT, COLUMN_NARROW },
     { "AFTER", "after", CELL_TEXT, COLUMN_NARROW },
     { "LIMIT", "limit", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column group_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "WANTED", "wanted", CELL_TEXT, COLUMN_NARROW },
+    { "UP", "up", CELL_TEXT, COLUMN_NARROW },
+    { "MEMBERS", "members", CELL_TEXT, COLUMN_NARROW },
+    { "MIN", "min", CELL_TEXT, COLUMN_NARROW },
+    { "MAX", "max", CELL_TEXT, COLUMN_NARROW },
+    { "TEMPLATE", "template", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_WIDE },
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "CPUS", "vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
+    { "VICTIMS", "victims", CELL_TEXT, COLUMN_WIDE },
+    { "COMING", "coming", CELL_TEXT, COLUMN_WIDE },
+    { "ASIDE", "aside", CELL_TEXT, COLUMN_WIDE },
+    { "SICK", "sick", CELL_TEXT, COLUMN_WIDE },
+    { "DEAD", "dead", CELL_TEXT, COLUMN_WIDE },
+    { "LEAVING", "leaving", CELL_TEXT, COLUMN_WIDE },
+    { "FAILURES", "failures", CELL_TEXT, COLUMN_WIDE },
+    { "FAILURE", "failure", CELL_TEXT, COLUMN_WIDE },
+    { "OPEN-UNTIL", "open_until", CELL_TEXT, COLUMN_WIDE },
+    { "OPERATION", "operation", CELL_TEXT, COLUMN_WIDE },
+    { "CHANGED", "changed_at", CELL_AGE, COLUMN_WIDE },
+};
+
+static const Column member_columns[] = {
+    { "MEMBER", "name", CELL_TEXT, COLUMN_NARROW },
+    { "PHASE", "phase", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "READY", "ready", CELL_YES, COLUMN_NARROW },
+    { "ADDRESS", "addresses", CELL_TEXT, COLUMN_NARROW },
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "SINCE", "since", CELL_AGE, COLUMN_WIDE },
+    { "ID", "instance", CELL_TEXT, COLUMN_WIDE },
 };
 
 static const Column template_columns[] = {
@@ -231,6 +275,9 @@ const View view_created = VIEW(created_columns, true, "instances", "name", "id")
 const View view_begun = VIEW(begun_columns, true, "operations", "target_name", "id");
 const View view_quota = VIEW(quota_columns, true, "quota", "resource", "resource");
 const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
+const View view_groups = VIEW(group_columns, true, "groups", "name", "id");
+const View view_group = VIEW(group_columns, false, "group", "name", "id");
+const View view_members = VIEW(member_columns, true, "members", "name", "instance");
 const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
 const View view_template = VIEW(template_columns, false, "template", "name", "id");
 const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");

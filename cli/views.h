@@ -12,6 +12,10 @@ extern const View view_begun;
 extern const View view_plan;
 /** The quota of a plan. */
 extern const View view_quota;
+extern const View view_groups;
+extern const View view_group;
+/** The members of a group. */
+extern const View view_members;
 extern const View view_templates;
 extern const View view_template;
 extern const View view_hosts;

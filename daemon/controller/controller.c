@@ -47,8 +47,10 @@ on_host_state(Host *host, gpointer data)
 
     store_add_event(tx, &event);
     store_commit(tx);
-    if (host_is_connected(host))
-        operation_engine_kick(controller->rpc.engine);
+    if (!host_is_connected(host))
+        return;
+    operation_engine_kick(controller->rpc.engine);
+    group_book_kick(controller->rpc.groups);
 }
 
 static void
@@ -92,6 +94,7 @@ make_books(Controller *controller)
     rpc->instances = instance_book_new(rpc->store, rpc->engine, rpc->tenants,
                                        rpc->templates, controller->config);
     rpc->instances->host = rpc->host;
+    rpc->groups = group_book_new(rpc->instances);
 }
 
 static bool
@@ -100,7 +103,8 @@ load_books(const Rpc *rpc, GError **error)
     return tenant_book_load(rpc->tenants, error) &&
            template_book_load(rpc->templates, error) &&
            operation_engine_load(rpc->engine, error) &&
-           instance_book_load(rpc->instances, error);
+           instance_book_load(rpc->instances, error) &&
+           group_book_load(rpc->groups, error);
 }
 
 bool
@@ -139,6 +143,7 @@ controller_start(Controller *controller)
     tick_start(controller->rpc.instances);
     operation_engine_resume(controller->rpc.engine);
     disabled_start(controller->rpc.instances);
+    group_book_kick(controller->rpc.groups);
 }
 
 void
@@ -158,6 +163,7 @@ controller_done(Controller *controller)
     wire_server_free(controller->server);
     host_free(rpc->host);
     store_close(rpc->store);
+    group_book_free(rpc->groups);
     instance_book_free(rpc->instances);
     operation_engine_free(rpc->engine);
     template_book_free(rpc->templates);

@@ -173,6 +173,7 @@ compare_victims(gconstpointer a, gconstpointer b, gpointer data)
     case GROUP_VICTIMS_OLDEST:
         return compare_age(one, other);
     case GROUP_VICTIMS_NAME:
+    case GROUP_VICTIMS_N:
         return one->number == other->number ? 0 : one->number > other->number ? -1 : 1;
     }
     return 0;
@@ -306,6 +307,16 @@ is_settled(const Plan *plan)
            (gint64) plan->n_members == plan->plan.wanted;
 }
 
+static bool
+is_held(const Plan *plan)
+{
+    return group_breaker_is_open(plan->breaker) && !plan->plan.is_settled &&
+           plan->now_ms < plan->breaker->open_until_ms &&
+           plan->plan.count[GROUP_PHASE_COMING] + plan->plan.count[GROUP_PHASE_LEAVING] +
+                   (gint64) plan->victims->len ==
+               0;
+}
+
 void
 group_plan(const GroupGoal *goal,
            const GroupPatience *patience,
@@ -337,6 +348,7 @@ group_plan(const GroupGoal *goal,
         make_missing(&plan);
     }
     plan.plan.is_settled = is_settled(&plan);
+    plan.plan.is_held = is_held(&plan);
     plan.plan.victims = (GroupVictim *) g_array_steal(plan.victims, &plan.plan.n_victims);
     g_array_unref(plan.victims);
     g_free(plan.is_taken);

@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "proto.h"
+
 /**
  * What a group does next.  A pure function of what is wanted, of the members as they are,
  * of the breaker and of the time: it holds nothing, so it cannot run away from what is
@@ -19,31 +21,6 @@
  * - Failures in a row open the breaker: nothing is made or replaced until it closes, but
  *   what is too much still goes.
  */
-
-typedef enum {
-    /** It is being made or started. */
-    GROUP_PHASE_COMING,
-    GROUP_PHASE_UP,
-    /** Somebody stopped or paused it: it counts and is left alone. */
-    GROUP_PHASE_ASIDE,
-    /** It runs and is not well. */
-    GROUP_PHASE_SICK,
-    /** It is in error, or off and nobody asked for that. */
-    GROUP_PHASE_DEAD,
-    /** It is being removed. */
-    GROUP_PHASE_LEAVING,
-    GROUP_PHASES,
-} GroupPhase;
-
-/** Which member goes first when there are too many. */
-typedef enum {
-    GROUP_VICTIMS_NEWEST,
-    GROUP_VICTIMS_OLDEST,
-    /** Those that are not well, then the newest. */
-    GROUP_VICTIMS_UNHEALTHY,
-    /** The highest number in its name. */
-    GROUP_VICTIMS_NAME,
-} GroupVictims;
 
 typedef struct {
     GroupPhase phase;
@@ -106,7 +83,7 @@ typedef struct {
     GroupVictim *victims;
     gsize n_victims;
     /** Members by phase. */
-    gint64 count[GROUP_PHASES];
+    gint64 count[GROUP_PHASE_N];
     /** What is wanted, within its bounds. */
     gint64 wanted;
     /** How many are missing for which there is no room below max, and how many the
@@ -117,6 +94,8 @@ typedef struct {
     bool is_proved;
     /** All that is wanted is up, and nothing else is there. */
     bool is_settled;
+    /** It is not, and the breaker holds it where it is. */
+    bool is_held;
     /** When to look again even if nothing happens; 0: no need. */
     gint64 wake_ms;
 } GroupPlan;

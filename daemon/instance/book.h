@@ -38,6 +38,16 @@ struct Instance {
     bool is_looking;
 };
 
+/** Whoever keeps sets of instances: is told of each change of one that is a member of a
+ * group, in the transaction of the change. */
+typedef struct {
+    /** It is written; perhaps it is new. */
+    void (*put)(Instance *instance, StoreTx *tx, gpointer data);
+    /** It is taken off the book. */
+    void (*removed)(Instance *instance, StoreTx *tx, gpointer data);
+    gpointer data;
+} InstanceListener;
+
 struct InstanceBook {
     Store *store;
     OperationEngine *engine;
@@ -58,6 +68,8 @@ struct InstanceBook {
     bool is_ticking;
     /** The next look at tenants that are disabled. */
     guint disabled_source;
+    /** All NULL: nobody listens. */
+    InstanceListener listener;
 };
 
 /** Makes the book and adds the workflows of instances to the engine.  host may be set

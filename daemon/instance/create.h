@@ -20,14 +20,23 @@ typedef struct {
     Quota limit;
 } CreatePlan;
 
+/** The group that instances are made for. */
+typedef struct {
+    const char *id;
+    const char *name;
+    /** What they are called; as many as the count. */
+    char *const *names;
+} CreateGroup;
+
 /**
  * Looks at everything that a create would need, and changes nothing.  Fails when the
  * request itself is no good; what only hinders it now (quota, room) is in
- * ret_plan->refusals.
+ * ret_plan->refusals.  group may be NULL.
  */
 bool create_plan(InstanceBook *book,
                  const char *tenant,
                  const ProtoInstanceCreateCall *in,
+                 const CreateGroup *group,
                  CreatePlan *ret_plan,
                  GError **error);
 void create_plan_clear(CreatePlan *plan);
@@ -39,4 +48,5 @@ GPtrArray *create_admit(InstanceBook *book,
                         StoreTx *tx,
                         const CreatePlan *plan,
                         const ProtoInstanceCreateCall *in,
+                        const CreateGroup *group,
                         const OperationRequest *request);

@@ -43,6 +43,26 @@ finish_destroy(Operation *operation, StoreTx *tx)
     }
 }
 
+Operation *
+instance_admit_destroy(Instance *instance, StoreTx *tx, const OperationRequest *request)
+{
+    OperationEngine *engine = instance->book->engine;
+    Operation *active = operation_find_active(engine, instance->record.view.id);
+    OperationRequest one = *request;
+    Operation *operation = NULL;
+
+    if (active != NULL)
+        operation_cancel(active, NULL);
+    one.kind = OPERATION_KIND_INSTANCE_DESTROY;
+    one.target = instance->record.view.id;
+    one.target_name = instance->record.view.name;
+    operation = operation_admit(engine, tx, &one);
+    if (instance->record.view.operation == NULL)
+        instance_set_operation(instance, operation->record.view.id);
+    instance_put(instance, tx);
+    return operation;
+}
+
 static const WorkflowStep destroy_steps[] = {
     { "sample", instance_apply_sample, NULL },
     { "remove", instance_apply_remove, NULL },

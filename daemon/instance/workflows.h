@@ -25,6 +25,13 @@ enum {
     INSTANCE_SLOW_MS = 120000,
 };
 
+/**
+ * Admits the removal of an instance that is not being removed yet, and has what is under
+ * way on it taken back.
+ */
+Operation *
+instance_admit_destroy(Instance *instance, StoreTx *tx, const OperationRequest *request);
+
 /** "started", "stopped", ...: for sentences. */
 const char *instance_get_participle(OperationKind kind);
 

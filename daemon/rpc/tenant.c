@@ -203,14 +203,16 @@ static bool
 check_owns_nothing(const Rpc *rpc, const char *tenant, GError **error)
 {
     gint64 instances = count_instances(rpc, tenant);
+    gint64 groups = group_book_count(rpc->groups, tenant);
     guint operations = operation_engine_count_active_of(rpc->engine, tenant);
 
-    if (instances == 0 && operations == 0)
+    if (instances == 0 && groups == 0 && operations == 0)
         return true;
     proto_error_set_illegal_state(error, "in_use",
                                   "The tenant \"%s\" has %" G_GINT64_FORMAT
-                                  " instances, and %u operations under way",
-                                  tenant, instances, operations);
+                                  " instances, %" G_GINT64_FORMAT
+                                  " groups, and %u operations under way",
+                                  tenant, instances, groups, operations);
     return false;
 }
 

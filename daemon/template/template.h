@@ -19,6 +19,8 @@ typedef struct {
     TemplateBook *book;
     /** Instances that were made from it and still exist. */
     gint64 n_instances;
+    /** Groups that make their members from it. */
+    gint64 n_groups;
 } Template;
 
 TemplateBook *template_book_new(Store *store, OperationEngine *engine, Host *host);

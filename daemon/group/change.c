@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "group/change.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "group/keep.h"
+#include "instance/create.h"
+
+enum {
+    SETTLE_DEADLINE_MS = 3600000,
+    DAY_MS = 86400000,
+    YEAR_DAYS = 365,
+    NAME_BYTES = 27,
+    GROUPS_MAX = 500
+};
+
+static bool refuse(GError **error, const char *path, const char *format, ...)
+    G_GNUC_PRINTF(3, 4);
+
+static bool
+refuse(GError **error, const char *path, const char *format, ...)
+{
+    va_list arguments;
+    g_autofree char *reason = NULL;
+
+    va_start(arguments, format);
+    reason = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    proto_error_set_invalid_parameter(error, path, reason, "%s %s",
+                                      path + strlen("parameters."), reason);
+    return false;
+}
+
+/* Ends what is under way on the group: what comes now takes its place. */
+static void
+supersede(Group *group)
+{
+    Operation *operation =
+        operation_find_newest(group->book->engine, group->record.view.id);
+    GError *error = NULL;
+
+    if (group->settling != NULL) {
+        proto_error_set_cancelled(&error, "Another change of the group took its place");
+        operation_step_done(g_steal_pointer(&group->settling), error);
+    } else if (operation != NULL) {
+        operation_cancel(operation, NULL);
+    }
+}
+
+static Operation *
+admit(Group *group, StoreTx *tx, OperationRequest *request, OperationKind kind)
+{
+    ProtoGroup *view = &group->record.view;
+    Operation *operation = NULL;
+
+    request->kind = kind;
+    request->tenant = view->tenant;
+    request->target = view->id;
+    request->target_name = view->name;
+    operation = operation_admit(group->book->engine, tx, request);
+    g_free(view->operation);
+    view->operation = g_strdup(operation->record.view.id);
+    g_free(view->changed_at);
+    view->changed_at = clock_format_time(clock_wall_ms());
+    group_put(group, tx);
+    group_keep(group, tx);
+    return operation;
+}
+
+/* Create */
+
+static bool
+check_numbers(const ProtoGroupCreateCall *in, GError **error)
+{
+    gint64 min = in->has_min ? in->min : 0;
+    gint64 count = in->has_count ? in->count : min;
+
+    if (strlen(in->group) > NAME_BYTES)
+        return refuse(error, "parameters.group",
+                      "is longer than %d bytes, which leaves no room for the numbers of "
+                      "its members",
+                      NAME_BYTES);
+    if (min > in->max)
+        return refuse(error, "parameters.min",
+                      "is %" G_GINT64_FORMAT ", above max, %" G_GINT64_FORMAT, min,
+                      in->max);
+    if (count < min || count > in->max)
+        return refuse(error, "parameters.count",
+                      "is %" G_GINT64_FORMAT ", not from min, %" G_GINT64_FORMAT
+                      ", to max, %" G_GINT64_FORMAT,
+                      count, min, in->max);
+    return true;
+}
+
+static bool
+check_name(GroupBook *book,
+           const char *tenant,
+           const ProtoGroupCreateCall *in,
+           GError **error)
+{
+    gint64 n_groups = group_book_count(book, tenant);
+
+    if (group_find(book, tenant, false, in->group, NULL) != NULL) {
+        proto_error_set_already_exists(error, "group", in->group,
+                                       "There is a group \"%s\" already", in->group);
+        return false;
+    }
+    if (n_groups < GROUPS_MAX)
+        return true;
+    proto_error_set_quota_exceeded(error, "groups", n_groups, 1, GROUPS_MAX,
+                                   "There are %d groups already, which is the most",
+                                   GROUPS_MAX);
+    return false;
+}
+
+/* What a member would be made with, checked as for one of them; size and template are
+ * taken from that. */
+static bool
+plan_member(GroupBook *book,
+            const char *tenant,
+            const ProtoGroupCreateCall *in,
+            CreatePlan *ret_plan,
+            GError **error)
+{
+    const ProtoInstanceCreateCall one = {
+        .template = in->template,
+        .has_vcpus = in->has_vcpus,
+        .vcpus = in->vcpus,
+        .has_memory_bytes = in->has_memory_bytes,
+        .memory_bytes = in->memory_bytes,
+        .has_disk_bytes = in->has_disk_bytes,
+        .disk_bytes = in->disk_bytes,
+        .ssh_keys = in->ssh_keys,
+        .user_data = in->user_data,
+        .labels = in->labels,
+    };
+
+    return create_plan(book->instances, tenant, &one, NULL, ret_plan, error);
+}
+
+static Group *
+make_group(GroupBook *book,
+           const char *tenant,
+           const ProtoGroupCreateCall *in,
+           const CreatePlan *plan,
+           gint64 uid)
+{
+    Group *group = g_new0(Group, 1);
+    char *now = clock_format_time(clock_wall_ms());
+    gint64 min = in->has_min ? in->min : 0;
+
+    group->record = (ProtoGroupRecord){
+        .view = { .id = g_uuid_string_random(),
+                  .name = g_strdup(in->group),
+                  .tenant = g_strdup(tenant),
+                  .template = template_get_title(
+                      template_get(book->instances->templates, plan->template_id)),
+                  .vcpus = plan->size.vcpus,
+                  .memory_bytes = plan->size.memory_bytes,
+                  .disk_bytes = plan->size.disk_bytes,
+                  .labels = g_strdupv(in->labels),
+                  .min = min,
+                  .max = in->max,
+                  .wanted = in->has_count ? in->count : min,
+                  .victims = in->has_victims ? in->victims : GROUP_VICTIMS_NEWEST,
+                  .created_at = now,
+                  .changed_at = g_strdup(now) },
+        .template_id = g_strdup(plan->template_id),
+        .ssh_keys = g_strdupv(in->ssh_keys),
+        .user_data = g_strdup(in->user_data),
+        .uid = uid,
+    };
+    return group;
+}
+
+Operation *
+group_change_create(GroupBook *book,
+                    const char *tenant,
+                    const ProtoGroupCreateCall *in,
+                    StoreTx *tx,
+                    OperationRequest *request,
+                    GError **error)
+{
+    g_auto(CreatePlan) plan = { 0 };
+    Group *group = NULL;
+
+    if (!check_numbers(in, error) || !check_name(book, tenant, in, error) ||
+        !plan_member(book, tenant, in, &plan, error))
+        return NULL;
+    group = make_group(book, tenant, in, &plan, request->uid);
+    group_add(book, group);
+    if (!group_has_room(group, group->record.view.wanted, error)) {
+        group_remove(group, tx);
+        return NULL;
+    }
+    tenant_ensure(book->instances->tenants, tx, tenant);
+    return admit(group, tx, request, OPERATION_KIND_GROUP_CREATE);
+}
+
+/* Scale and remove */
+
+static bool
+check_scale(Group *group, gint64 wanted, GError **error)
+{
+    const ProtoGroup *view = &group->record.view;
+    g_auto(GroupPlan) plan = { 0 };
+
+    if (group->record.removing) {
+        proto_error_set_illegal_state(error, group_state_to_string(GROUP_STATE_REMOVING),
+                                      "Group \"%s\" is being removed", view->name);
+        return false;
+    }
+    if (wanted < view->min || wanted > view->max)
+        return refuse(error, "parameters.count",
+                      "is %" G_GINT64_FORMAT ", not from min, %" G_GINT64_FORMAT
+                      ", to max, %" G_GINT64_FORMAT,
+                      wanted, view->min, view->max);
+    group_look_ahead_to(group, wanted, &plan);
+    return group_has_room(group, plan.n_create, error);
+}
+
+Operation *
+group_change_scale(
+    Group *group, gint64 wanted, StoreTx *tx, OperationRequest *request, GError **error)
+{
+    if (!check_scale(group, wanted, error))
+        return NULL;
+    supersede(group);
+    group->record.view.wanted = wanted;
+    return admit(group, tx, request, OPERATION_KIND_GROUP_SCALE);
+}
+
+Operation *
+group_change_remove(Group *group, StoreTx *tx, OperationRequest *request, GError **error)
+{
+    const ProtoGroup *view = &group->record.view;
+    const Operation *active = operation_find_newest(group->book->engine, view->id);
+
+    if (group->record.removing && active != NULL) {
+        proto_error_set_conflict(error, "group", view->name, active->record.view.id,
+                                 "Group \"%s\": its removal is under way (operation %s)",
+                                 view->name, active->record.view.id);
+        return NULL;
+    }
+    supersede(group);
+    group->record.removing = true;
+    group->record.view.wanted = 0;
+    return admit(group, tx, request, OPERATION_KIND_GROUP_REMOVE);
+}
+
+/* The workflows */
+
+static void
+apply_settle(Operation *operation)
+{
+    Group *group = group_of_operation(operation);
+    GError *error = NULL;
+
+    if (group == NULL) {
+        proto_error_set_not_found(&error, "group", operation->record.view.target_name,
+                                  "The group is gone");
+        operation_step_done(operation, error);
+        return;
+    }
+    group->settling = operation;
+    group_keep_soon(group);
+}
+
+static void
+forget_operation(Group *group, const Operation *operation)
+{
+    ProtoGroup *view = &group->record.view;
+
+    if (group->settling == operation)
+        group->settling = NULL;
+    if (g_strcmp0(view->operation, operation->record.view.id) == 0)
+        g_clear_pointer(&view->operation, g_free);
+}
+
+static void
+finish_change(Operation *operation, StoreTx *tx)
+{
+    Group *group = group_of_operation(operation);
+
+    if (group == NULL)
+        return;
+    forget_operation(group, operation);
+    group_put(group, tx);
+}
+
+static void
+finish_remove(Operation *operation, StoreTx *tx)
+{
+    Group *group = group_of_operation(operation);
+
+    if (group == NULL)
+        return;
+    forget_operation(group, operation);
+    if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
+        group_remove(group, tx);
+    } else {
+        group_put(group, tx);
+    }
+}
+
+static const WorkflowStep settle_steps[] = {
+    { "settle", apply_settle, NULL },
+    { 0 },
+};
+
+static const Workflow create_workflow = {
+    .kind = OPERATION_KIND_GROUP_CREATE,
+    .steps = settle_steps,
+    .deadline_ms = SETTLE_DEADLINE_MS,
+    .finish = finish_change,
+};
+
+static const Workflow scale_workflow = {
+    .kind = OPERATION_KIND_GROUP_SCALE,
+    .steps = settle_steps,
+    .deadline_ms = SETTLE_DEADLINE_MS,
+    .finish = finish_change,
+};
+
+/* As the removal of an instance: it goes on until nothing is left. */
+static const Workflow remove_workflow = {
+    .kind = OPERATION_KIND_GROUP_REMOVE,
+    .steps = settle_steps,
+    .deadline_ms = (gint64) DAY_MS * YEAR_DAYS,
+    .finish = finish_remove,
+};
+
+const Workflow *const group_workflows[] = {
+    &create_workflow,
+    &scale_workflow,
+    &remove_workflow,
+};
+const gsize group_n_workflows = G_N_ELEMENTS(group_workflows);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "base/config.h"
+#include "group/plan.h"
+#include "instance/book.h"
+#include "op/operation.h"
+#include "store/store.h"
+#include "template/template.h"
+#include "tenant/tenant.h"
+
+/**
+ * All groups, in memory.  A group is what is wanted; which instances are its members
+ * stands with them, so there is nothing that could disagree.  keep.h brings the one to
+ * the other.
+ */
+typedef struct GroupBook GroupBook;
+
+typedef struct {
+    /** What of view is counted (members and the like, state, reason) is as group_count()
+     * left it. */
+    ProtoGroupRecord record;
+    GroupBook *book;
+    /** The set of its Instances. */
+    GHashTable *members;
+    /** The operation that waits for it to be as wanted, or NULL. */
+    Operation *settling;
+    /** A look that is due at once, and one at a time. */
+    guint look_source;
+    guint wake_source;
+    /** Why a member could not even be asked for, how often in a row, and when that is
+     * tried again; NULL: nothing is in the way. */
+    char *hindrance;
+    guint n_hindered;
+    gint64 hindered_until_ms;
+} Group;
+
+struct GroupBook {
+    Store *store;
+    OperationEngine *engine;
+    InstanceBook *instances;
+    GroupPatience patience;
+    /** id to Group. */
+    GHashTable *by_id;
+    /** "tenant/name" to Group, in order. */
+    GTree *by_name;
+};
+
+/** Makes the book, listens to instances, and adds the workflows of groups to their
+ * engine. */
+GroupBook *group_book_new(InstanceBook *instances);
+void group_book_free(GroupBook *book);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GroupBook, group_book_free)
+
+/** Reads the groups; after the instances. */
+bool group_book_load(GroupBook *book, GError **error);
+
+/** Has every group looked at: at the start, and when a host is back. */
+void group_book_kick(GroupBook *book);
+
+/** By id, or NULL. */
+Group *group_get(GroupBook *book, const char *id);
+
+/** By id or name, as instance_find() does. */
+Group *group_find(
+    GroupBook *book, const char *tenant, bool is_admin, const char *text, GError **error);
+
+/** How many a tenant has. */
+gint64 group_book_count(GroupBook *book, const char *tenant);
+
+/** Adds a new one to the book; it is not written yet. */
+void group_add(GroupBook *book, Group *group);
+void group_put(Group *group, StoreTx *tx);
+
+/** Takes it off the book and deletes its row; it has no members any more. */
+void group_remove(Group *group, StoreTx *tx);
+
+/** The group that an operation works on; NULL when it is gone. */
+Group *group_of_operation(Operation *operation);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "group/group.h"
+
+#include <string.h>
+
+#include "group/change.h"
+#include "group/keep.h"
+#include "rpc/rpc.h"
+
+static Group *
+find_group(WireCall *call, const char *text, const char *tenant, GError **error)
+{
+    const char *owner = NULL;
+    Group *group = NULL;
+
+    if (!rpc_get_tenant(call, tenant, &owner, error))
+        return NULL;
+    group = group_find(rpc_of(call)->groups, owner, tenant == NULL && rpc_is_admin(call),
+                       text, error);
+    if (group == NULL || !rpc_may_change(call, group->record.view.tenant, error))
+        return NULL;
+    return group;
+}
+
+/* Looking */
+
+static ProtoGroupMember
+show_member(Instance *instance)
+{
+    const ProtoInstance *view = &instance->record.view;
+
+    return (ProtoGroupMember){
+        .instance = view->id,
+        .name = view->name,
+        .phase = group_get_phase(instance),
+        .state = (char *) (gsize) instance_state_to_string(view->state),
+        .ready = view->ready,
+        .addresses = view->addresses,
+        .host = view->host,
+        .reason = view->reason,
+        .created_at = view->created_at,
+        .since = view->changed_at,
+    };
+}
+
+/* By name: a shorter one has the smaller number. */
+static int
+compare_members(gconstpointer a, gconstpointer b)
+{
+    const char *one = ((const ProtoGroupMember *) a)->name;
+    const char *other = ((const ProtoGroupMember *) b)->name;
+    gsize length = strlen(one);
+    gsize other_length = strlen(other);
+
+    if (length != other_length)
+        return length < other_length ? -1 : 1;
+    return strcmp(one, other);
+}
+
+static void
+get(WireCall *call, const ProtoGroupGetCall *in)
+{
+    GError *error = NULL;
+    Group *group = find_group(call, in->group, in->tenant, &error);
+    g_autofree ProtoGroupMember *members = NULL;
+    ProtoGroupGetReply reply = { 0 };
+    GHashTableIter iter;
+    gpointer instance = NULL;
+
+    if (group == NULL) {
+        wire_call_fail(call, error);
+        return;
+    }
+    group_count(group);
+    members = g_new0(ProtoGroupMember, g_hash_table_size(group->members));
+    g_hash_table_iter_init(&iter, group->members);
+    while (g_hash_table_iter_next(&iter, &instance, NULL)) {
+        members[reply.n_members++] = show_member(instance);
+    }
+    qsort(members, reply.n_members, sizeof *members, compare_members);
+    reply.group = group->record.view;
+    reply.members = members;
+    wire_call_reply(call, &reply);
+}
+
+/* The first entry after the page before; of a single tenant, not before its first. */
+static GTreeNode *
+find_start(GTree *tree, const char *after, const char *tenant)
+{
+    g_autofree char *first = tenant != NULL ? g_strdup_printf("%s/", tenant) : NULL;
+
+    if (after != NULL && (first == NULL || strcmp(after, first) > 0))
+        return g_tree_upper_bound(tree, after);
+    return first != NULL ? g_tree_lower_bound(tree, first) : g_tree_node_first(tree);
+}
+
+static void
+list(WireCall *call, const ProtoGroupListCall *in)
+{
+    Rpc *rpc = rpc_of(call);
+    guint limit = rpc_get_limit(in->has_limit, in->limit);
+    g_autofree ProtoGroup *rows = g_new0(ProtoGroup, limit);
+    ProtoGroupListReply reply = { .groups = rows };
+    const char *tenant = NULL;
+    const char *last = NULL;
+    GTreeNode *node = NULL;
+    GError *error = NULL;
+
+    if ((in->tenant != NULL || !rpc_is_admin(call)) &&
+        !rpc_get_tenant(call, in->tenant, &tenant, &error)) {
+        wire_call_fail(call, error);
+        return;
+    }
+    for (node = find_start(rpc->groups->by_name, in->after, tenant); node != NULL;
+         node = g_tree_node_next(node)) {
+        Group *group = g_tree_node_value(node);
+
+        if (reply.n_groups == limit ||
+            (tenant != NULL && strcmp(group->record.view.tenant, tenant) != 0))
+            break;
+        last = g_tree_node_key(node);
+        group_count(group);
+        rows[reply.n_groups++] = group->record.view;
+    }
+    if (node != NULL && reply.n_groups == limit)
+        reply.next = (char *) (gsize) last;
+    wire_call_reply(call, &reply);
+}
+
+/* Changing */
+
+/** What the methods that change a group have in common. */
+typedef struct {
+    const char *group;
+    const char *tenant;
+    const char *request_id;
+    Operation *(*change)(Group *group,
+                         const void *in,
+                         StoreTx *tx,
+                         OperationRequest *request,
+                         GError **error);
+} Wanted;
+
+static bool
+reply_repeat(WireCall *call, GPtrArray *repeated)
+{
+    if (repeated == NULL)
+        return false;
+    rpc_reply_operation(call, store_begin(rpc_of(call)->store), repeated->pdata[0]);
+    g_ptr_array_unref(repeated);
+    return true;
+}
+
+/* A change that was refused has changed nothing that is not to be written. */
+static bool
+answer(WireCall *call, StoreTx *tx, const Operation *operation)
+{
+    if (operation == NULL) {
+        store_commit(tx);
+        return false;
+    }
+    rpc_reply_operation(call, tx, operation);
+    return true;
+}
+
+static bool
+try_create(WireCall *call, const ProtoGroupCreateCall *in, GError **error)
+{
+    Rpc *rpc = rpc_of(call);
+    const char *tenant = NULL;
+    GPtrArray *repeated = NULL;
+    g_auto(Change) change = { 0 };
+    StoreTx *tx = NULL;
+
+    if (!rpc_get_tenant(call, in->tenant, &tenant, error) ||
+        !rpc_change_init(call, in, in->request_id, tenant, &change, &repeated, error))
+        return false;
+    if (reply_repeat(call, repeated))
+        return true;
+    tx = store_begin(rpc->store);
+    return answer(
+        call, tx,
+        group_change_create(rpc->groups, tenant, in, tx, &change.request, error));
+}
+
+static void
+create(WireCall *call, const ProtoGroupCreateCall *in)
+{
+    GError *error = NULL;
+
+    if (!try_create(call, in, &error))
+        wire_call_fail(call, error);
+}
+
+static bool
+try_change(WireCall *call, const void *in, const Wanted *wanted, GError **error)
+{
+    Group *group = NULL;
+    GPtrArray *repeated = NULL;
+    g_auto(Change) change = { 0 };
+    StoreTx *tx = NULL;
+
+    if (!rpc_change_init(call, in, wanted->request_id, NULL, &change, &repeated, error))
+        return false;
+    if (reply_repeat(call, repeated))
+        return true;
+    group = find_group(call, wanted->group, wanted->tenant, error);
+    if (group == NULL)
+        return false;
+    tx = store_begin(rpc_of(call)->store);
+    return answer(call, tx, wanted->change(group, in, tx, &change.request, error));
+}
+
+static void
+change_group(WireCall *call, const void *in, const Wanted *wanted)
+{
+    GError *error = NULL;
+
+    if (!try_change(call, in, wanted, &error))
+        wire_call_fail(call, error);
+}
+
+static Operation *
+change_scale(
+    Group *group, const void *in, StoreTx *tx, OperationRequest *request, GError **error)
+{
+    const ProtoGroupScaleCall *scale = in;
+
+    return group_change_scale(group, scale->count, tx, request, error);
+}
+
+static void
+scale(WireCall *call, const ProtoGroupScaleCall *in)
+{
+    change_group(call, in,
+                 &(Wanted){ in->group, in->tenant, in->request_id, change_scale });
+}
+
+static Operation *
+change_remove(
+    Group *group, const void *in, StoreTx *tx, OperationRequest *request, GError **error)
+{
+    return group_change_remove(group, tx, request, error);
+}
+
+static void
+remove_group(WireCall *call, const ProtoGroupRemoveCall *in)
+{
+    change_group(call, in,
+                 &(Wanted){ in->group, in->tenant, in->request_id, change_remove });
+}
+
+const ProtoGroupHandlers rpc_group_handlers = {
+    .create = create,
+    .get = get,
+    .list = list,
+    .scale = scale,
+    .remove = remove_group,
+};
