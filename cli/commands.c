@@ -61,7 +61,17 @@ static const Option group_create_options[] = {
     { "ssh-key", NULL, 0, OPTION_KEY, "ssh_keys", "KEY|FILE", "A public key for the login user; may be repeated" },
     { "user-data", NULL, 0, OPTION_FILE, "user_data", "FILE", "Given to the guests as it is; - is the standard input" },
     { "label", NULL, 'l', OPTION_LABEL, "labels", "KEY=VALUE", "A label; may be repeated" },
+    { "health", NULL, 0, OPTION_TEXT, "health", "PROBE", "Who answers is well: agent, tcp:PORT or http:PORT/PATH" },
+    { "grace", NULL, 0, OPTION_DURATION, "health_grace_ms", "TIME", "How long a new member may take to be well (60s)" },
+    { "interval", NULL, 0, OPTION_DURATION, "health_interval_ms", "TIME", "How often each is asked (10s)" },
     { "victims", NULL, 0, OPTION_CHOICE, "victims", "RULE", "Who goes first when there are too many (newest)" },
+};
+
+static const Option group_update_options[] = {
+    { "template", NULL, 't', OPTION_TEXT, "template", "NAME[:VERSION]", "What members are made from; left out: go on with what halted" },
+    { "rollback", NULL, 0, OPTION_FLAG, "rollback", NULL, "Go back to the template before" },
+    { "batch", NULL, 0, OPTION_INTEGER, "batch", "N", "How many at a time (1)" },
+    { "max-unavailable", NULL, 0, OPTION_INTEGER, "max_unavailable", "N", "How many of them go before their successors are up (1)" },
 };
 
 static const Option scale_count =
@@ -287,6 +297,21 @@ const Command commands[] = {
       .summary = "Tell a group how many members to have",
       .details = "All of them find room, or nothing changes. Waits until the group is as "
                  "wanted, and says what is in the way if it is not." },
+    { .words = "group rolling-update",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_update,
+      .view = &view_operations,
+      OPTIONS(group_update_options),
+      .wait = "none|done",
+      .run = run_change,
+      .summary = "Replace the members by ones of another template",
+      .details =
+          "The next batch begins when all members are well. If one of the new ones "
+          "is not, the group halts: nothing is made or replaced until it is "
+          "updated again, rolled back or scaled." },
     { .words = "group remove",
       .operands = "NAME...",
       .operands_min = 1,

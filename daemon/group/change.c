@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "group/health.h"
 #include "group/keep.h"
 #include "instance/create.h"
 
@@ -12,7 +13,9 @@ enum {
     DAY_MS = 86400000,
     YEAR_DAYS = 365,
     NAME_BYTES = 27,
-    GROUPS_MAX = 500
+    GROUPS_MAX = 500,
+    HEALTH_GRACE_MS = 60000,
+    HEALTH_INTERVAL_MS = 10000
 };
 
 static bool refuse(GError **error, const char *path, const char *format, ...)
@@ -164,6 +167,14 @@ make_group(GroupBook *book,
                   .max = in->max,
                   .wanted = in->has_count ? in->count : min,
                   .victims = in->has_victims ? in->victims : GROUP_VICTIMS_NEWEST,
+                  .health = g_strdup(in->health),
+                  .health_grace_ms =
+                      in->has_health_grace_ms ? in->health_grace_ms : HEALTH_GRACE_MS,
+                  .health_interval_ms = in->has_health_interval_ms
+                                            ? in->health_interval_ms
+                                            : HEALTH_INTERVAL_MS,
+                  .batch = 1,
+                  .max_unavailable = 1,
                   .created_at = now,
                   .changed_at = g_strdup(now) },
         .template_id = g_strdup(plan->template_id),
@@ -185,7 +196,12 @@ group_change_create(GroupBook *book,
     g_auto(CreatePlan) plan = { 0 };
     Group *group = NULL;
 
-    if (!check_numbers(in, error) || !check_name(book, tenant, in, error) ||
+    GroupProbe probe = { 0 };
+
+    if (!check_numbers(in, error) ||
+        (in->health != NULL &&
+         !group_probe_parse(in->health, "parameters.health", &probe, error)) ||
+        !check_name(book, tenant, in, error) ||
         !plan_member(book, tenant, in, &plan, error))
         return NULL;
     group = make_group(book, tenant, in, &plan, request->uid);
@@ -195,10 +211,22 @@ group_change_create(GroupBook *book,
         return NULL;
     }
     tenant_ensure(book->instances->tenants, tx, tenant);
+    group_health_start(group);
     return admit(group, tx, request, OPERATION_KIND_GROUP_CREATE);
 }
 
 /* Scale and remove */
+
+static bool
+check_stays(const Group *group, GError **error)
+{
+    if (!group->record.removing)
+        return true;
+    proto_error_set_illegal_state(error, group_state_to_string(GROUP_STATE_REMOVING),
+                                  "Group \"%s\" is being removed",
+                                  group->record.view.name);
+    return false;
+}
 
 static bool
 check_scale(Group *group, gint64 wanted, GError **error)
@@ -206,11 +234,8 @@ check_scale(Group *group, gint64 wanted, GError **error)
     const ProtoGroup *view = &group->record.view;
     g_auto(GroupPlan) plan = { 0 };
 
-    if (group->record.removing) {
-        proto_error_set_illegal_state(error, group_state_to_string(GROUP_STATE_REMOVING),
-                                      "Group \"%s\" is being removed", view->name);
+    if (!check_stays(group, error))
         return false;
-    }
     if (wanted < view->min || wanted > view->max)
         return refuse(error, "parameters.count",
                       "is %" G_GINT64_FORMAT ", not from min, %" G_GINT64_FORMAT
@@ -228,7 +253,96 @@ group_change_scale(
         return NULL;
     supersede(group);
     group->record.view.wanted = wanted;
+    group->record.view.halted = false;
     return admit(group, tx, request, OPERATION_KIND_GROUP_SCALE);
+}
+
+/* Update */
+
+/* The template that an update goes to, which is what it is at if it only goes on. */
+static Template *
+find_next(const Group *group, const ProtoGroupUpdateCall *in, GError **error)
+{
+    const ProtoGroup *view = &group->record.view;
+    bool is_back = in->has_rollback && in->rollback;
+    const char *text = is_back                ? group->record.previous_template_id
+                       : in->template != NULL ? in->template
+                                              : group->record.template_id;
+
+    if (is_back && in->template != NULL) {
+        refuse(error, "parameters.rollback", "goes to no template but the one before");
+    } else if (is_back && text == NULL) {
+        proto_error_set_illegal_state(error, group_state_to_string(view->state),
+                                      "Group \"%s\" was never updated: there is nothing "
+                                      "to go back to",
+                                      view->name);
+    } else if (!is_back && in->template == NULL && !view->rolling) {
+        refuse(error, "parameters.template",
+               "is missing: there is no update to go on with");
+    } else {
+        return template_find_ready(group->book->instances->templates, text, error);
+    }
+    return NULL;
+}
+
+/* Its members have room in what the template is at least. */
+static bool
+check_fits(const Group *group, const Template *template, GError **error)
+{
+    const ProtoGroup *view = &group->record.view;
+    const ProtoTemplateSize *least = &template->record.view.minimum;
+
+    if (view->vcpus >= least->vcpus && view->memory_bytes >= least->memory_bytes &&
+        view->disk_bytes >= least->disk_bytes)
+        return true;
+    return refuse(error, "parameters.template", "needs more than members of \"%s\" have",
+                  view->name);
+}
+
+static void
+set_template(Group *group, Template *template)
+{
+    ProtoGroup *view = &group->record.view;
+    Template *old =
+        template_get(group->book->instances->templates, group->record.template_id);
+
+    if (template == old)
+        return;
+    if (old != NULL)
+        old->n_groups--;
+    template->n_groups++;
+    g_free(view->previous_template);
+    g_free(group->record.previous_template_id);
+    view->previous_template = view->template;
+    group->record.previous_template_id = group->record.template_id;
+    view->template = template_get_title(template);
+    group->record.template_id = g_strdup(template->record.view.id);
+}
+
+Operation *
+group_change_update(Group *group,
+                    const ProtoGroupUpdateCall *in,
+                    StoreTx *tx,
+                    OperationRequest *request,
+                    GError **error)
+{
+    ProtoGroup *view = &group->record.view;
+    Template *template = check_stays(group, error) ? find_next(group, in, error) : NULL;
+
+    if (template == NULL || !check_fits(group, template, error))
+        return NULL;
+    supersede(group);
+    set_template(group, template);
+    view->rolling = true;
+    view->halted = false;
+    if (in->has_batch)
+        view->batch = in->batch;
+    if (in->has_max_unavailable)
+        view->max_unavailable = in->max_unavailable;
+    /* What failed was another version: it is not held against this one. */
+    view->failures = 0;
+    group->record.open_until_ms = 0;
+    return admit(group, tx, request, OPERATION_KIND_GROUP_UPDATE);
 }
 
 Operation *
@@ -323,6 +437,13 @@ static const Workflow scale_workflow = {
     .finish = finish_change,
 };
 
+static const Workflow update_workflow = {
+    .kind = OPERATION_KIND_GROUP_UPDATE,
+    .steps = settle_steps,
+    .deadline_ms = SETTLE_DEADLINE_MS,
+    .finish = finish_change,
+};
+
 /* As the removal of an instance: it goes on until nothing is left. */
 static const Workflow remove_workflow = {
     .kind = OPERATION_KIND_GROUP_REMOVE,
@@ -334,6 +455,7 @@ static const Workflow remove_workflow = {
 const Workflow *const group_workflows[] = {
     &create_workflow,
     &scale_workflow,
+    &update_workflow,
     &remove_workflow,
 };
 const gsize group_n_workflows = G_N_ELEMENTS(group_workflows);

@@ -24,6 +24,13 @@ Operation *group_change_create(GroupBook *book,
 Operation *group_change_scale(
     Group *group, gint64 wanted, StoreTx *tx, OperationRequest *request, GError **error);
 
+/** Goes to another template, on with what halted, or back. */
+Operation *group_change_update(Group *group,
+                               const ProtoGroupUpdateCall *in,
+                               StoreTx *tx,
+                               OperationRequest *request,
+                               GError **error);
+
 /** Removes it with all its members. */
 Operation *
 group_change_remove(Group *group, StoreTx *tx, OperationRequest *request, GError **error);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "group/change.h"
+#include "group/health.h"
 #include "group/keep.h"
 
 static const gint64 second_ms = 1000;
@@ -13,7 +14,9 @@ group_free(Group *group)
 {
     g_clear_handle_id(&group->look_source, g_source_remove);
     g_clear_handle_id(&group->wake_source, g_source_remove);
+    group_health_stop(group);
     g_hash_table_unref(group->members);
+    g_hash_table_unref(group->health);
     g_free(group->hindrance);
     proto_group_record_clear(&group->record);
     g_free(group);
@@ -59,6 +62,7 @@ group_book_free(GroupBook *book)
     if (book == NULL)
         return;
     book->instances->listener = (InstanceListener){ 0 };
+    group_health_done(book);
     g_tree_unref(book->by_name);
     g_hash_table_unref(book->by_id);
     g_free(book);
@@ -83,6 +87,8 @@ group_add(GroupBook *book, Group *group)
 
     group->book = book;
     group->members = g_hash_table_new(NULL, NULL);
+    group->health = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                          (GDestroyNotify) group_health_free);
     g_hash_table_insert(book->by_id, group->record.view.id, group);
     g_tree_insert(book->by_name, get_key(group), group);
     template = get_template(group);
@@ -135,6 +141,7 @@ group_book_kick(GroupBook *book)
     g_hash_table_iter_init(&iter, book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         ((Group *) value)->hindered_until_ms = 0;
+        group_health_start(value);
         group_keep_soon(value);
     }
 }
@@ -200,6 +207,7 @@ group_remove(Group *group, StoreTx *tx)
 
     g_clear_handle_id(&group->look_source, g_source_remove);
     g_clear_handle_id(&group->wake_source, g_source_remove);
+    group_health_stop(group);
     store_delete(tx, STORE_GROUP, group->record.view.id);
     g_tree_remove(book->by_name, key);
     g_hash_table_steal(book->by_id, group->record.view.id);

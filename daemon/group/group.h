@@ -26,6 +26,10 @@ typedef struct {
     GroupBook *book;
     /** The set of its Instances. */
     GHashTable *members;
+    /** Instance id to GroupHealth; from when on its silence counts; the next round. */
+    GHashTable *health;
+    gint64 health_from_ms;
+    guint health_source;
     /** The operation that waits for it to be as wanted, or NULL. */
     Operation *settling;
     /** A look that is due at once, and one at a time. */
@@ -47,6 +51,9 @@ struct GroupBook {
     GHashTable *by_id;
     /** "tenant/name" to Group, in order. */
     GTree *by_name;
+    /** Questions about members' health: those that wait, and those that are asked. */
+    GQueue questions;
+    GQueue asked;
 };
 
 /** Makes the book, listens to instances, and adds the workflows of groups to their

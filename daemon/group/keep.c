@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "group/health.h"
 #include "instance/create.h"
 #include "instance/workflows.h"
 
@@ -43,7 +44,7 @@ get_idle_phase(Instance *instance, InstanceWish wish)
 }
 
 GroupPhase
-group_get_phase(Instance *instance)
+group_get_phase(const Group *group, Instance *instance)
 {
     if (is_leaving(instance))
         return GROUP_PHASE_LEAVING;
@@ -52,7 +53,7 @@ group_get_phase(Instance *instance)
     case INSTANCE_STATE_STARTING:
         return GROUP_PHASE_COMING;
     case INSTANCE_STATE_RUNNING:
-        return GROUP_PHASE_UP;
+        return group_health_get_phase(group, instance);
     case INSTANCE_STATE_PAUSED:
         return get_idle_phase(instance, INSTANCE_WISH_PAUSED);
     case INSTANCE_STATE_STOPPING:
@@ -77,16 +78,20 @@ read_time(const char *text)
 }
 
 static GroupMember
-describe(Instance *instance)
+describe(const Group *group, Instance *instance)
 {
     const ProtoInstance *view = &instance->record.view;
+    const GroupHealth *health = group_health_of(group, instance);
     const char *dash = strrchr(view->name, '-');
 
     return (GroupMember){
-        .phase = group_get_phase(instance),
+        .phase = group_get_phase(group, instance),
         .number = dash != NULL ? g_ascii_strtoll(dash + 1, NULL, 10) : 0,
         .created_ms = read_time(view->created_at),
-        .since_ms = read_time(view->changed_at),
+        .since_ms =
+            MAX(read_time(view->changed_at), health != NULL ? health->since_ms : 0),
+        .is_outdated =
+            strcmp(instance->record.template_id, group->record.template_id) != 0,
     };
 }
 
@@ -101,13 +106,22 @@ static void
 look_ahead(Group *group, gint64 wanted, GPtrArray *members, GroupPlan *ret_plan)
 {
     const ProtoGroup *view = &group->record.view;
-    const GroupGoal goal = { view->min, view->max, wanted, group->record.removing,
-                             view->victims };
+    const GroupGoal goal = {
+        .min = view->min,
+        .max = view->max,
+        .wanted = wanted,
+        .is_removing = group->record.removing,
+        .victims = view->victims,
+        .is_rolling = view->rolling,
+        .batch = view->batch,
+        .max_unavailable = view->max_unavailable,
+        .is_halted = view->halted,
+    };
     const GroupBreaker breaker = get_breaker(group);
     g_autofree GroupMember *described = g_new0(GroupMember, members->len);
 
     for (guint i = 0; i < members->len; i++) {
-        described[i] = describe(members->pdata[i]);
+        described[i] = describe(group, members->pdata[i]);
     }
     group_plan(&goal, &group->book->patience, &breaker, described, members->len,
                clock_wall_ms(), ret_plan);
@@ -185,10 +199,23 @@ fail(Group *group, StoreTx *tx, const char *failure)
     GroupBreaker breaker = get_breaker(group);
 
     group_breaker_fail(&breaker, &group->book->patience, clock_wall_ms());
+    /* A new version that fails is not tried on all of them. */
+    group->record.view.halted |= group->record.view.rolling;
     set_breaker(group, tx, &breaker, failure);
 }
 
 /* Carrying it out */
+
+static const char *
+get_complaint(const Group *group, const Instance *instance)
+{
+    const ProtoInstance *view = &instance->record.view;
+    const GroupHealth *health = group_health_of(group, instance);
+
+    if (health != NULL && health->reason != NULL)
+        return health->reason;
+    return view->reason != NULL ? view->reason : instance_state_to_string(view->state);
+}
 
 /* Everything that is done for a group is done in its maker's name. */
 static OperationRequest
@@ -211,10 +238,8 @@ remove_victims(Group *group, StoreTx *tx, const GPtrArray *members, const GroupP
                          plan->victims[i].cause == GROUP_CAUSE_SICK;
 
         if (is_broken && failure == NULL)
-            failure = g_strdup_printf("%s: %s", view->name,
-                                      view->reason != NULL
-                                          ? view->reason
-                                          : instance_state_to_string(view->state));
+            failure =
+                g_strdup_printf("%s: %s", view->name, get_complaint(group, instance));
         instance_admit_destroy(instance, tx, &request);
     }
     /* Many at once are one failure: of their host, most likely. */
@@ -341,7 +366,7 @@ static void
 add_event(Group *group, StoreTx *tx, const GroupPlan *plan, gint64 n_made)
 {
     const ProtoGroup *view = &group->record.view;
-    gint64 causes[GROUP_CAUSE_SICK + 1] = { 0 };
+    gint64 causes[GROUP_CAUSES] = { 0 };
     ProtoEvent event = { 0 };
 
     for (gsize i = 0; i < plan->n_victims; i++) {
@@ -355,13 +380,45 @@ add_event(Group *group, StoreTx *tx, const GroupPlan *plan, gint64 n_made)
         .detail = g_strdup_printf(
             "%" G_GINT64_FORMAT " wanted, %" G_GINT64_FORMAT " up of %" G_GINT64_FORMAT
             ": makes %" G_GINT64_FORMAT ", removes %" G_GSIZE_FORMAT " (%" G_GINT64_FORMAT
-            " too many, %" G_GINT64_FORMAT " dead, %" G_GINT64_FORMAT " sick)",
+            " too many, %" G_GINT64_FORMAT " dead, %" G_GINT64_FORMAT
+            " sick, %" G_GINT64_FORMAT " outdated)",
             plan->wanted, plan->count[GROUP_PHASE_UP],
             (gint64) g_hash_table_size(group->members) - n_made, n_made, plan->n_victims,
             causes[GROUP_CAUSE_EXCESS] + causes[GROUP_CAUSE_REMOVED],
-            causes[GROUP_CAUSE_DEAD], causes[GROUP_CAUSE_SICK]),
+            causes[GROUP_CAUSE_DEAD], causes[GROUP_CAUSE_SICK],
+            causes[GROUP_CAUSE_OUTDATED]),
     };
     store_add_event(tx, &event);
+}
+
+/* A new member that is not well ends the roll-out there. */
+static void
+halt(Group *group, StoreTx *tx, const GPtrArray *members)
+{
+    ProtoGroup *view = &group->record.view;
+
+    for (guint i = 0; i < members->len; i++) {
+        Instance *instance = members->pdata[i];
+        const GroupMember member = describe(group, instance);
+
+        if (!member.is_outdated &&
+            (member.phase == GROUP_PHASE_SICK || member.phase == GROUP_PHASE_DEAD)) {
+            g_autofree char *failure = g_strdup_printf(
+                "%s: %s", instance->record.view.name, get_complaint(group, instance));
+
+            set_text(&view->failure, failure);
+            break;
+        }
+    }
+    view->halted = true;
+    group_put(group, tx);
+}
+
+static void
+end_roll(Group *group, StoreTx *tx)
+{
+    group->record.view.rolling = false;
+    group_put(group, tx);
 }
 
 static void
@@ -370,8 +427,10 @@ carry_out(Group *group, StoreTx *tx, const GPtrArray *members, const GroupPlan *
     static const GroupBreaker none = { 0 };
     gint64 n_made = 0;
 
-    if (plan->is_proved)
+    if (plan->is_proved && !group->record.view.halted)
         set_breaker(group, tx, &none, NULL);
+    if (plan->is_settled && group->record.view.rolling)
+        end_roll(group, tx);
     remove_victims(group, tx, members, plan);
     n_made = make_some(group, tx, plan->n_create);
     if (n_made > 0 || plan->n_victims > 0)
@@ -486,6 +545,11 @@ group_keep(Group *group, StoreTx *tx)
     g_auto(GroupPlan) plan = { 0 };
 
     group_look_ahead(group, &members, &plan);
+    if (plan.is_batch_bad && !group->record.view.halted) {
+        halt(group, tx, members);
+        group_plan_clear(&plan);
+        look_ahead(group, group->record.view.wanted, members, &plan);
+    }
     carry_out(group, tx, members, &plan);
     set_wake(group, &plan);
     end_settling(group, &plan);
@@ -505,6 +569,11 @@ explain(Group *group, const GroupPlan *plan)
     } else if (group->hindrance != NULL) {
         view->state = GROUP_STATE_HELD_UP;
         reason = g_strdup(group->hindrance);
+    } else if (view->halted) {
+        view->state = GROUP_STATE_HELD_UP;
+        reason =
+            g_strdup_printf("the update to %s halted at a batch that is not well: %s",
+                            view->template, get_obstacle(group));
     } else if (plan->is_held) {
         view->state = GROUP_STATE_HELD_UP;
         reason = g_strdup_printf("%" G_GINT64_FORMAT " failures in a row, the last: %s; "
@@ -532,6 +601,7 @@ group_count(Group *group)
     view->sick = plan.count[GROUP_PHASE_SICK];
     view->dead = plan.count[GROUP_PHASE_DEAD];
     view->leaving = plan.count[GROUP_PHASE_LEAVING];
+    view->outdated = plan.n_outdated;
     g_clear_pointer(&view->open_until, g_free);
     if (group->record.open_until_ms != 0)
         view->open_until = clock_format_time(group->record.open_until_ms);
@@ -554,6 +624,8 @@ on_put(Instance *instance, StoreTx *tx, gpointer data)
     if (group == NULL)
         return;
     g_hash_table_add(group->members, instance);
+    if (instance->record.view.state != INSTANCE_STATE_RUNNING)
+        group_health_forget(group, instance);
     group_keep_soon(group);
 }
 
@@ -577,6 +649,7 @@ on_removed(Instance *instance, StoreTx *tx, gpointer data)
     if (group == NULL)
         return;
     g_hash_table_remove(group->members, instance);
+    group_health_forget(group, instance);
     if (has_failed(instance) && !group->record.removing) {
         g_autofree char *failure = g_strdup_printf(
             "%s: %s", view->name, view->reason != NULL ? view->reason : "it failed");

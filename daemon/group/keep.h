@@ -33,7 +33,7 @@ void group_keep_soon(Group *group);
 void group_count(Group *group);
 
 /** What a member is for its group. */
-GroupPhase group_get_phase(Instance *instance);
+GroupPhase group_get_phase(const Group *group, Instance *instance);
 
 /** How book listens to instances. */
 InstanceListener group_get_listener(GroupBook *book);

@@ -36,6 +36,7 @@ typedef struct {
     gint64 budget;
     /** How many stand for what is wanted, of those that are not yet victims. */
     gint64 n_standing;
+    gint64 n_outdated_well;
     GroupPlan plan;
 } Plan;
 
@@ -129,11 +130,11 @@ ask_breaker(Plan *plan)
         MIN(breaker->open_until_ms, plan->now_ms + plan->patience->backoff_last_ms);
     gint64 n_tried = 0;
 
-    plan->budget = G_MAXINT64;
+    plan->budget = plan->goal->is_halted ? 0 : G_MAXINT64;
     if (breaker->failures == 0)
         return;
     n_tried = look_for_proof(plan);
-    if (plan->plan.is_proved || !group_breaker_is_open(breaker))
+    if (plan->plan.is_proved || !group_breaker_is_open(breaker) || plan->goal->is_halted)
         return;
     plan->budget = 0;
     if (plan->now_ms < until_ms) {
@@ -155,7 +156,8 @@ compare_age(const GroupMember *a, const GroupMember *b)
     return 0;
 }
 
-/* What is only coming goes before what is at work; after that the rule decides. */
+/* What is outdated goes first, then what is only coming, which is not at work yet; after
+ * that the rule decides. */
 static int
 compare_victims(gconstpointer a, gconstpointer b, gpointer data)
 {
@@ -164,6 +166,8 @@ compare_victims(gconstpointer a, gconstpointer b, gpointer data)
     const GroupMember *other = &plan->members[*(const gsize *) b];
     bool is_coming = one->phase == GROUP_PHASE_COMING;
 
+    if (one->is_outdated != other->is_outdated)
+        return one->is_outdated ? -1 : 1;
     if (is_coming != (other->phase == GROUP_PHASE_COMING))
         return is_coming ? -1 : 1;
     switch (plan->goal->victims) {
@@ -227,6 +231,12 @@ is_well(const Plan *plan, const GroupMember *member)
 }
 
 static bool
+is_outdated(const Plan *plan, const GroupMember *member)
+{
+    return member->is_outdated && is_alive(member->phase);
+}
+
+static bool
 is_just_dead(const Plan *plan, const GroupMember *member)
 {
     return member->phase == GROUP_PHASE_DEAD && !is_broken(plan, member);
@@ -240,6 +250,10 @@ take_excess(Plan *plan)
                                                          is_just_dead, is_well };
 
     for (gsize i = 0; i < G_N_ELEMENTS(order); i++) {
+        /* The old ones stay until the new ones are up. */
+        if (order[i] == is_well && plan->goal->is_rolling && plan->n_outdated_well > 0 &&
+            plan->plan.count[GROUP_PHASE_COMING] > 0)
+            return;
         take_some(plan, order[i], plan->n_standing - plan->plan.wanted, true);
     }
 }
@@ -271,6 +285,31 @@ make_missing(Plan *plan)
     result->n_held_back = MAX(MIN(missing, room) - plan->budget, 0);
 }
 
+/* A batch of the outdated: some are taken at once, and for the others the new ones come
+ * before they go. */
+static void
+replace_outdated(Plan *plan)
+{
+    const GroupGoal *goal = plan->goal;
+    GroupPlan *result = &plan->plan;
+    const gint64 *count = result->count;
+    gint64 batch = MIN(MIN(goal->batch, result->n_outdated), plan->budget);
+    gint64 most = MIN(batch, MAX(goal->max_unavailable, 1));
+    gint64 n_taken = 0;
+
+    if (!goal->is_rolling || batch == 0 || result->n_create > 0 ||
+        plan->victims->len > 0 || count[GROUP_PHASE_COMING] > 0 ||
+        count[GROUP_PHASE_LEAVING] > 0 || count[GROUP_PHASE_SICK] > 0 ||
+        count[GROUP_PHASE_DEAD] > 0)
+        return;
+    n_taken = take_some(plan, is_outdated, most, false);
+    for (guint i = 0; i < plan->victims->len; i++) {
+        g_array_index(plan->victims, GroupVictim, i).cause = GROUP_CAUSE_OUTDATED;
+    }
+    plan->n_standing -= n_taken;
+    result->n_create = MIN(batch, MAX(plan->goal->max - (gint64) plan->n_members, 0));
+}
+
 /* Putting it together */
 
 static void
@@ -280,6 +319,12 @@ count_members(Plan *plan)
         const GroupMember *member = &plan->members[i];
 
         plan->plan.count[member->phase]++;
+        if (member->is_outdated && member->phase != GROUP_PHASE_LEAVING)
+            plan->plan.n_outdated++;
+        if (is_outdated(plan, member))
+            plan->n_outdated_well++;
+        if (!member->is_outdated && is_broken(plan, member))
+            plan->plan.is_batch_bad = true;
         if (member->phase != GROUP_PHASE_LEAVING)
             plan->n_standing++;
         if (member->phase == GROUP_PHASE_DEAD)
@@ -304,14 +349,17 @@ is_settled(const Plan *plan)
 
     return plan->plan.n_create == 0 && plan->victims->len == 0 &&
            count[GROUP_PHASE_UP] + count[GROUP_PHASE_ASIDE] == plan->plan.wanted &&
-           (gint64) plan->n_members == plan->plan.wanted;
+           (gint64) plan->n_members == plan->plan.wanted &&
+           (!plan->goal->is_rolling || plan->plan.n_outdated == 0);
 }
 
 static bool
 is_held(const Plan *plan)
 {
-    return group_breaker_is_open(plan->breaker) && !plan->plan.is_settled &&
-           plan->now_ms < plan->breaker->open_until_ms &&
+    bool is_open = group_breaker_is_open(plan->breaker) &&
+                   plan->now_ms < plan->breaker->open_until_ms;
+
+    return (is_open || plan->goal->is_halted) && !plan->plan.is_settled &&
            plan->plan.count[GROUP_PHASE_COMING] + plan->plan.count[GROUP_PHASE_LEAVING] +
                    (gint64) plan->victims->len ==
                0;
@@ -346,7 +394,9 @@ group_plan(const GroupGoal *goal,
         take_excess(&plan);
         replace_broken(&plan);
         make_missing(&plan);
+        replace_outdated(&plan);
     }
+    plan.plan.is_batch_bad &= goal->is_rolling && plan.plan.n_outdated > 0;
     plan.plan.is_settled = is_settled(&plan);
     plan.plan.is_held = is_held(&plan);
     plan.plan.victims = (GroupVictim *) g_array_steal(plan.victims, &plan.plan.n_victims);

@@ -18,6 +18,7 @@
  *   (which is not below min) by its choice.
  * - A member that is dead or sick is replaced, of the sick at most one in five at once: a
  *   check that is wrong about all of them does not take all of them.
+ * - Outdated ones are replaced in batches, while all others are well.
  * - Failures in a row open the breaker: nothing is made or replaced until it closes, but
  *   what is too much still goes.
  */
@@ -29,6 +30,8 @@ typedef struct {
     gint64 created_ms;
     /** When it came to its phase. */
     gint64 since_ms;
+    /** It is made from what the group was made from before. */
+    bool is_outdated;
 } GroupMember;
 
 typedef struct {
@@ -38,6 +41,13 @@ typedef struct {
     /** All of it goes. */
     bool is_removing;
     GroupVictims victims;
+    /** Those that are outdated are replaced, so many at a time; of what is wanted so many
+     * may be missing meanwhile, at least one. */
+    bool is_rolling;
+    gint64 batch;
+    gint64 max_unavailable;
+    /** Nothing is made or replaced until somebody says so. */
+    bool is_halted;
 } GroupGoal;
 
 /** How patient it is. */
@@ -68,6 +78,8 @@ typedef enum {
     GROUP_CAUSE_EXCESS,
     GROUP_CAUSE_DEAD,
     GROUP_CAUSE_SICK,
+    GROUP_CAUSE_OUTDATED,
+    GROUP_CAUSES,
 } GroupCause;
 
 typedef struct {
@@ -90,6 +102,9 @@ typedef struct {
      * breaker holds back. */
     gint64 n_no_room;
     gint64 n_held_back;
+    gint64 n_outdated;
+    /** A member that is not outdated is dead or sick while others are to be replaced. */
+    bool is_batch_bad;
     /** A member has shown that members can be: the failures are forgotten. */
     bool is_proved;
     /** All that is wanted is up, and nothing else is there. */

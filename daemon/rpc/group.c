@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "group/change.h"
+#include "group/health.h"
 #include "group/keep.h"
 #include "rpc/rpc.h"
 
@@ -25,19 +26,22 @@ find_group(WireCall *call, const char *text, const char *tenant, GError **error)
 /* Looking */
 
 static ProtoGroupMember
-show_member(Instance *instance)
+show_member(const Group *group, Instance *instance)
 {
     const ProtoInstance *view = &instance->record.view;
+    const GroupHealth *health = group_health_of(group, instance);
 
     return (ProtoGroupMember){
         .instance = view->id,
         .name = view->name,
-        .phase = group_get_phase(instance),
+        .phase = group_get_phase(group, instance),
         .state = (char *) (gsize) instance_state_to_string(view->state),
         .ready = view->ready,
         .addresses = view->addresses,
         .host = view->host,
-        .reason = view->reason,
+        .template = view->template,
+        .reason =
+            health != NULL && health->reason != NULL ? health->reason : view->reason,
         .created_at = view->created_at,
         .since = view->changed_at,
     };
@@ -75,7 +79,7 @@ get(WireCall *call, const ProtoGroupGetCall *in)
     members = g_new0(ProtoGroupMember, g_hash_table_size(group->members));
     g_hash_table_iter_init(&iter, group->members);
     while (g_hash_table_iter_next(&iter, &instance, NULL)) {
-        members[reply.n_members++] = show_member(instance);
+        members[reply.n_members++] = show_member(group, instance);
     }
     qsort(members, reply.n_members, sizeof *members, compare_members);
     reply.group = group->record.view;
@@ -237,6 +241,20 @@ scale(WireCall *call, const ProtoGroupScaleCall *in)
 }
 
 static Operation *
+change_update(
+    Group *group, const void *in, StoreTx *tx, OperationRequest *request, GError **error)
+{
+    return group_change_update(group, in, tx, request, error);
+}
+
+static void
+update(WireCall *call, const ProtoGroupUpdateCall *in)
+{
+    change_group(call, in,
+                 &(Wanted){ in->group, in->tenant, in->request_id, change_update });
+}
+
+static Operation *
 change_remove(
     Group *group, const void *in, StoreTx *tx, OperationRequest *request, GError **error)
 {
@@ -255,5 +273,6 @@ const ProtoGroupHandlers rpc_group_handlers = {
     .get = get,
     .list = list,
     .scale = scale,
+    .update = update,
     .remove = remove_group,
 };

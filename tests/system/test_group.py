@@ -190,8 +190,8 @@ def test_decisions_are_events_with_their_figures() -> None:
         vmd.do("Group.Scale", group="web", count=1)
         told = [event["detail"] for event in vmd.events() if event["kind"] == "group_decision"]
         assert told == [
-            "2 wanted, 0 up of 0: makes 2, removes 0 (0 too many, 0 dead, 0 sick)",
-            "1 wanted, 2 up of 2: makes 0, removes 1 (1 too many, 0 dead, 0 sick)",
+            "2 wanted, 0 up of 0: makes 2, removes 0 (0 too many, 0 dead, 0 sick, 0 outdated)",
+            "1 wanted, 2 up of 2: makes 0, removes 1 (1 too many, 0 dead, 0 sick, 0 outdated)",
         ], told
 
 
@@ -234,6 +234,142 @@ def test_some_failures_are_made_good() -> None:
         vmd.import_template()
         create(vmd, count=4)
         assert len(names(vmd)) == 4
+        oracle.check_at_rest(vmd)
+
+
+# Health
+
+
+SICK = {"rules": [{"method": "CheckHealth", "times": -1, "deaf": True}]}
+QUICK = {"health": "tcp:80", "health_interval_ms": 100, "health_grace_ms": 0}
+
+
+def test_a_probe_that_is_none_is_refused() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        error = expect("io.vmctl.InvalidParameter", vmd.call, "Group.Create", group="web", max=2, health="tcp:0")
+        assert error["path"] == "parameters.health"
+
+
+def test_a_member_is_up_once_it_answers() -> None:
+    with run_with({"rules": [{"method": "CheckHealth", "times": 4, "deaf": True}]}) as vmd:
+        vmd.import_template()
+        create(vmd, count=1, **{**QUICK, "health_grace_ms": 60000})
+        shown = show(vmd)
+        assert shown["members"][0]["phase"] == "up" and shown["group"]["failures"] == 0
+
+
+def test_a_sick_member_is_replaced() -> None:
+    with run_with({"rules": [{"method": "CheckHealth", "after": 1, "times": 3, "deaf": True}]}) as vmd:
+        vmd.import_template()
+        create(vmd, count=1, **QUICK)
+        before = {event["subject"] for event in vmd.events() if event["kind"] == "instance_state"}
+        wait_until(lambda: [row["id"] for row in vmd.list_all() if row["id"] not in before], "another member", 90)
+        wait_steady(vmd, 1)
+        assert "1 sick" in str([event.get("detail") for event in vmd.events() if event["kind"] == "group_decision"])
+        vmd.do("Group.Remove", group="web")
+        oracle.check_at_rest(vmd)
+
+
+def test_one_that_is_never_well_does_not_take_others_with_it() -> None:
+    with run_with(SICK) as vmd:
+        vmd.import_template()
+        operation = end(vmd, "Group.Create", group="web", max=3, count=3, **QUICK)
+        assert operation["failure"]["error"] == "io.vmctl.HeldUp", operation
+        wait_until(lambda: show(vmd)["group"]["failures"] >= 4, "the breaker to have tried again", 90)
+        assert show(vmd)["group"]["members"] <= 3
+        made = [event for event in vmd.events() if event["kind"] == "operation_started" and event["name"] != "web"]
+        assert len(made) < 30, len(made)
+        wake_worker(vmd, {})
+        wait_steady(vmd, 3)
+
+
+def test_health_is_asked_anew_after_a_kill() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        create(vmd, count=3, **QUICK)
+        before = {row["id"] for row in vmd.list_all()}
+        vmd.kill()
+        vmd.start()
+        wait_steady(vmd, 3)
+        assert {row["id"] for row in vmd.list_all()} == before
+
+
+# Rolling updates
+
+
+def import_two(vmd: Vmd) -> None:
+    vmd.import_template("tiny")
+    vmd.import_template("other")
+
+
+def templates(vmd: Vmd) -> list[str]:
+    return sorted(row["template"] for row in vmd.list_all())
+
+
+def test_an_update_replaces_all_in_batches() -> None:
+    with run_with() as vmd:
+        import_two(vmd)
+        create(vmd, template="tiny", count=5, max=6)
+        vmd.do("Group.Update", group="web", template="other", batch=2, max_unavailable=1)
+        assert templates(vmd) == ["other:1"] * 5
+        group = show(vmd)["group"]
+        assert group["template"] == "other:1" and group["previous_template"] == "tiny:1" and not group["rolling"]
+        vmd.do("Group.Update", group="web", rollback=True, batch=3, max_unavailable=3)
+        assert templates(vmd) == ["tiny:1"] * 5
+        oracle.check_at_rest(vmd)
+
+
+def test_an_update_keeps_all_but_one_up() -> None:
+    with run_with({"rules": [{"method": "Start", "times": -1, "delay_ms": 30}]}) as vmd:
+        import_two(vmd)
+        create(vmd, template="tiny", count=4, max=4)
+        least = 4
+        operation = vmd.call("Group.Update", group="web", template="other")["operation"]
+        while vmd.call("Operation.Get", operation=operation)["operation"]["state"] in ("queued", "running"):
+            group = show(vmd)["group"]
+            least = min(least, group["up"])
+            assert group["members"] <= 4
+        assert least == 3 and templates(vmd) == ["other:1"] * 4
+
+
+def test_an_update_halts_at_a_batch_that_is_not_well() -> None:
+    with run_with() as vmd:
+        import_two(vmd)
+        create(vmd, template="tiny", count=4, max=4, **QUICK)
+        wake_worker(vmd, {"rules": [{"method": "Start", "times": -1, "error": "HostFailed", "message": "no boot"}]})
+        operation = end(vmd, "Group.Update", group="web", template="other")
+        assert operation["state"] == "failed" and "no boot" in operation["failure"]["message"], operation
+        group = show(vmd)["group"]
+        assert group["halted"] and group["state"] == "held_up" and "halted" in group["reason"]
+        assert templates(vmd) == ["tiny:1"] * 3
+        wake_worker(vmd, {})
+        vmd.do("Group.Update", group="web", rollback=True)
+        assert templates(vmd) == ["tiny:1"] * 4 and not show(vmd)["group"]["halted"]
+        oracle.check_at_rest(vmd)
+
+
+def test_what_halted_can_go_on() -> None:
+    with run_with() as vmd:
+        import_two(vmd)
+        create(vmd, template="tiny", count=2)
+        wake_worker(vmd, {"rules": [{"method": "Start", "times": -1, "error": "HostFailed", "message": "no boot"}]})
+        assert end(vmd, "Group.Update", group="web", template="other")["state"] == "failed"
+        wake_worker(vmd, {})
+        vmd.do("Group.Update", group="web")
+        assert templates(vmd) == ["other:1"] * 2
+        error = expect("io.vmctl.InvalidParameter", vmd.call, "Group.Update", group="web")
+        assert error["path"] == "parameters.template"
+
+
+def test_a_scale_during_an_update_and_kills_end_in_both() -> None:
+    with run_with({"rules": [{"method": "Start", "times": -1, "delay_ms": 30}]}) as vmd:
+        import_two(vmd)
+        create(vmd, template="tiny", count=4, max=8)
+        kill_during(vmd, "Group.Update", {"group": "web", "template": "other"}, 4)
+        kill_during(vmd, "Group.Scale", {"group": "web", "count": 6}, 3)
+        wait_steady(vmd, 6)
+        assert templates(vmd) == ["other:1"] * 6
         oracle.check_at_rest(vmd)
 
 

@@ -245,6 +245,72 @@ test_a_clock_that_is_put_back_does_not_hold_it_open(void)
     g_assert_cmpint(result.wake_ms, ==, NOW_MS + patience.backoff_last_ms);
 }
 
+static void
+test_the_outdated_go_in_batches(void)
+{
+    const GroupGoal goal = {
+        .max = 6, .wanted = 4, .is_rolling = true, .batch = 2, .max_unavailable = 1
+    };
+    GroupMember members[6];
+    GroupPlan result = { 0 };
+
+    for (int i = 0; i < 4; i++) {
+        members[i] = member(GROUP_PHASE_UP, i);
+        members[i].is_outdated = true;
+    }
+    result = plan(&goal, members, 4);
+    g_assert_cmpint(result.n_create, ==, 2);
+    g_assert_cmpuint(result.n_victims, ==, 1);
+    g_assert_cmpint(result.victims[0].cause, ==, GROUP_CAUSE_OUTDATED);
+    members[result.victims[0].member] = members[3];
+    group_plan_clear(&result);
+    /* One is gone, two come: nothing before they are up. */
+    members[3] = member(GROUP_PHASE_COMING, 7);
+    members[4] = member(GROUP_PHASE_COMING, 8);
+    result = plan(&goal, members, 5);
+    g_assert_cmpuint(result.n_victims, ==, 0);
+    g_assert_cmpint(result.n_create, ==, 0);
+    group_plan_clear(&result);
+    members[3].phase = members[4].phase = GROUP_PHASE_UP;
+    result = plan(&goal, members, 5);
+    g_assert_cmpuint(result.n_victims, ==, 1);
+    g_assert_true(members[result.victims[0].member].is_outdated);
+    group_plan_clear(&result);
+}
+
+static void
+test_a_batch_that_is_not_well_is_seen(void)
+{
+    const GroupGoal goal = {
+        .max = 6, .wanted = 2, .is_rolling = true, .batch = 1, .max_unavailable = 1
+    };
+    GroupMember members[] = { member(GROUP_PHASE_UP, 1), member(GROUP_PHASE_SICK, 2) };
+    GroupPlan result = { 0 };
+
+    members[0].is_outdated = true;
+    result = plan(&goal, members, 2);
+    g_assert_true(result.is_batch_bad);
+    group_plan_clear(&result);
+    members[1].is_outdated = true;
+    members[0].is_outdated = false;
+    result = plan(&goal, members, 2);
+    g_assert_false(result.is_batch_bad);
+    group_plan_clear(&result);
+}
+
+static void
+test_what_is_halted_makes_and_replaces_nobody(void)
+{
+    const GroupGoal goal = { .max = 9, .wanted = 4, .is_halted = true };
+    const GroupMember members[] = { member(GROUP_PHASE_UP, 1),
+                                    member(GROUP_PHASE_DEAD, 2) };
+    g_auto(GroupPlan) result = plan(&goal, members, 2);
+
+    g_assert_cmpint(result.n_create, ==, 0);
+    g_assert_cmpuint(result.n_victims, ==, 0);
+    g_assert_true(result.is_held);
+}
+
 /* Whatever it is given */
 
 static gint64
@@ -261,6 +327,9 @@ any_goal(void)
         .wanted = pick(MEMBERS + 4),
         .is_removing = pick(12) == 0,
         .victims = (GroupVictims) pick(GROUP_VICTIMS_N),
+        .is_rolling = pick(2) == 0,
+        .batch = 1 + pick(4),
+        .max_unavailable = 1 + pick(3),
     };
 
     goal.min = pick(goal.max + 1);
@@ -274,7 +343,7 @@ any_members(GroupMember *members)
 
     for (gsize i = 0; i < n_members; i++) {
         members[i] = (GroupMember){ (GroupPhase) pick(GROUP_PHASE_N), (gint64) i,
-                                    pick(NOW_MS), NOW_MS - pick(1000) };
+                                    pick(NOW_MS), NOW_MS - pick(1000), pick(2) == 0 };
     }
     return n_members;
 }
@@ -310,7 +379,7 @@ begin(const GroupPlan *result, GroupMember *members, gsize n_members, gint64 now
     }
     for (gint64 i = 0; i < result->n_create; i++) {
         members[n_members++] =
-            (GroupMember){ GROUP_PHASE_COMING, now_ms + i, now_ms, now_ms };
+            (GroupMember){ GROUP_PHASE_COMING, now_ms + i, now_ms, now_ms, false };
     }
     return n_members;
 }
@@ -348,7 +417,8 @@ test_it_never_takes_who_is_wanted(void)
         g_assert_cmpint(result.wanted, >=, goal.min);
         n_members = begin(&result, members, n_members, NOW_MS);
         g_assert_cmpint((gint64) count_well(members, n_members), >=,
-                        MIN((gint64) n_well, result.wanted));
+                        MIN((gint64) n_well, result.wanted) -
+                            (goal.is_rolling ? goal.max_unavailable : 0));
     }
 }
 
@@ -465,6 +535,9 @@ main(int argc, char **argv)
                     test_what_is_too_much_goes_while_the_breaker_is_open);
     g_test_add_func("/group/breaker-and-clock",
                     test_a_clock_that_is_put_back_does_not_hold_it_open);
+    g_test_add_func("/group/outdated-in-batches", test_the_outdated_go_in_batches);
+    g_test_add_func("/group/bad-batch", test_a_batch_that_is_not_well_is_seen);
+    g_test_add_func("/group/halted", test_what_is_halted_makes_and_replaces_nobody);
     g_test_add_func("/group/never-above-max", test_it_never_makes_more_than_the_most);
     g_test_add_func("/group/never-below-wanted", test_it_never_takes_who_is_wanted);
     g_test_add_func("/group/idempotent", test_it_does_nothing_twice);

@@ -483,6 +483,15 @@ do_remove(FakeHost *fake, WireCall *call, const void *in)
     wire_call_reply(call, NULL);
 }
 
+/* Everybody is well whom no rule says otherwise of: one that is deaf. */
+static void
+do_check_health(FakeHost *fake, WireCall *call, const void *in)
+{
+    ProtoWorkerCheckHealthReply reply = { .healthy = true };
+
+    wire_call_reply(call, &reply);
+}
+
 static void
 do_read_log(FakeHost *fake, WireCall *call, const void *in)
 {
@@ -603,6 +612,7 @@ HANDLER(pause, Pause, do_pause)
 HANDLER(resume, Resume, do_resume)
 HANDLER(resize, Resize, do_resize)
 HANDLER(remove, Remove, do_remove)
+HANDLER(check_health, CheckHealth, do_check_health)
 HANDLER(read_log, ReadLog, do_read_log)
 HANDLER(import_template, ImportTemplate, do_import_template)
 HANDLER(remove_template, RemoveTemplate, do_remove_template)
@@ -627,6 +637,7 @@ static const ProtoWorkerHandlers handlers = {
     .resume = call_resume,
     .resize = call_resize,
     .remove = call_remove,
+    .check_health = call_check_health,
     .read_log = call_read_log,
     .import_template = call_import_template,
     .remove_template = call_remove_template,
