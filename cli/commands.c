@@ -67,6 +67,21 @@ static const Option group_create_options[] = {
     { "victims", NULL, 0, OPTION_CHOICE, "victims", "RULE", "Who goes first when there are too many (newest)" },
 };
 
+static const Option autoscale_options[] = {
+    { "cpu", NULL, 0, OPTION_TEXT, "cpu", "PERCENT", "Hold the members' processors near this" },
+    { "metric", NULL, 0, OPTION_TEXT, "metric", "NUMBER", "Hold what `vmctl group metric` pushes near this" },
+    { "schedule", NULL, 0, OPTION_LABEL, "schedule", "WHEN=N", "So many from then on, as \"Mon..Fri 08:00=10\"; may be repeated" },
+    { "tolerance", NULL, 0, OPTION_INTEGER, "tolerance_percent", "PERCENT", "So near is near enough (10)" },
+    { "step-out", NULL, 0, OPTION_INTEGER, "step_out", "N", "Grow by so many at a time (4)" },
+    { "step-in", NULL, 0, OPTION_INTEGER, "step_in", "N", "Shrink by so many at a time (4)" },
+    { "cooldown-out", NULL, 0, OPTION_DURATION, "cooldown_out_ms", "TIME", "Rest so long before growing (60s)" },
+    { "cooldown-in", NULL, 0, OPTION_DURATION, "cooldown_in_ms", "TIME", "Rest so long before shrinking (5m)" },
+    { "off", NULL, 0, OPTION_FLAG, "off", NULL, "Only what it is told counts from now on" },
+};
+
+static const Option metric_value =
+    { "value", NULL, 0, OPTION_TEXT, "value", "VALUE", "What is pushed" };
+
 static const Option group_update_options[] = {
     { "template", NULL, 't', OPTION_TEXT, "template", "NAME[:VERSION]", "What members are made from; left out: go on with what halted" },
     { "rollback", NULL, 0, OPTION_FLAG, "rollback", NULL, "Go back to the template before" },
@@ -297,6 +312,36 @@ const Command commands[] = {
       .summary = "Tell a group how many members to have",
       .details = "All of them find room, or nothing changes. Waits until the group is as "
                  "wanted, and says what is in the way if it is not." },
+    { .words = "group autoscale",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_autoscale,
+      OPTIONS(autoscale_options),
+      .run = run_set,
+      .summary = "Have a group choose its number by load or by the time",
+      .details = "With n members up that have the value v on average, n * v / target are "
+                 "needed. WHEN is [DAYS] HH:MM in UTC, with days as Mon, Mon..Fri or "
+                 "Sat,Sun; where a target is tracked as well, its number is the least." },
+    { .words = "group metric",
+      .operands = "NAME VALUE",
+      .operands_min = 2,
+      .operands_max = 2,
+      .operand_field = "group",
+      .last_operand = &metric_value,
+      .method = &proto_group_metric,
+      .run = run_set,
+      .summary = "Push the value that a group is scaled by" },
+    { .words = "group plan",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_plan,
+      .view = &view_group_plan,
+      .run = run_group_plan,
+      .summary = "Say what a group would do now, and why" },
     { .words = "group rolling-update",
       .operands = "NAME",
       .operands_min = 1,

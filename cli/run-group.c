@@ -6,8 +6,9 @@ enum {
     CALL_MS = 30000
 };
 
-bool
-run_group_show(Session *session, const Arguments *arguments, GError **error)
+/* Calls, and shows the reply and below it its rows. */
+static bool
+show_both(Session *session, const Arguments *arguments, const View *rows, GError **error)
 {
     const Command *command = arguments->command;
     g_autofree gpointer in = g_malloc0(command->method->call->size);
@@ -17,10 +18,28 @@ run_group_show(Session *session, const Arguments *arguments, GError **error)
                              &reply, error);
 
     wire_struct_clear(command->method->call, in);
-    if (!done)
-        return false;
+    if (!done || command->view == NULL)
+        return done;
     session_print(session, command->view, reply.parameters);
     if (session->format <= FORMAT_WIDE)
-        session_print(session, &view_members, reply.parameters);
+        session_print(session, rows, reply.parameters);
     return true;
+}
+
+bool
+run_group_show(Session *session, const Arguments *arguments, GError **error)
+{
+    return show_both(session, arguments, &view_members, error);
+}
+
+bool
+run_group_plan(Session *session, const Arguments *arguments, GError **error)
+{
+    return show_both(session, arguments, &view_removals, error);
+}
+
+bool
+run_set(Session *session, const Arguments *arguments, GError **error)
+{
+    return show_both(session, arguments, NULL, error);
 }

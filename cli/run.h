@@ -24,6 +24,12 @@ bool run_destroy(Session *session, const Arguments *arguments, GError **error);
 /** run_query of a group, with its members. */
 bool run_group_show(Session *session, const Arguments *arguments, GError **error);
 
+/** run_query of what a group would do, with whom it would remove. */
+bool run_group_plan(Session *session, const Arguments *arguments, GError **error);
+
+/** One call that has done all when it is answered. */
+bool run_set(Session *session, const Arguments *arguments, GError **error);
+
 bool run_create(Session *session, const Arguments *arguments, GError **error);
 bool run_wait(Session *session, const Arguments *arguments, GError **error);
 bool run_log(Session *session, const Arguments *arguments, GError **error);

@@ -94,6 +94,10 @@ static const Column group_columns[] = {
     { "HEALTH", "health", CELL_TEXT, COLUMN_WIDE },
     { "GRACE", "health_grace_ms", CELL_DURATION, COLUMN_WIDE },
     { "INTERVAL", "health_interval_ms", CELL_DURATION, COLUMN_WIDE },
+    { "TRACKS", "scaling.track", CELL_TEXT, COLUMN_WIDE },
+    { "TARGET", "scaling.target", CELL_TEXT, COLUMN_WIDE },
+    { "SCHEDULE", "scaling.schedule", CELL_TEXT, COLUMN_WIDE },
+    { "DECISION", "decision", CELL_TEXT, COLUMN_WIDE },
     { "COMING", "coming", CELL_TEXT, COLUMN_WIDE },
     { "ASIDE", "aside", CELL_TEXT, COLUMN_WIDE },
     { "SICK", "sick", CELL_TEXT, COLUMN_WIDE },
@@ -124,6 +128,20 @@ static const Column member_columns[] = {
     { "SINCE", "since", CELL_AGE, COLUMN_WIDE },
     { "TEMPLATE", "template", CELL_TEXT, COLUMN_WIDE },
     { "ID", "instance", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column group_plan_columns[] = {
+    { "WANTED", "wanted", CELL_TEXT, COLUMN_NARROW },
+    { "DECIDED", "decided", CELL_TEXT, COLUMN_NARROW },
+    { "WHY", "why", CELL_TEXT, COLUMN_NARROW },
+    { "MAKES", "makes", CELL_TEXT, COLUMN_NARROW },
+    { "HELD-BACK", "held_back", CELL_TEXT, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column removal_columns[] = {
+    { "REMOVES", "name", CELL_TEXT, COLUMN_NARROW },
+    { "CAUSE", "cause", CELL_TEXT, COLUMN_NARROW },
 };
 
 static const Column template_columns[] = {
@@ -288,6 +306,8 @@ const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
 const View view_groups = VIEW(group_columns, true, "groups", "name", "id");
 const View view_group = VIEW(group_columns, false, "group", "name", "id");
 const View view_members = VIEW(member_columns, true, "members", "name", "instance");
+const View view_group_plan = VIEW(group_plan_columns, false, NULL, "decided", "decided");
+const View view_removals = VIEW(removal_columns, true, "removes", "name", "name");
 const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
 const View view_template = VIEW(template_columns, false, "template", "name", "id");
 const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");

@@ -16,6 +16,9 @@ extern const View view_groups;
 extern const View view_group;
 /** The members of a group. */
 extern const View view_members;
+/** What a group would do, and whom it would remove. */
+extern const View view_group_plan;
+extern const View view_removals;
 extern const View view_templates;
 extern const View view_template;
 extern const View view_hosts;

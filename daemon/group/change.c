@@ -254,6 +254,7 @@ group_change_scale(
     supersede(group);
     group->record.view.wanted = wanted;
     group->record.view.halted = false;
+    group->record.scaled_ms = clock_wall_ms();
     return admit(group, tx, request, OPERATION_KIND_GROUP_SCALE);
 }
 

@@ -32,6 +32,11 @@ typedef struct {
     guint health_source;
     /** The operation that waits for it to be as wanted, or NULL. */
     Operation *settling;
+    /** What somebody pushed, in thousandths, and when; 0: nothing. */
+    gint64 metric;
+    gint64 metric_ms;
+    /** When its schedule says something next; 0: never. */
+    gint64 schedule_ms;
     /** A look that is due at once, and one at a time. */
     guint look_source;
     guint wake_source;

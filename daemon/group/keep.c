@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "group/health.h"
+#include "group/scaling.h"
 #include "instance/create.h"
 #include "instance/workflows.h"
 
@@ -481,6 +482,8 @@ set_wake(Group *group, const GroupPlan *plan)
     g_clear_handle_id(&group->wake_source, g_source_remove);
     if (plan->wake_ms != 0)
         wake_within(&wait_ms, plan->wake_ms - clock_wall_ms());
+    if (group->schedule_ms != 0)
+        wake_within(&wait_ms, group->schedule_ms - clock_wall_ms());
     if (group->hindered_until_ms != 0)
         wake_within(&wait_ms, group->hindered_until_ms - clock_boot_ms());
     if (group->settling != NULL)
@@ -544,6 +547,7 @@ group_keep(Group *group, StoreTx *tx)
     g_autoptr(GPtrArray) members = NULL;
     g_auto(GroupPlan) plan = { 0 };
 
+    group_scaling_follow(group, tx);
     group_look_ahead(group, &members, &plan);
     if (plan.is_batch_bad && !group->record.view.halted) {
         halt(group, tx, members);
@@ -659,8 +663,14 @@ on_removed(Instance *instance, StoreTx *tx, gpointer data)
     group_keep_soon(group);
 }
 
+static void
+on_ticked(gpointer data)
+{
+    group_scaling_ticked(data);
+}
+
 InstanceListener
 group_get_listener(GroupBook *book)
 {
-    return (InstanceListener){ on_put, on_removed, book };
+    return (InstanceListener){ on_put, on_removed, on_ticked, book };
 }

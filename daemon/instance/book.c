@@ -19,6 +19,7 @@ instance_free(Instance *instance)
     instance_waits_free(instance);
     proto_instance_record_clear(&instance->record);
     proto_counter_record_clear(&instance->counters);
+    load_clear(&instance->load);
     g_free(instance);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "fleet/host.h"
+#include "instance/load.h"
 #include "ledger/ledger.h"
 #include "ledger/steps.h"
 #include "model/lifecycle.h"
@@ -26,6 +27,7 @@ struct Instance {
     ProtoInstanceRecord record;
     /** What was read of its counters. */
     ProtoCounterRecord counters;
+    InstanceLoad load;
     InstanceBook *book;
     /** Callers of Wait. */
     GSList *waits;
@@ -45,6 +47,8 @@ typedef struct {
     void (*put)(Instance *instance, StoreTx *tx, gpointer data);
     /** It is taken off the book. */
     void (*removed)(Instance *instance, StoreTx *tx, gpointer data);
+    /** The counters of all were read. */
+    void (*ticked)(gpointer data);
     gpointer data;
 } InstanceListener;
 

@@ -72,6 +72,7 @@ tick_take(Instance *instance, const ProtoDomainStats *stats)
      * off libvirt tells its own processor time. */
     if (instance->counters.segment == 0 || !is_active(stats->state))
         return;
+    load_take(&instance->load, stats, clock_wall_ms());
     instance_book_follow_clock(book);
     time = (CounterTime){ store_ledger_now_ms(book->store), clock_boot_ms() };
     tx = store_begin(book->store);
@@ -144,6 +145,8 @@ on_stats(const void *out, bool continues, const GError *error, gpointer data)
         g_message("Host %s: no counters: %s", host_get_name(book->host), error->message);
     book->is_ticking = false;
     book_gaps(book);
+    if (book->listener.ticked != NULL)
+        book->listener.ticked(book->listener.data);
 }
 
 static gboolean on_tick(gpointer data);

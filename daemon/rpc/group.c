@@ -6,6 +6,7 @@
 #include "group/change.h"
 #include "group/health.h"
 #include "group/keep.h"
+#include "group/scaling.h"
 #include "rpc/rpc.h"
 
 static Group *
@@ -268,11 +269,114 @@ remove_group(WireCall *call, const ProtoGroupRemoveCall *in)
                  &(Wanted){ in->group, in->tenant, in->request_id, change_remove });
 }
 
+/* By itself */
+
+static void
+on_written(gpointer data)
+{
+    wire_call_reply(data, NULL);
+}
+
+static bool
+try_autoscale(WireCall *call, const ProtoGroupAutoscaleCall *in, GError **error)
+{
+    Group *group = find_group(call, in->group, in->tenant, error);
+    StoreTx *tx = NULL;
+    bool done = false;
+
+    if (group == NULL)
+        return false;
+    tx = store_begin(rpc_of(call)->store);
+    done = group_scaling_set(group, in, tx, error);
+    if (done)
+        store_on_commit(tx, on_written, call);
+    store_commit(tx);
+    return done;
+}
+
+static void
+autoscale(WireCall *call, const ProtoGroupAutoscaleCall *in)
+{
+    GError *error = NULL;
+
+    if (!try_autoscale(call, in, &error))
+        wire_call_fail(call, error);
+}
+
+static void
+push_metric(WireCall *call, const ProtoGroupMetricCall *in)
+{
+    GError *error = NULL;
+    Group *group = find_group(call, in->group, in->tenant, &error);
+    gint64 value = 0;
+
+    if (group != NULL && !autoscale_read_number(in->value, &value))
+        proto_error_set_invalid_parameter(
+            &error, "parameters.value", "is not a number from 0 on",
+            "value \"%s\" is not a number from 0 on", in->value);
+    if (error != NULL) {
+        wire_call_fail(call, error);
+        return;
+    }
+    group_scaling_push(group, value);
+    wire_call_reply(call, NULL);
+}
+
+static void
+plan(WireCall *call, const ProtoGroupPlanCall *in)
+{
+    static const char *const causes[GROUP_CAUSES] = {
+        [GROUP_CAUSE_REMOVED] = "removed",   [GROUP_CAUSE_EXCESS] = "too_many",
+        [GROUP_CAUSE_DEAD] = "dead",         [GROUP_CAUSE_SICK] = "sick",
+        [GROUP_CAUSE_OUTDATED] = "outdated",
+    };
+    GError *error = NULL;
+    Group *group = find_group(call, in->group, in->tenant, &error);
+    g_autoptr(GPtrArray) members = NULL;
+    g_auto(GroupPlan) now = { 0 };
+    g_auto(GroupPlan) then = { 0 };
+    g_autofree ProtoGroupRemoval *removals = NULL;
+    AutoscaleResult decided = { 0 };
+    ProtoGroupPlanReply reply = { 0 };
+
+    if (group == NULL) {
+        wire_call_fail(call, error);
+        return;
+    }
+    group_count(group);
+    group_look_ahead(group, &members, &now);
+    decided = group_scaling_decide(group, &now);
+    group_look_ahead_to(group, decided.wanted, &then);
+    removals = g_new0(ProtoGroupRemoval, then.n_victims);
+    for (gsize i = 0; i < then.n_victims; i++) {
+        const Instance *instance = members->pdata[then.victims[i].member];
+
+        removals[i] =
+            (ProtoGroupRemoval){ instance->record.view.name,
+                                 (char *) (gsize) causes[then.victims[i].cause] };
+    }
+    reply = (ProtoGroupPlanReply){
+        .wanted = group->record.view.wanted,
+        .decided = decided.wanted,
+        .why = decided.why,
+        .makes = then.n_create,
+        .removes = removals,
+        .n_removes = then.n_victims,
+        .held_back = then.n_held_back + then.n_no_room,
+        .reason = group->record.view.reason,
+    };
+    wire_call_reply(call, &reply);
+    g_free(decided.why);
+}
+
 const ProtoGroupHandlers rpc_group_handlers = {
     .create = create,
     .get = get,
     .list = list,
     .scale = scale,
     .update = update,
+    .autoscale = autoscale,
+    .metric = push_metric,
+    .plan = plan,
     .remove = remove_group,
 };

@@ -240,7 +240,7 @@ def test_some_failures_are_made_good() -> None:
 # Health
 
 
-SICK = {"rules": [{"method": "CheckHealth", "times": -1, "deaf": True}]}
+SICK = {"rules": [{"method": "Sick", "times": -1}]}
 QUICK = {"health": "tcp:80", "health_interval_ms": 100, "health_grace_ms": 0}
 
 
@@ -252,7 +252,7 @@ def test_a_probe_that_is_none_is_refused() -> None:
 
 
 def test_a_member_is_up_once_it_answers() -> None:
-    with run_with({"rules": [{"method": "CheckHealth", "times": 4, "deaf": True}]}) as vmd:
+    with run_with({"rules": [{"method": "Sick", "times": 4}]}) as vmd:
         vmd.import_template()
         create(vmd, count=1, **{**QUICK, "health_grace_ms": 60000})
         shown = show(vmd)
@@ -260,7 +260,7 @@ def test_a_member_is_up_once_it_answers() -> None:
 
 
 def test_a_sick_member_is_replaced() -> None:
-    with run_with({"rules": [{"method": "CheckHealth", "after": 1, "times": 3, "deaf": True}]}) as vmd:
+    with run_with({"rules": [{"method": "Sick", "after": 1, "times": 3}]}) as vmd:
         vmd.import_template()
         create(vmd, count=1, **QUICK)
         before = {event["subject"] for event in vmd.events() if event["kind"] == "instance_state"}
@@ -371,6 +371,114 @@ def test_a_scale_during_an_update_and_kills_end_in_both() -> None:
         wait_steady(vmd, 6)
         assert templates(vmd) == ["other:1"] * 6
         oracle.check_at_rest(vmd)
+
+
+# By itself
+
+
+EAGER = {"cooldown_out_ms": 0, "cooldown_in_ms": 0}
+
+
+def decisions(vmd: Vmd) -> list[str]:
+    told = [event["detail"] for event in vmd.events() if event["kind"] == "group_decision"]
+    return [detail for detail in told if detail.startswith("from ")]
+
+
+def test_a_pushed_value_moves_the_group_and_says_why() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        create(vmd, min=1, max=8, count=2)
+        vmd.call("Group.Autoscale", group="web", metric="50", **EAGER)
+        vmd.call("Group.Metric", group="web", value="100")
+        wait_steady(vmd, 4)
+        vmd.call("Group.Metric", group="web", value="12.5")
+        wait_steady(vmd, 1)
+        assert decisions(vmd) == [
+            "from 2 to 4: metric 100, target 50, 2 up, 4 needed",
+            "from 4 to 1: metric 12.5, target 50, 4 up, 1 needed",
+        ], decisions(vmd)
+        oracle.check_at_rest(vmd)
+
+
+def test_a_step_and_a_rest_are_kept() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        create(vmd, max=20, count=2)
+        vmd.call("Group.Autoscale", group="web", metric="1", step_out=3)
+        vmd.call("Group.Metric", group="web", value="100")
+        wait_steady(vmd, 5)
+        vmd.call("Group.Metric", group="web", value="100")
+        plan = vmd.call("Group.Plan", group="web")
+        assert plan["wanted"] == plan["decided"] == 5 and plan["makes"] == 0 and "it cools down" in plan["why"], plan
+
+
+def test_a_group_goes_to_nobody_and_comes_back() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        create(vmd, min=0, max=4, count=2)
+        vmd.call("Group.Autoscale", group="web", metric="10", **EAGER)
+        vmd.call("Group.Metric", group="web", value="0")
+        wait_steady(vmd, 0)
+        vmd.call("Group.Metric", group="web", value="7")
+        wait_steady(vmd, 1)
+
+
+def test_processors_that_are_busy_move_the_group() -> None:
+    # A guest of the fake host is busy for a quarter of its time.
+    with run_with(metering={"tick_seconds": 1}) as vmd:
+        vmd.import_template()
+        create(vmd, min=1, max=4, count=1)
+        vmd.call("Group.Autoscale", group="web", cpu="10", **EAGER)
+        wait_steady(vmd, 4)
+        vmd.call("Group.Autoscale", group="web", cpu="80", **EAGER)
+        wait_steady(vmd, 1)
+        assert all(": cpu " in told for told in decisions(vmd)), decisions(vmd)
+
+
+def test_a_schedule_says_how_many() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        create(vmd, min=1, max=8, count=1)
+        vmd.call("Group.Autoscale", group="web", schedule={"daily": "3"})
+        wait_steady(vmd, 3)
+        vmd.do("Group.Scale", group="web", count=2)
+        assert show(vmd)["group"]["wanted"] == 2
+        assert decisions(vmd) == ["from 1 to 3: the schedule says 3"]
+
+
+def test_what_is_no_rule_is_refused_and_changes_nothing() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        create(vmd, count=0)
+        for path, parameters in (
+            ("parameters.cpu", {}),
+            ("parameters.metric", {"cpu": "50", "metric": "50"}),
+            ("parameters.target", {"cpu": "101"}),
+            ("parameters.target", {"metric": "0"}),
+            ("parameters.cpu", {"cpu": "1e2"}),
+            ("parameters.schedule", {"schedule": {"25:00": "3"}}),
+            ("parameters.schedule", {"schedule": {"08:00": "many"}}),
+        ):
+            error = expect("io.vmctl.InvalidParameter", vmd.call, "Group.Autoscale", group="web", **parameters)
+            assert error["path"] == path, (parameters, error)
+        error = expect("io.vmctl.InvalidParameter", vmd.call, "Group.Metric", group="web", value="-1")
+        assert error["path"] == "parameters.value"
+        assert "scaling" not in show(vmd)["group"]
+
+
+def test_what_it_was_told_is_kept_over_a_kill() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        create(vmd, max=8, count=1)
+        vmd.call("Group.Autoscale", group="web", metric="10", **EAGER)
+        vmd.kill()
+        vmd.start()
+        wait_steady(vmd, 1)
+        vmd.call("Group.Metric", group="web", value="30")
+        wait_steady(vmd, 3)
+        vmd.call("Group.Autoscale", group="web", off=True)
+        vmd.call("Group.Metric", group="web", value="90")
+        assert "does not scale by itself" in vmd.call("Group.Plan", group="web")["why"]
 
 
 # Races

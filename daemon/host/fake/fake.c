@@ -483,11 +483,15 @@ do_remove(FakeHost *fake, WireCall *call, const void *in)
     wire_call_reply(call, NULL);
 }
 
-/* Everybody is well whom no rule says otherwise of: one that is deaf. */
+/* Everybody is well of whom no rule says otherwise, with its message. */
 static void
 do_check_health(FakeHost *fake, WireCall *call, const void *in)
 {
-    ProtoWorkerCheckHealthReply reply = { .healthy = true };
+    const ScriptRule *rule = fake->options.match(SCRIPT_SICK, in, fake->options.data);
+    ProtoWorkerCheckHealthReply reply = {
+        .healthy = rule == NULL,
+        .reason = rule != NULL ? rule->message : NULL,
+    };
 
     wire_call_reply(call, &reply);
 }
