@@ -67,6 +67,13 @@ static const Option group_create_options[] = {
     { "victims", NULL, 0, OPTION_CHOICE, "victims", "RULE", "Who goes first when there are too many (newest)" },
 };
 
+static const Option apply_options[] = {
+    { "file", NULL, 'f', OPTION_FILE, NULL, "FILE", "What there is to be; - is the standard input, and what is read if it is left out" },
+    { "dry-run", NULL, 0, OPTION_FLAG, NULL, NULL, "Only say what would be done" },
+    { "prune", NULL, 0, OPTION_FLAG, NULL, NULL, "Remove what the fleet had and does not name any more" },
+    { "tenant", NULL, 0, OPTION_TEXT, NULL, "TENANT", "Act on another tenant's; for admins" },
+};
+
 static const Option autoscale_options[] = {
     { "cpu", NULL, 0, OPTION_TEXT, "cpu", "PERCENT", "Hold the members' processors near this" },
     { "metric", NULL, 0, OPTION_TEXT, "metric", "NUMBER", "Hold what `vmctl group metric` pushes near this" },
@@ -369,6 +376,16 @@ const Command commands[] = {
       .run = run_destroy,
       .summary = "Remove groups with all their members",
       .details = "Asks on a terminal unless --yes is given; elsewhere --yes is needed." },
+    { .words = "apply",
+      .view = &view_steps,
+      OPTIONS(apply_options),
+      .wait = "none|done",
+      .run = run_apply,
+      .summary = "Bring groups and instances to what a file says",
+      .details = "The file is {\"fleet\": NAME, \"groups\": [...], \"instances\": [...]}, each "
+                 "with the parameters of io.vmctl.Group.Create or io.vmctl.Instance.Create. "
+                 "What is as it says is left alone; nothing is done if something cannot be "
+                 "changed in place. See docs/scripting.md." },
     { .words = "events",
       .method = &proto_event_read,
       .view = &view_events,

@@ -30,6 +30,9 @@ bool run_group_plan(Session *session, const Arguments *arguments, GError **error
 /** One call that has done all when it is answered. */
 bool run_set(Session *session, const Arguments *arguments, GError **error);
 
+/** Brings groups and instances to what a file says. */
+bool run_apply(Session *session, const Arguments *arguments, GError **error);
+
 bool run_create(Session *session, const Arguments *arguments, GError **error);
 bool run_wait(Session *session, const Arguments *arguments, GError **error);
 bool run_log(Session *session, const Arguments *arguments, GError **error);

@@ -144,6 +144,13 @@ static const Column removal_columns[] = {
     { "CAUSE", "cause", CELL_TEXT, COLUMN_NARROW },
 };
 
+static const Column step_columns[] = {
+    { "ACTION", "action", CELL_TEXT, COLUMN_NARROW },
+    { "KIND", "kind", CELL_TEXT, COLUMN_NARROW },
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "DETAIL", "detail", CELL_TEXT, COLUMN_NARROW },
+};
+
 static const Column template_columns[] = {
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
     { "VERSION", "version", CELL_TEXT, COLUMN_NARROW },
@@ -308,6 +315,7 @@ const View view_group = VIEW(group_columns, false, "group", "name", "id");
 const View view_members = VIEW(member_columns, true, "members", "name", "instance");
 const View view_group_plan = VIEW(group_plan_columns, false, NULL, "decided", "decided");
 const View view_removals = VIEW(removal_columns, true, "removes", "name", "name");
+const View view_steps = VIEW(step_columns, true, "steps", "name", "name");
 const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
 const View view_template = VIEW(template_columns, false, "template", "name", "id");
 const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");

@@ -19,6 +19,8 @@ extern const View view_members;
 /** What a group would do, and whom it would remove. */
 extern const View view_group_plan;
 extern const View view_removals;
+/** What `vmctl apply` does. */
+extern const View view_steps;
 extern const View view_templates;
 extern const View view_template;
 extern const View view_hosts;
