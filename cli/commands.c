@@ -382,10 +382,11 @@ const Command commands[] = {
       .wait = "none|done",
       .run = run_apply,
       .summary = "Bring groups and instances to what a file says",
-      .details = "The file is {\"fleet\": NAME, \"groups\": [...], \"instances\": [...]}, each "
-                 "with the parameters of io.vmctl.Group.Create or io.vmctl.Instance.Create. "
-                 "What is as it says is left alone; nothing is done if something cannot be "
-                 "changed in place. See docs/scripting.md." },
+      .details =
+          "The file is {\"fleet\": NAME, \"groups\": [...], \"instances\": [...]}, each "
+          "with the parameters of io.vmctl.Group.Create or io.vmctl.Instance.Create. "
+          "What is as it says is left alone; nothing is done if something cannot be "
+          "changed in place. See docs/scripting.md." },
     { .words = "events",
       .method = &proto_event_read,
       .view = &view_events,
