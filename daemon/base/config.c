@@ -102,11 +102,18 @@ static const ConfigKey keys[] = {
     COUNT("headroom", "vcpus", headroom_vcpus, "8", 1, 256, "Every instance can grow to at least so many without a restart."),
     SIZE("headroom", "memory", headroom_memory, "8G", 1, "The same for its memory."),
 
+    COUNT("group", "failures", group_failures, "3", 1, 1000, "So many failures in a row stop a group from making members for a while."),
+    COUNT("group", "backoff_seconds", group_backoff_seconds, "30", 1, 86400, "How long the first time; then one member is tried, and if that fails it is twice as long."),
+    COUNT("group", "backoff_max_seconds", group_backoff_max_seconds, "1800", 1, 86400, "How long at most."),
+    COUNT("group", "proof_seconds", group_proof_seconds, "30", 1, 86400, "How long a member has to run for earlier failures to be forgotten."),
+    COUNT("group", "dead_seconds", group_dead_seconds, "10", 0, 86400, "How long a member may be in error, or off by itself, before it is replaced."),
+
     COUNT("quota", "instances", quota_instances, "100", 0, 1000000, "Instances of a tenant that has no quota of its own."),
     COUNT("quota", "vcpus", quota_vcpus, "400", 0, 100000000, "Its virtual CPUs."),
     SIZE("quota", "memory", quota_memory, "1T", 1, "Its memory."),
     SIZE("quota", "disk", quota_disk, "100T", 1, "Its disks."),
     COUNT("quota", "addresses", quota_addresses, "100000", 0, 1000000, "Its addresses: each instance has one."),
+    COUNT("quota", "groups", quota_groups, "500", 0, 1000000, "Its groups."),
     COUNT("quota", "operations", quota_operations, "10000", 0, 1000000, "Its operations under way."),
     COUNT("quota", "requests", quota_requests, "100000", 1, 1000000, "Its requests in a second; those of admins are not counted."),
 };

@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "fleet/fleet.h"
+#include "instance/load.h"
 #include "ledger/ledger.h"
 #include "ledger/steps.h"
 #include "model/lifecycle.h"
@@ -26,6 +27,7 @@ struct Instance {
     ProtoInstanceRecord record;
     /** What was read of its counters. */
     ProtoCounterRecord counters;
+    InstanceLoad load;
     InstanceBook *book;
     /** Callers of Wait. */
     GSList *waits;
@@ -50,6 +52,17 @@ typedef struct {
     /** A reading of counters is under way. */
     bool is_ticking;
 } BookHost;
+/** Whoever keeps sets of instances: is told of each change of one that is a member of a
+ * group, in the transaction of the change. */
+typedef struct {
+    /** It is written; perhaps it is new. */
+    void (*put)(Instance *instance, StoreTx *tx, gpointer data);
+    /** It is taken off the book. */
+    void (*removed)(Instance *instance, StoreTx *tx, gpointer data);
+    /** The counters of all on a host were read. */
+    void (*ticked)(gpointer data);
+    gpointer data;
+} InstanceListener;
 
 struct InstanceBook {
     Store *store;
@@ -72,6 +85,8 @@ struct InstanceBook {
     guint tick_source;
     /** The next look at tenants that are disabled. */
     guint disabled_source;
+    /** All NULL: nobody listens. */
+    InstanceListener listener;
 };
 
 /** Makes the book and adds the workflows of instances to the engine. */

@@ -262,7 +262,8 @@ def test_the_table_of_rights_has_every_method() -> None:
     with shared.connect() as connection:
         for interface in connection.call("org.varlink.service.GetInfo")["interfaces"]:
             text = connection.call("org.varlink.service.GetInterfaceDescription", interface=interface)["description"]
-            if interface.startswith("io.vmctl"):
+            # Those of groups are in test_group.py.
+            if interface.startswith("io.vmctl") and interface != "io.vmctl.Group":
                 prefix = interface.removeprefix("io.vmctl").removeprefix(".")
                 served |= {f"{prefix}.{name}".lstrip(".") for name in re.findall(r"^method (\w+)", text, re.MULTILINE)}
     table = {*ON_INSTANCES, *ON_OPERATIONS, *FOR_ADMINS, *FOR_ALL, *FOR_OWNERS, "Instance.Create"}
@@ -295,6 +296,31 @@ def test_another_tenants_operation_is_the_same_bytes_as_an_absent_one() -> None:
             assert absent["error"] == "io.vmctl.NotFound", (method, absent)
             assert (blank(others, hidden) == blank(absent, ABSENT)) != sees, (method, who, others, absent)
     shared.do("Instance.Destroy", instance="busy", tenant=f"u{ALICE}")
+
+
+def test_another_tenants_group_is_the_same_bytes_as_an_absent_one() -> None:
+    on_groups = {
+        "Get": {}, "Scale": {"count": 1}, "Update": {"template": "tiny"}, "Autoscale": {"cpu": "50"},
+        "Metric": {"value": "1"}, "Plan": {}, "Remove": {},
+    }  # fmt: skip
+    with shared.connect() as connection:
+        text = connection.call("org.varlink.service.GetInterfaceDescription", interface="io.vmctl.Group")["description"]
+    assert set(re.findall(r"^method (\w+)", text, re.MULTILINE)) == {*on_groups, "Create", "List"}
+    (made,) = call_as(ALICE, ("io.vmctl.Group.Create", {"group": "hidden", "max": 2}))
+    assert shared.wait(made["reply"]["operation"])["state"] == "succeeded"
+    hidden = shared.call("Group.Get", group="hidden", tenant=f"u{ALICE}")["group"]["id"]
+    for method, more in on_groups.items():
+        for who, sees in ((BOB, False), (ALICE, True)):
+            others, absent = call_as(
+                who,
+                (f"io.vmctl.Group.{method}", {"group": hidden, **more}),
+                (f"io.vmctl.Group.{method}", {"group": ABSENT, **more}),
+            )
+            assert absent["error"] == "io.vmctl.NotFound", (method, absent)
+            assert (blank(others, hidden) == blank(absent, ABSENT)) != sees, (method, who, others, absent)
+    (listed,) = call_as(BOB, ("io.vmctl.Group.List", {}))
+    assert listed["reply"] == {"groups": []}, listed
+    wait_until(lambda: shared.call("Group.List", tenant=f"u{ALICE}")["groups"] == [], "the group to be gone")
 
 
 def test_another_tenant_is_the_same_bytes_as_an_absent_one() -> None:
