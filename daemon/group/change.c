@@ -52,7 +52,8 @@ supersede(Group *group)
     }
 }
 
-/* Leave for a change that makes so many members at once; request gets all that it wants. */
+/* Leave for a change that makes so many members at once; request gets all that it wants.
+ */
 static Admission *
 ask(GroupBook *book,
     const Group *group,
@@ -382,8 +383,8 @@ group_change_update(Group *group,
 
     if (template == NULL || !check_fits(group, template, error))
         return NULL;
-    admission = ask(group->book, group, OPERATION_KIND_GROUP_UPDATE, NULL, 0, request,
-                    error);
+    admission =
+        ask(group->book, group, OPERATION_KIND_GROUP_UPDATE, NULL, 0, request, error);
     if (admission == NULL)
         return NULL;
     supersede(group);
@@ -413,8 +414,8 @@ group_change_remove(Group *group, StoreTx *tx, OperationRequest *request, GError
                                  view->name, active->record.view.id);
         return NULL;
     }
-    admission = ask(group->book, group, OPERATION_KIND_GROUP_REMOVE, NULL, 0, request,
-                    error);
+    admission =
+        ask(group->book, group, OPERATION_KIND_GROUP_REMOVE, NULL, 0, request, error);
     if (admission == NULL)
         return NULL;
     supersede(group);

@@ -11,8 +11,8 @@
 extern const Workflow *const group_workflows[];
 extern const gsize group_n_workflows;
 
-/** Makes a group of the request's tenant.  Fails when the request is no good, and when there is no room for its
- * first members; nothing is made then. */
+/** Makes a group of the request's tenant.  Fails when the request is no good, and when
+ * there is no room for its first members; nothing is made then. */
 Operation *group_change_create(GroupBook *book,
                                const ProtoGroupCreateCall *in,
                                StoreTx *tx,

@@ -84,8 +84,7 @@ void group_book_kick(GroupBook *book);
 Group *group_get(GroupBook *book, const char *id);
 
 /** The tenant's, by id or name.  Fails with PROTO_ERROR_NOT_FOUND. */
-Group *
-group_find(GroupBook *book, const char *tenant, const char *text, GError **error);
+Group *group_find(GroupBook *book, const char *tenant, const char *text, GError **error);
 
 /** Of one that is not in the book. */
 void group_free(Group *group);

@@ -566,9 +566,8 @@ stands_still(Group *group)
 {
     g_autoptr(GError) error = NULL;
 
-    if (group->record.removing ||
-        tenant_check_enabled(group->book->instances->tenants, group->record.view.tenant,
-                             &error))
+    if (group->record.removing || tenant_check_enabled(group->book->instances->tenants,
+                                                       group->record.view.tenant, &error))
         return false;
     take_hindrance(group, error);
     return true;

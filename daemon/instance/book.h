@@ -52,6 +52,7 @@ typedef struct {
     /** A reading of counters is under way. */
     bool is_ticking;
 } BookHost;
+
 /** Whoever keeps sets of instances: is told of each change of one that is a member of a
  * group, in the transaction of the change. */
 typedef struct {

@@ -191,9 +191,8 @@ try_create(WireCall *call, const ProtoGroupCreateCall *in, GError **error)
     if (reply_repeat(call, repeated))
         return true;
     tx = store_begin(rpc->store);
-    return answer(
-        call, tx,
-        group_change_create(rpc->groups, in, tx, &change.request, error));
+    return answer(call, tx,
+                  group_change_create(rpc->groups, in, tx, &change.request, error));
 }
 
 static void

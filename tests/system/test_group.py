@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+from collections import Counter
 from typing import Any
 
 from lib import cli, oracle, tap
@@ -110,6 +111,58 @@ def test_over_quota_nothing_changes() -> None:
         error = expect("io.vmctl.QuotaExceeded", vmd.call, "Group.Scale", group="web", count=5)
         assert (error["used"], error["asked"], error["limit"]) == (2, 3, 4)
         assert show(vmd)["group"]["wanted"] == 2 and len(names(vmd)) == 2
+
+
+def test_groups_are_held_to_a_quota_of_their_own() -> None:
+    with Vmd(quota={"groups": 1}, group=HASTY) as vmd:
+        vmd.import_template()
+        create(vmd, count=1)
+        error = expect("io.vmctl.QuotaExceeded", vmd.call, "Group.Create", group="more", max=1)
+        assert [error[key] for key in ("resource", "used", "asked", "limit")] == ["groups", 1, 1, 1]
+        used = {row["resource"]: row["used"] for row in vmd.call("Quota.Get")["quota"]}
+        assert (used["groups"], used["instances"]) == (1, 1)
+        vmd.do("Group.Remove", group="web")
+        create(vmd, "more")
+
+
+def test_a_change_and_its_members_are_held_to_the_operations_together() -> None:
+    with Vmd(quota={"operations": 3}, group=HASTY) as vmd:
+        vmd.import_template()
+        error = expect("io.vmctl.QuotaExceeded", vmd.call, "Group.Create", group="web", max=9, count=3)
+        assert [error[key] for key in ("resource", "used", "asked", "limit")] == ["operations", 0, 4, 3]
+        create(vmd, count=2)
+        vmd.do("Group.Scale", group="web", count=0)
+
+
+def test_members_are_spread_over_hosts_or_a_label_of_theirs() -> None:
+    racks = {"a": "one", "b": "one", "c": "two"}
+    with run_with(hosts={name: {"labels": f"rack={rack}"} for name, rack in racks.items()}) as vmd:
+        vmd.import_template()
+        create(vmd, "wide", count=3, spread="host")
+        assert sorted(row["host"] for row in show(vmd, "wide")["members"]) == ["a", "b", "c"]
+        create(vmd, "racked", count=4, spread="rack", labels={"tier": "db"})
+        assert Counter(racks[row["host"]] for row in show(vmd, "racked")["members"]) == {"one": 2, "two": 2}
+        assert vmd.get("racked-1")["labels"] == {"tier": "db", "group": "racked"}
+        create(vmd, "bound", count=2, host_labels={"rack": "two"})
+        assert {row["host"] for row in show(vmd, "bound")["members"]} == {"c"}
+        expect("io.vmctl.NoCapacity", vmd.call, "Group.Create", group="nowhere", max=1, count=1, pool="other")
+
+
+def test_a_group_of_a_disabled_tenant_stands_still_and_can_be_removed() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        create(vmd, count=2)
+        vmd.call("Tenant.Set", tenant="default", when_disabled="keep")
+        vmd.call("Tenant.Disable", tenant="default")
+        expect("io.vmctl.IllegalState", vmd.call, "Group.Scale", group="web", count=3)
+        vmd.do("Instance.Destroy", instance="web-2")
+        wait_until(lambda: show(vmd)["group"]["state"] == "held_up", "the group to stand still")
+        assert "disabled" in show(vmd)["group"]["reason"] and names(vmd) == ["web-1"]
+        vmd.call("Tenant.Enable", tenant="default")
+        wait_steady(vmd, 2)
+        vmd.call("Tenant.Disable", tenant="default")
+        vmd.do("Group.Remove", group="web")
+        assert names(vmd) == []
 
 
 def test_the_rule_says_who_goes() -> None:

@@ -187,6 +187,15 @@ ON_INSTANCES = {
     "Instance.Log": {},
     "Instance.Wait": {"until": "ready", "timeout_ms": 0},
 }
+ON_GROUPS = {
+    "Group.Get": {},
+    "Group.Scale": {"count": 1},
+    "Group.Update": {"template": "tiny"},
+    "Group.Autoscale": {"cpu": "50"},
+    "Group.Metric": {"value": "1"},
+    "Group.Plan": {},
+    "Group.Remove": {},
+}
 ON_OPERATIONS = {"Operation.Get": {}, "Operation.Cancel": {}, "Operation.Wait": {"timeout_ms": 0}}
 FOR_ADMINS = {
     "Host.List": {},
@@ -215,6 +224,7 @@ FOR_ALL = {
     "WhoAmI": {},
     "Instance.List": {},
     "Operation.List": {},
+    "Group.List": {},
     "Template.List": {},
     "Template.Get": {"template": "tiny"},
     "Event.Read": {"after": 0},
@@ -235,6 +245,10 @@ FOR_OWNERS = {
 # Those that can name a tenant: another one is as absent as one that is not.
 WITH_TENANT = {
     **{method: {"instance": "x", **more} for method, more in ON_INSTANCES.items()},
+    **{method: {"group": "x", **more} for method, more in ON_GROUPS.items() if method != "Group.Remove"},
+    "Group.Create": {"group": "y", "max": 0},
+    "Group.Remove": {"group": "y"},
+    "Group.List": {},
     "Instance.Create": {"dry_run": True},
     "Instance.List": {},
     "Operation.List": {},
@@ -262,11 +276,10 @@ def test_the_table_of_rights_has_every_method() -> None:
     with shared.connect() as connection:
         for interface in connection.call("org.varlink.service.GetInfo")["interfaces"]:
             text = connection.call("org.varlink.service.GetInterfaceDescription", interface=interface)["description"]
-            # Those of groups are in test_group.py.
-            if interface.startswith("io.vmctl") and interface != "io.vmctl.Group":
+            if interface.startswith("io.vmctl"):
                 prefix = interface.removeprefix("io.vmctl").removeprefix(".")
                 served |= {f"{prefix}.{name}".lstrip(".") for name in re.findall(r"^method (\w+)", text, re.MULTILINE)}
-    table = {*ON_INSTANCES, *ON_OPERATIONS, *FOR_ADMINS, *FOR_ALL, *FOR_OWNERS, "Instance.Create"}
+    table = {*ON_INSTANCES, *ON_GROUPS, *ON_OPERATIONS, *FOR_ADMINS, *FOR_ALL, *FOR_OWNERS, "Instance.Create", "Group.Create"}
     assert served == table, served ^ table
 
 
@@ -299,22 +312,15 @@ def test_another_tenants_operation_is_the_same_bytes_as_an_absent_one() -> None:
 
 
 def test_another_tenants_group_is_the_same_bytes_as_an_absent_one() -> None:
-    on_groups = {
-        "Get": {}, "Scale": {"count": 1}, "Update": {"template": "tiny"}, "Autoscale": {"cpu": "50"},
-        "Metric": {"value": "1"}, "Plan": {}, "Remove": {},
-    }  # fmt: skip
-    with shared.connect() as connection:
-        text = connection.call("org.varlink.service.GetInterfaceDescription", interface="io.vmctl.Group")["description"]
-    assert set(re.findall(r"^method (\w+)", text, re.MULTILINE)) == {*on_groups, "Create", "List"}
     (made,) = call_as(ALICE, ("io.vmctl.Group.Create", {"group": "hidden", "max": 2}))
     assert shared.wait(made["reply"]["operation"])["state"] == "succeeded"
     hidden = shared.call("Group.Get", group="hidden", tenant=f"u{ALICE}")["group"]["id"]
-    for method, more in on_groups.items():
+    for method, more in ON_GROUPS.items():
         for who, sees in ((BOB, False), (ALICE, True)):
             others, absent = call_as(
                 who,
-                (f"io.vmctl.Group.{method}", {"group": hidden, **more}),
-                (f"io.vmctl.Group.{method}", {"group": ABSENT, **more}),
+                (f"io.vmctl.{method}", {"group": hidden, **more}),
+                (f"io.vmctl.{method}", {"group": ABSENT, **more}),
             )
             assert absent["error"] == "io.vmctl.NotFound", (method, absent)
             assert (blank(others, hidden) == blank(absent, ABSENT)) != sees, (method, who, others, absent)
@@ -334,7 +340,7 @@ def test_another_tenant_is_the_same_bytes_as_an_absent_one() -> None:
         )
         assert blank(others, f"u{ALICE}") == blank(absent, "u99999"), (method, others, absent)
         assert "error" in others, (method, others)
-        assert "reply" in own or own["parameters"].get("kind") == "instance", (method, own)
+        assert "reply" in own or own["parameters"].get("kind") in ("instance", "group"), (method, own)
     assert shared.call("Instance.Get", instance="x", tenant=f"u{ALICE}")["instance"]["state"] == "running"
     shared.do("Instance.Destroy", instance="x", tenant=f"u{ALICE}")
 
@@ -421,6 +427,9 @@ def test_a_tenant_that_owns_something_is_not_removed_and_its_name_is_never_anoth
     assert expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="gone")["state"] == "in_use"
     shared.wait(accepted["operation"])
     shared.do("Instance.Destroy", instance="last", tenant="gone")
+    shared.do("Group.Create", group="empty", max=1, tenant="gone")
+    assert "1 groups" in expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="gone")["message"]
+    shared.do("Group.Remove", group="empty", tenant="gone")
     for _ in range(2):
         assert shared.call("Tenant.Remove", tenant="gone")["tenant"]["state"] == "removed"
     expect("io.vmctl.AlreadyExists", shared.call, "Tenant.Create", tenant="gone")
