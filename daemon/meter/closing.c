@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "meter/calendar.h"
 #include "meter/money/biller.h"
+#include "meter/refuse.h"
 #include "meter/report/format.h"
 
 enum {
@@ -95,12 +96,9 @@ check_time(const Closing *closing, const Window *window, GError **error)
                                            " hours after its end, until %s",
                                            closing->meter->grace_hours, from);
 
-    if (now_ms < window->to_ms) {
-        proto_error_set_invalid_parameter(error, "parameters.period", "has not ended",
-                                          "parameters.period: %s has not ended",
-                                          closing->name);
-        return false;
-    }
+    if (now_ms < window->to_ms)
+        return refuse_parameter(error, "parameters.period", "%s has not ended",
+                                closing->name);
     return now_ms >= from_ms || refuse_state(closing->name, why, error);
 }
 
@@ -135,12 +133,9 @@ note_closed(Closing *closing, GError **error)
     ProtoClosedNote note = { .period = closing->name };
     Window window = { 0 };
 
-    if (!calendar_parse_month(closing->name, &month)) {
-        proto_error_set_invalid_parameter(
-            error, "parameters.period", "is not a month like 2026-10",
-            "parameters.period: %s is not a month like 2026-10", closing->name);
-        return false;
-    }
+    if (!calendar_parse_month(closing->name, &month))
+        return refuse_parameter(error, "parameters.period",
+                                "%s is not a month like 2026-10", closing->name);
     window = calendar_month_window(month);
     if (!check_time(closing, &window, error) || !check_order(closing, &window, error) ||
         !check_prices(closing, error))

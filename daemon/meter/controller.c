@@ -26,8 +26,7 @@ enum {
     /* So often it looks whether a fork was accepted. */
     WATCH_SECONDS = 1,
     /* Well below the time after which vmd closes a connection that is idle. */
-    REFRESH_SECONDS = 60,
-    NEAR_ROWS = 1000
+    REFRESH_SECONDS = 60
 };
 
 typedef struct Request Request;
@@ -44,7 +43,6 @@ struct Controller {
     guint watch;
     gint64 note_seq;
     /* The newest row, when it was connected. */
-    gint64 head_seq;
     guint wait_ms;
     gint64 since_ms;
     bool is_told;
@@ -219,12 +217,12 @@ follow(Controller *controller, GError **error)
     return true;
 }
 
-/* Forks */
-
 static void
 on_refreshed(gpointer data)
 {
 }
+
+/* Forks */
 
 static void
 go_on(Controller *controller)
@@ -239,9 +237,7 @@ go_on(Controller *controller)
     g_message("Following the ledger of %s from row %" G_GINT64_FORMAT " on",
               controller->path, meter_store_get_cursor(controller->store));
     controller->is_told = controller->is_fork_told = false;
-    /* What is far behind comes with the stream, and is asked for later. */
-    if (controller->head_seq - meter_store_get_cursor(controller->store) <= NEAR_ROWS)
-        controller_refresh(controller, on_refreshed, NULL);
+    controller_refresh(controller, on_refreshed, NULL);
 }
 
 /* The rows that are held are not those of the ledger any more. */
@@ -333,7 +329,6 @@ compare(Controller *controller, const ProtoLedgerGetHeadReply *head)
     gint64 cursor = meter_store_get_cursor(controller->store);
 
     controller->note_seq = head->note;
-    controller->head_seq = head->seq;
     if (cursor == 0) {
         go_on(controller);
     } else if (head->seq >= cursor) {
@@ -450,6 +445,21 @@ controller_is_current(const Controller *controller)
 
 /* Asking */
 
+/* Ends the request if there is nobody to ask. */
+static bool
+check_answers(Request *request)
+{
+    Controller *controller = request->controller;
+    g_autoptr(GError) error = NULL;
+
+    if (controller->asking != NULL)
+        return true;
+    proto_error_set_host_unreachable(&error, "", "vmd does not answer on %s",
+                                     controller->path);
+    end_request(request, NULL, error);
+    return false;
+}
+
 static void
 on_who(const void *out, bool continues, const GError *error, gpointer data)
 {
@@ -471,14 +481,8 @@ controller_ask_who(Controller *controller,
     Request *request = request_new(controller, data);
 
     request->who = done;
-    if (controller->asking == NULL) {
-        g_autoptr(GError) error = NULL;
-
-        proto_error_set_host_unreachable(&error, "", "vmd does not answer on %s",
-                                         controller->path);
-        end_request(request, NULL, error);
+    if (!check_answers(request))
         return;
-    }
     wire_link_call(controller->asking, &proto_vmctl_who_am_i, &call, false, ANSWER_MS,
                    on_who, request);
 }
@@ -589,14 +593,8 @@ controller_note(Controller *controller,
     Request *request = request_new(controller, data);
 
     request->noted = done;
-    if (controller->asking == NULL) {
-        g_autoptr(GError) error = NULL;
-
-        proto_error_set_host_unreachable(&error, "", "vmd does not answer on %s",
-                                         controller->path);
-        end_request(request, NULL, error);
+    if (!check_answers(request))
         return;
-    }
     wire_link_call(controller->asking, &proto_ledger_note, &call, false, ANSWER_MS,
                    on_noted, request);
 }

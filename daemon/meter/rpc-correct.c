@@ -5,6 +5,7 @@
 #include "meter/calendar.h"
 #include "meter/money/biller.h"
 #include "meter/money/correction.h"
+#include "meter/refuse.h"
 #include "meter/rpc-private.h"
 
 /* What a correction is looked for with, and what was found. */
@@ -110,12 +111,9 @@ check_period(const BooksAt *at, Search *search, GError **error)
         return false;
     }
     if (!clock_parse_time(search->in->day, &day_ms) || day_ms < period->window.from_ms ||
-        day_ms >= period->window.to_ms) {
-        proto_error_set_invalid_parameter(error, "parameters.day", "is no day of it",
-                                          "parameters.day: %s is no day of %s",
-                                          search->in->day, search->in->period);
-        return false;
-    }
+        day_ms >= period->window.to_ms)
+        return refuse_parameter(error, "parameters.day", "%s is no day of %s",
+                                search->in->day, search->in->period);
     search->day = calendar_day_of(day_ms);
     return true;
 }
@@ -143,10 +141,8 @@ change_quantity(const Search *search, ProtoCorrectedLine *line, GError **error)
         set_text(&line->estimated, "0.0");
         return true;
     }
-    proto_error_set_invalid_parameter(error, "parameters.quantity", "is no quantity",
-                                      "parameters.quantity: %s is no quantity of %s",
-                                      text, line->meter);
-    return false;
+    return refuse_parameter(error, "parameters.quantity", "%s is no quantity of %s", text,
+                            line->meter);
 }
 
 static bool

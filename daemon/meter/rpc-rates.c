@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "meter/calendar.h"
+#include "meter/refuse.h"
 #include "meter/rpc-private.h"
 
 /* Rate cards, and who has which. */
@@ -195,9 +196,7 @@ read_from(const Ask *ask, gint64 *ret_from_ms, GError **error)
     }
     if (clock_parse_time(in->from, ret_from_ms))
         return true;
-    proto_error_set_invalid_parameter(error, "parameters.from", "is not a time",
-                                      "parameters.from: %s is not a time", in->from);
-    return false;
+    return refuse_parameter(error, "parameters.from", "%s is not a time", in->from);
 }
 
 static void

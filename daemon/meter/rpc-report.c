@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/clock.h"
 #include "meter/calendar.h"
+#include "meter/refuse.h"
 #include "meter/report/report-reply.h"
 #include "meter/rpc-private.h"
 
@@ -13,15 +14,6 @@ static const ReportFormat *const formats[] = {
 G_STATIC_ASSERT(G_N_ELEMENTS(formats) == REPORT_FORMAT_NAME_N);
 
 static bool
-refuse_day(const char *path, const char *text, GError **error)
-{
-    proto_error_set_invalid_parameter(error, path, "is not midnight of a day in UTC",
-                                      "%s: %s is not midnight of a day in UTC", path,
-                                      text);
-    return false;
-}
-
-static bool
 read_day(
     const char *text, const char *path, gint64 otherwise, gint64 *ret_day, GError **error)
 {
@@ -32,7 +24,7 @@ read_day(
         return true;
     }
     if (!clock_parse_time(text, &at_ms) || at_ms % CALENDAR_DAY_MS != 0)
-        return refuse_day(path, text, error);
+        return refuse_parameter(error, path, "%s is not midnight of a day in UTC", text);
     *ret_day = calendar_day_of(at_ms);
     return true;
 }
@@ -54,10 +46,8 @@ find_month(const Ask *ask,
     }
     if (calendar_parse_month(in->period, ret_month))
         return true;
-    proto_error_set_invalid_parameter(
-        error, "parameters.period", "is not a month like 2026-10",
-        "parameters.period: %s is not a month like 2026-10", in->period);
-    return false;
+    return refuse_parameter(error, "parameters.period", "%s is not a month like 2026-10",
+                            in->period);
 }
 
 static bool
@@ -76,10 +66,8 @@ read_days(const ProtoBillingReportCall *in,
     if (query->from_day >= first && query->from_day < query->to_day &&
         query->to_day <= last)
         return true;
-    proto_error_set_invalid_parameter(
-        error, "parameters.to", "is not a later day of the same month",
-        "parameters.to: a report is of days of one month, from is before to");
-    return false;
+    return refuse_parameter(error, "parameters.to",
+                            "a report is of days of one month, from is before to");
 }
 
 static bool

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "meter/rpc.h"
 
-#include <unistd.h>
-
 #include "base/clock.h"
+#include "base/process.h"
 #include "build-config.h"
 #include "meter/rpc-private.h"
 
@@ -29,20 +28,6 @@ find_caller(WireCall *call, IdentityFound found, gpointer data)
 
 /* io.vmctl */
 
-static gint64
-get_resident_bytes(void)
-{
-    g_autofree char *text = NULL;
-    g_auto(GStrv) fields = NULL;
-
-    if (!g_file_get_contents("/proc/self/statm", &text, NULL, NULL))
-        return 0;
-    fields = g_strsplit(text, " ", 3);
-    if (g_strv_length(fields) < 2)
-        return 0;
-    return g_ascii_strtoll(fields[1], NULL, 10) * sysconf(_SC_PAGESIZE);
-}
-
 static void
 get_info(WireCall *call, const ProtoVmctlGetInfoCall *in)
 {
@@ -53,7 +38,7 @@ get_info(WireCall *call, const ProtoVmctlGetInfoCall *in)
         .service_id = (char *) (gsize) meter_store_get_service_id(meter->store),
         .uptime_ms = clock_boot_ms() - meter->started_boot_ms,
         .seq = meter_store_get_cursor(meter->store),
-        .resident_bytes = get_resident_bytes(),
+        .resident_bytes = process_get_resident_bytes(),
     };
 
     wire_call_reply(call, &reply);

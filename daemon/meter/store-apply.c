@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "meter/refuse.h"
 #include "meter/store-private.h"
 #include "store/ledger-table.h"
 #include "wire/pack.h"
-
-static bool G_GNUC_PRINTF(3, 4)
-    refuse(GError **error, const ProtoLedgerRow *row, const char *format, ...)
-{
-    g_autofree char *why = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    why = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    proto_error_set_internal(error, "ledger", "Row %" G_GINT64_FORMAT " of the ledger %s",
-                             row->seq, why);
-    return false;
-}
 
 /* Segments */
 
@@ -47,11 +34,11 @@ find_resource(MeterStore *store,
     if (!good)
         return false;
     if (is_open)
-        return refuse(error, row, "opens a segment of %s while another is open",
-                      row->resource);
+        return refuse_row(error, row, "opens a segment of %s while another is open",
+                          row->resource);
     if (overlaps)
-        return refuse(error, row, "begins before the segment of %s before it ended",
-                      row->resource);
+        return refuse_row(error, row, "begins before the segment of %s before it ended",
+                          row->resource);
     *ret_resource = resource;
     return true;
 }
@@ -91,7 +78,7 @@ open_segment(MeterStore *store, const ProtoLedgerRow *row, GError **error)
     gint64 resource = 0;
 
     if (!is_complete(row))
-        return refuse(error, row, "does not say what it opens a segment of");
+        return refuse_row(error, row, "does not say what it opens a segment of");
     if (!find_resource(store, row, &resource, error))
         return false;
     statement_bind_int(statement, 1, row->seq);
@@ -141,7 +128,7 @@ close_segment(MeterStore *store, const ProtoLedgerRow *row, GError **error)
     if (!good)
         return false;
     if (why != NULL)
-        return refuse(error, row, "%s", why);
+        return refuse_row(error, row, "%s", why);
     statement_bind_int(statement, 1, row->segment);
     statement_bind_int(statement, 2, row->seq);
     statement_bind_int(statement, 3, row->to_ms);
@@ -229,7 +216,7 @@ get_owner(MeterStore *store, const ProtoLedgerRow *row, GError **error)
 
     if (!row->has_segment || !row->has_from_ms || !row->has_to_ms ||
         row->from_ms > row->to_ms) {
-        refuse(error, row, "does not say what time of which segment it is of");
+        refuse_row(error, row, "does not say what time of which segment it is of");
         return NULL;
     }
     owner = meter_store_find_owner(store, row->segment, error);
@@ -289,7 +276,7 @@ add_use(MeterStore *store, const ProtoLedgerRow *row, gint64 era, GError **error
     if (owner == NULL)
         return false;
     if (!rollup_is_use(row))
-        return refuse(error, row, "has a time or a quantity that cannot be");
+        return refuse_row(error, row, "has a time or a quantity that cannot be");
     return fill_gaps(store, row, owner, error) &&
            meter_store_roll_up(store, row, era, store->pending, error);
 }
@@ -352,7 +339,7 @@ check_replay(MeterStore *store,
     statement_reset(statement);
     if (!good)
         return false;
-    return is_same || refuse(error, row, "is not the one that is held");
+    return is_same || refuse_row(error, row, "is not the one that is held");
 }
 
 static bool
@@ -404,9 +391,10 @@ apply_row(MeterStore *store,
     if (row->seq <= cursor->seq)
         return check_replay(store, row, body, length, error);
     if (row->seq != cursor->seq + 1)
-        return refuse(error, row, "does not follow row %" G_GINT64_FORMAT, cursor->seq);
+        return refuse_row(error, row, "does not follow row %" G_GINT64_FORMAT,
+                          cursor->seq);
     if (row->at_ms < cursor->at_ms)
-        return refuse(error, row, "is earlier than the row before it");
+        return refuse_row(error, row, "is earlier than the row before it");
     leaf = chain_leaf(body, length);
     cursor->seq = row->seq;
     cursor->at_ms = row->at_ms;

@@ -3,18 +3,10 @@
 
 #include "base/clock.h"
 #include "meter/calendar.h"
-#include "proto.h"
+#include "meter/refuse.h"
 
 /* A month that has not ended may be asked for whole; a mistyped year is a mistake. */
 static const gint64 ahead_ms = G_GINT64_CONSTANT(366) * 24 * 3600 * 1000;
-
-static bool
-refuse(GError **error, const char *path, const char *text, const char *reason)
-{
-    proto_error_set_invalid_parameter(error, path, reason, "%s: %s %s", path, text,
-                                      reason);
-    return false;
-}
 
 static gint64
 get_month_start(gint64 now_ms)
@@ -32,7 +24,8 @@ read_time(const char *text,
     gint64 at_ms = otherwise_ms;
 
     if (text != NULL && !clock_parse_time(text, &at_ms))
-        return refuse(error, path, text, "is not a time like 2026-10-01T00:00:00Z");
+        return refuse_parameter(error, path, "%s is not a time like 2026-10-01T00:00:00Z",
+                                text);
     *ret_ms = at_ms;
     return true;
 }
@@ -44,11 +37,13 @@ refuse_order(const char *from, const char *to, const Window *window, GError **er
     g_autofree char *to_text = clock_format_time(window->to_ms);
 
     if (from != NULL && to == NULL)
-        return refuse(error, "parameters.from", from_text, "is not in the past");
+        return refuse_parameter(error, "parameters.from", "%s is not in the past",
+                                from_text);
     if (from == NULL)
-        return refuse(error, "parameters.to", to_text,
-                      "is not after the start of this month: give from too");
-    return refuse(error, "parameters.to", to_text, "is not after from");
+        return refuse_parameter(error, "parameters.to",
+                                "%s is not after the start of this month: give from too",
+                                to_text);
+    return refuse_parameter(error, "parameters.to", "%s is not after from", to_text);
 }
 
 bool
@@ -69,9 +64,10 @@ window_resolve(
     if (window.from_ms >= window.to_ms)
         return refuse_order(from, to, &window, error);
     if (window.from_ms > now_ms)
-        return refuse(error, "parameters.from", from, "is not in the past");
+        return refuse_parameter(error, "parameters.from", "%s is not in the past", from);
     if (window.to_ms - now_ms > ahead_ms)
-        return refuse(error, "parameters.to", to, "is more than a year ahead");
+        return refuse_parameter(error, "parameters.to", "%s is more than a year ahead",
+                                to);
     *ret_window = window;
     return true;
 }

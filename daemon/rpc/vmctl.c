@@ -1,29 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <stdio.h>
-#include <unistd.h>
-
 #include "base/clock.h"
+#include "base/process.h"
 #include "build-config.h"
 #include "model/role.h"
 #include "rpc/identity.h"
 #include "rpc/rpc.h"
 #include "tenant/token.h"
-
-static gint64
-get_resident_bytes(void)
-{
-    g_autofree char *text = NULL;
-    char **fields = NULL;
-    gint64 pages = 0;
-
-    if (!g_file_get_contents("/proc/self/statm", &text, NULL, NULL))
-        return 0;
-    fields = g_strsplit(text, " ", 3);
-    if (fields[0] != NULL && fields[1] != NULL)
-        pages = g_ascii_strtoll(fields[1], NULL, 10);
-    g_strfreev(fields);
-    return pages * sysconf(_SC_PAGESIZE);
-}
 
 static void
 get_info(WireCall *call, const ProtoVmctlGetInfoCall *in)
@@ -35,7 +17,7 @@ get_info(WireCall *call, const ProtoVmctlGetInfoCall *in)
         .service_id = (char *) (gsize) store_get_service_id(rpc->store),
         .uptime_ms = clock_boot_ms() - rpc->started_boot_ms,
         .seq = store_get_seq(rpc->store),
-        .resident_bytes = get_resident_bytes(),
+        .resident_bytes = process_get_resident_bytes(),
     };
 
     wire_call_reply(call, &reply);

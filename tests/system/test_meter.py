@@ -30,6 +30,8 @@ ROOT = Path(__file__).resolve().parents[2]
 METER = os.environ.get("VMD_METER", "")
 GIB = 1 << 30
 DEADLINE_S = 120.0
+# As vmd, whose replies are bounded.
+PAGE_BYTES = 100000
 START = datetime(2026, 10, 1, tzinfo=timezone.utc)
 WINDOW = {"from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z"}
 Row = dict[str, Any]
@@ -166,8 +168,13 @@ class FakeController:
 
     def read(self, after: int, limit: int) -> dict[str, Any]:
         with self.changed:
-            rows = self.find(after)[:limit]
-            packed = b"".join(ledger.pack(row) for row in rows)
+            rows: list[Row] = []
+            packed = b""
+            for row in self.find(after)[:limit]:
+                if len(packed) > PAGE_BYTES:
+                    break
+                rows.append(row)
+                packed += ledger.pack(row)
             page: dict[str, Any] = {
                 "rows": [], "packed": base64.b64encode(packed).decode(),
                 "next": rows[-1]["seq"] if rows else after, "now_ms": milliseconds(self.now)}

@@ -12,6 +12,7 @@ import socket
 
 from lib import oracle, tap
 from lib.daemon import GIB, Vmd
+from lib.served import read_methods
 from lib.tap import expect, wait_until
 from lib.uids import child_as
 from lib.varlink import Connection, VarlinkError
@@ -392,10 +393,18 @@ def test_a_disabled_tenant_changes_nothing_and_is_stopped() -> None:
         ("io.vmctl.Instance.Create", {}),
         ("io.vmctl.Instance.Start", {"instance": runs}),
         ("io.vmctl.Instance.Destroy", {"instance": runs}),
+        ("io.vmctl.Instance.Resize", {"instance": runs, "vcpus": 2}),
+        ("io.vmctl.Group.Create", {"group": "late", "max": 1}),
+        ("io.vmctl.Tenant.AddMember", {"kind": "uid", "id": BOB, "role": "viewer"}),
+        ("io.vmctl.Tenant.RemoveMember", {"kind": "uid", "id": BOB}),
+        ("io.vmctl.Tenant.CreateToken", {"name": "late", "role": "viewer"}),
+        ("io.vmctl.Tenant.RevokeToken", {"token": "late"}),
     )
-    for answer in call_as(ALICE, *changes):
+    says = {method.name: method.fails for method in read_methods(shared.socket)}
+    for (method, _), answer in zip(changes, call_as(ALICE, *changes)):
         assert answer["error"] == "io.vmctl.IllegalState" and answer["parameters"]["state"] == "disabled", answer
         assert "not paid" in answer["parameters"]["message"]
+        assert answer["error"] in says[method], method
     (seen,) = call_as(ALICE, ("io.vmctl.Instance.Get", {"instance": runs}))
     assert seen["reply"]["instance"]["state"] == "stopped"
     expect("io.vmctl.IllegalState", shared.call, "Instance.Start", instance=runs)

@@ -8,6 +8,7 @@
 #include "meter/money/currency.h"
 #include "meter/money/late.h"
 #include "meter/money/rating.h"
+#include "meter/refuse.h"
 
 /*
  * Segments, use and gaps come in the same order: a tenant's are read until the next one
@@ -52,19 +53,6 @@ bill_invoice_id(const char *period, const char *tenant)
     return g_strdup_printf("INV-%s-%s", period, tenant);
 }
 
-static bool G_GNUC_PRINTF(3, 4)
-    refuse(GError **error, const char *path, const char *format, ...)
-{
-    g_autofree char *reason = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    reason = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    proto_error_set_invalid_parameter(error, path, reason, "%s: %s", path, reason);
-    return false;
-}
-
 /* Opening */
 
 /* A closed period is looked at as of the row that closed it. */
@@ -97,12 +85,14 @@ check_query(Biller *biller, const BillQuery *query, GError **error)
     bool has = true;
 
     if (window->from_ms > head->known_ms)
-        return refuse(error, "parameters.period", "%s has not begun", query->period);
+        return refuse_parameter(error, "parameters.period", "%s has not begun",
+                                query->period);
     biller->from_day = query->to_day != 0 ? query->from_day : first_day;
     biller->to_day = query->to_day != 0 ? query->to_day : last_day;
     if (biller->from_day < first_day || biller->to_day > last_day ||
         biller->from_day >= biller->to_day)
-        return refuse(error, "parameters.from", "are no days of %s", query->period);
+        return refuse_parameter(error, "parameters.from", "are no days of %s",
+                                query->period);
     if (query->tenant != NULL &&
         !view_has_tenant(biller->view, query->tenant, &has, error))
         return false;
@@ -212,8 +202,8 @@ biller_new(MeterStore *store, Books *books, const BillQuery *query, GError **err
     gint64 month = 0;
 
     if (!calendar_parse_month(query->period, &month)) {
-        refuse(error, "parameters.period", "%s is not a month like 2026-10",
-               query->period);
+        refuse_parameter(error, "parameters.period", "%s is not a month like 2026-10",
+                         query->period);
         return NULL;
     }
     biller->held = books_ref(books);

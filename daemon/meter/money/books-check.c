@@ -4,23 +4,11 @@
 #include "base/clock.h"
 #include "meter/calendar.h"
 #include "meter/money/books-private.h"
+#include "meter/refuse.h"
 
 enum {
     MILLION = 1000000
 };
-
-static bool G_GNUC_PRINTF(3, 4)
-    refuse(GError **error, const char *path, const char *format, ...)
-{
-    g_autofree char *reason = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    reason = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    proto_error_set_invalid_parameter(error, path, reason, "%s: %s", path, reason);
-    return false;
-}
 
 /* What is closed stays as it is; and what has passed, unless somebody insists. */
 static bool
@@ -36,15 +24,17 @@ check_from(const BooksAt *at,
     g_autofree char *closed = clock_format_time(closed_ms);
 
     if (from_ms < closed_ms)
-        return refuse(error, path,
-                      "%s lies in a period that is closed: all before %s is; correct its "
-                      "lines instead",
-                      from, closed);
+        return refuse_parameter(
+            error, path,
+            "%s lies in a period that is closed: all before %s is; correct its "
+            "lines instead",
+            from, closed);
     if (changes_past && from_ms < now_ms)
-        return refuse(error, path,
-                      "%s is past and would change what was used at other prices: begin "
-                      "later, or backdate it",
-                      from);
+        return refuse_parameter(
+            error, path,
+            "%s is past and would change what was used at other prices: begin "
+            "later, or backdate it",
+            from);
     return true;
 }
 
@@ -73,13 +63,14 @@ books_check_card(
     if (card == NULL)
         return false;
     if (rates->has_version && rates->version != version)
-        return refuse(error, "card.version",
-                      "the next version of %s is %" G_GINT64_FORMAT, rates->card,
-                      version);
+        return refuse_parameter(error, "card.version",
+                                "the next version of %s is %" G_GINT64_FORMAT,
+                                rates->card, version);
     if (before != NULL && strcmp(card_get_rates(before)->currency, rates->currency) != 0)
-        return refuse(error, "card.currency",
-                      "%s is in %s, and a card keeps its currency: make another card",
-                      rates->card, card_get_rates(before)->currency);
+        return refuse_parameter(
+            error, "card.currency",
+            "%s is in %s, and a card keeps its currency: make another card", rates->card,
+            card_get_rates(before)->currency);
     if (!check_from(at, "card.from", card_get_from_ms(card), now_ms,
                     !backdate && is_assigned(at, rates->card), error))
         return false;
@@ -104,10 +95,11 @@ check_currency(const BooksAt *at,
         !books_find_tariff(at, assignment->tenant, assignment->from_ms - 1, &tariff) ||
         strcmp(card_get_rates(tariff.card)->currency, currency) == 0)
         return true;
-    return refuse(error, "from",
-                  "the card is in %s and the one before in %s: a currency changes with "
-                  "the month",
-                  currency, card_get_rates(tariff.card)->currency);
+    return refuse_parameter(
+        error, "from",
+        "the card is in %s and the one before in %s: a currency changes with "
+        "the month",
+        currency, card_get_rates(tariff.card)->currency);
 }
 
 static bool
@@ -116,12 +108,12 @@ check_agreed(const ProtoAssignmentNote *assignment, const Card *card, GError **e
     gint64 price_nano = 0;
 
     if (assignment->discount_ppm < 0 || assignment->discount_ppm > MILLION)
-        return refuse(error, "discount_ppm", "is not between 0 and a million");
+        return refuse_parameter(error, "discount_ppm", "is not between 0 and a million");
     for (gsize i = 0; assignment->prices != NULL && assignment->prices[i] != NULL;
          i += 2) {
         if (!card_has_sku_price(card, assignment->prices[i]))
-            return refuse(error, "prices", "%s has no sku price %s", assignment->card,
-                          assignment->prices[i]);
+            return refuse_parameter(error, "prices", "%s has no sku price %s",
+                                    assignment->card, assignment->prices[i]);
         if (!card_read_price(assignment->prices[i + 1], "prices", &price_nano, error))
             return false;
     }

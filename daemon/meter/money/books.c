@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "meter/calendar.h"
 #include "meter/money/books-private.h"
+#include "meter/refuse.h"
 #include "wire/guard.h"
 
 /*
@@ -102,20 +103,6 @@ books_get_note(const Books *books)
 
 /* Taking notes */
 
-static bool G_GNUC_PRINTF(3, 4)
-    refuse(GError **error, const ProtoLedgerRow *row, const char *format, ...)
-{
-    g_autofree char *why = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    why = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    proto_error_set_internal(error, "books", "Row %" G_GINT64_FORMAT " of the ledger %s",
-                             row->seq, why);
-    return false;
-}
-
 static bool
 read_note(const ProtoLedgerRow *row,
           const WireStruct *type,
@@ -128,16 +115,16 @@ read_note(const ProtoLedgerRow *row,
     JsonNode *root = NULL;
 
     if (row->note == NULL)
-        return refuse(error, row, "is a note without a text");
+        return refuse_row(error, row, "is a note without a text");
     if (!guard_check(row->note, strlen(row->note), &limits, &why) ||
         !json_parser_load_from_data(parser, row->note, -1, &why))
-        return refuse(error, row, "is no entry of the books: %s", why->message);
+        return refuse_row(error, row, "is no entry of the books: %s", why->message);
     root = json_parser_get_root(parser);
     if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
-        return refuse(error, row, "is no entry of the books: it is no object");
+        return refuse_row(error, row, "is no entry of the books: it is no object");
     if (!wire_struct_parse(type, json_node_get_object(root), row->topic,
                            WIRE_PARSE_STRICT, ret_note, &why))
-        return refuse(error, row, "is no entry of the books: %s", why->message);
+        return refuse_row(error, row, "is no entry of the books: %s", why->message);
     return true;
 }
 
@@ -156,13 +143,13 @@ add_card(Books *books, const ProtoLedgerRow *row, GError **error)
         return false;
     card = card_new(&rates, "card", &why);
     if (card == NULL)
-        return refuse(error, row, "is no rate card: %s", why->message);
+        return refuse_row(error, row, "is no rate card: %s", why->message);
     before = books_find_card(&at, rates.card, 0);
     if (before != NULL)
         number = card_get_rates(before)->version + 1;
     if (rates.version != number)
-        return refuse(error, row, "is not version %" G_GINT64_FORMAT " of %s", number,
-                      rates.card);
+        return refuse_row(error, row, "is not version %" G_GINT64_FORMAT " of %s", number,
+                          rates.card);
     version = g_new0(Version, 1);
     *version = (Version){ g_steal_pointer(&card), row->seq };
     g_ptr_array_add(books->cards, version);
@@ -181,8 +168,8 @@ add_assignment(Books *books, const ProtoLedgerRow *row, GError **error)
         return false;
     }
     if (books_find_card(&at, assignment->note.card, 0) == NULL) {
-        refuse(error, row, "assigns the card %s, which is not there",
-               assignment->note.card);
+        refuse_row(error, row, "assigns the card %s, which is not there",
+                   assignment->note.card);
         assignment_free(assignment);
         return false;
     }
@@ -202,11 +189,11 @@ add_closed(Books *books, const ProtoLedgerRow *row, GError **error)
     if (!read_note(row, &proto_closed_note_type, &note, error))
         return false;
     if (!calendar_parse_month(note.period, &month))
-        return refuse(error, row, "closes %s, which is no period", note.period);
+        return refuse_row(error, row, "closes %s, which is no period", note.period);
     window = calendar_month_window(month);
     if (window.from_ms != note.from_ms || window.to_ms != note.to_ms ||
         (books->periods->len > 0 && window.from_ms != books_get_closed_ms(&at)))
-        return refuse(error, row, "closes %s at the wrong time", note.period);
+        return refuse_row(error, row, "closes %s at the wrong time", note.period);
     period = g_new0(BooksPeriod, 1);
     *period = (BooksPeriod){
         .name = g_strdup(note.period),
@@ -243,8 +230,8 @@ add_invoice(Books *books, const ProtoLedgerRow *row, GError **error)
     }
     period = find_closing(books, note->period);
     if (period == NULL) {
-        refuse(error, row, "is an invoice for %s, which is not being closed",
-               note->period);
+        refuse_row(error, row, "is an invoice for %s, which is not being closed",
+                   note->period);
         invoice_free(note);
         return false;
     }
@@ -262,8 +249,8 @@ add_sealed(Books *books, const ProtoLedgerRow *row, GError **error)
         return false;
     period = find_closing(books, note.period);
     if (period == NULL || note.invoices != (gint64) period->invoices->len)
-        return refuse(error, row, "seals %s, which has not that many invoices",
-                      note.period);
+        return refuse_row(error, row, "seals %s, which has not that many invoices",
+                          note.period);
     period->sealed_seq = row->seq;
     period->hash = g_strdup(note.hash);
     return true;
@@ -282,7 +269,7 @@ add_correction(Books *books, const ProtoLedgerRow *row, GError **error)
         return false;
     }
     if (books_find_period(&at, correction->note.period) == NULL) {
-        refuse(error, row, "corrects %s, which is open", correction->note.period);
+        refuse_row(error, row, "corrects %s, which is open", correction->note.period);
         correction_free(correction);
         return false;
     }
@@ -320,8 +307,8 @@ books_add(Books *books, const ProtoLedgerRow *row, GError **error)
         books->note = row->seq;
         return true;
     }
-    return refuse(error, row, "is a note on \"%s\", which nobody knows",
-                  row->topic != NULL ? row->topic : "");
+    return refuse_row(error, row, "is a note on \"%s\", which nobody knows",
+                      row->topic != NULL ? row->topic : "");
 }
 
 /* Prices */

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "meter/money/currency.h"
+#include "meter/refuse.h"
 
 enum {
     RUN_MAX_MS = 3600000
@@ -35,19 +36,6 @@ static const guint32 billed_by_default[] = {
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(billed_by_default) == BILLING_STATE_N);
-
-static bool G_GNUC_PRINTF(3, 4)
-    refuse(GError **error, const char *path, const char *format, ...)
-{
-    g_autofree char *reason = NULL;
-    va_list arguments;
-
-    va_start(arguments, format);
-    reason = g_strdup_vprintf(format, arguments);
-    va_end(arguments);
-    proto_error_set_invalid_parameter(error, path, reason, "%s: %s", path, reason);
-    return false;
-}
 
 static void
 line_clear(gpointer data)
@@ -84,14 +72,15 @@ card_read_price(const char *text,
     Decimal nano = { 0 };
 
     if (!decimal_parse(text, &price))
-        return refuse(error, path, "%s is not a price like 0.0125", text);
+        return refuse_parameter(error, path, "%s is not a price like 0.0125", text);
     if (price.value < 0)
-        return refuse(error, path, "%s is below zero", text);
+        return refuse_parameter(error, path, "%s is below zero", text);
     if (!decimal_round(price, CARD_PRICE_PLACES, &nano, NULL) ||
         nano.value > price_max_nano)
-        return refuse(error, path, "%s is too much for a unit", text);
+        return refuse_parameter(error, path, "%s is too much for a unit", text);
     if (decimal_compare(nano, price) != 0)
-        return refuse(error, path, "%s has more than %d places", text, CARD_PRICE_PLACES);
+        return refuse_parameter(error, path, "%s has more than %d places", text,
+                                CARD_PRICE_PLACES);
     *ret_price_nano = (gint64) nano.value;
     return true;
 }
@@ -105,11 +94,11 @@ read_threshold(
     Decimal from = { 0 };
 
     if (!decimal_parse(text, &from) || from.value < 0)
-        return refuse(error, path, "%s is not a quantity", text);
+        return refuse_parameter(error, path, "%s is not a quantity", text);
     if (from.places > info->places || !decimal_round(from, info->places, &from, NULL) ||
         from.value % info->factor != 0)
-        return refuse(error, path, "%s is not a number of what %s is counted in", text,
-                      info->name);
+        return refuse_parameter(
+            error, path, "%s is not a number of what %s is counted in", text, info->name);
     *ret_from = from.value / info->factor;
     return true;
 }
@@ -144,11 +133,12 @@ read_tiers(const ProtoRateLine *row,
     }
     qsort(line->tiers, count, sizeof *line->tiers, compare_tiers);
     if (count == 0 || line->tiers[0].from != 0)
-        return refuse(error, here, "none of them is from 0 on");
+        return refuse_parameter(error, here, "none of them is from 0 on");
     for (guint i = 0; i < count; i++) {
         line->tiers[i].sku_price = g_strdup_printf("%s.%u", name, i + 1);
         if (i > 0 && line->tiers[i].from == line->tiers[i - 1].from)
-            return refuse(error, here, "two of them begin at the same quantity");
+            return refuse_parameter(error, here,
+                                    "two of them begin at the same quantity");
     }
     return true;
 }
@@ -160,7 +150,7 @@ read_prices(const ProtoRateLine *row, const char *path, CardLine *line, GError *
     g_autofree char *here = g_strdup_printf("%s.price", path);
 
     if ((row->price == NULL) == (row->tiers == NULL))
-        return refuse(error, here, "a line has either a price or tiers");
+        return refuse_parameter(error, here, "a line has either a price or tiers");
     if (row->tiers != NULL)
         return read_tiers(row, path, name, line, error);
     line->tiers = g_new0(CardTier, 1);
@@ -188,13 +178,13 @@ read_times(const Card *card,
     line->from_ms = card->from_ms;
     line->to_ms = G_MAXINT64;
     if (row->from != NULL && !clock_parse_time(row->from, &line->from_ms))
-        return refuse(error, path, "from %s is not a time", row->from);
+        return refuse_parameter(error, path, "from %s is not a time", row->from);
     if (row->to != NULL && !clock_parse_time(row->to, &line->to_ms))
-        return refuse(error, path, "to %s is not a time", row->to);
+        return refuse_parameter(error, path, "to %s is not a time", row->to);
     if (line->from_ms < card->from_ms)
-        return refuse(error, path, "begins before its card does");
+        return refuse_parameter(error, path, "begins before its card does");
     if (line->from_ms >= line->to_ms)
-        return refuse(error, path, "ends before it begins");
+        return refuse_parameter(error, path, "ends before it begins");
     return true;
 }
 
@@ -212,17 +202,18 @@ read_line(const Card *card,
     line->min_run_ms = row->has_min_run_ms ? row->min_run_ms : 0;
     if (!is_identifier(row->sku) ||
         (row->sku_price != NULL && !is_identifier(row->sku_price)))
-        return refuse(error, path, "a sku is letters, digits and ._-");
+        return refuse_parameter(error, path, "a sku is letters, digits and ._-");
     if (!meter_find(row->meter, &line->meter))
-        return refuse(error, path, "there is no meter %s", row->meter);
+        return refuse_parameter(error, path, "there is no meter %s", row->meter);
     info = meter_get_info(line->meter);
     if (row->unit != NULL && strcmp(row->unit, info->unit) != 0)
-        return refuse(error, path, "the unit of %s is %s and not %s", row->meter,
-                      info->unit, row->unit);
+        return refuse_parameter(error, path, "the unit of %s is %s and not %s",
+                                row->meter, info->unit, row->unit);
     if (line->min_run_ms < 0 || line->min_run_ms > RUN_MAX_MS)
-        return refuse(error, path, "a shortest run is at most an hour");
+        return refuse_parameter(error, path, "a shortest run is at most an hour");
     if (line->min_run_ms > 0 && line->meter > METER_MEMORY)
-        return refuse(error, path, "only what an instance holds has a shortest run");
+        return refuse_parameter(error, path,
+                                "only what an instance holds has a shortest run");
     return read_times(card, row, path, line, error) &&
            read_prices(row, path, line, error);
 }
@@ -325,16 +316,18 @@ check_pair(const CardLine *a, const CardLine *b, const char *path, GError **erro
     bool is_same_sku = strcmp(a->sku, b->sku) == 0;
 
     if (is_same_price(a, b) && !is_same_sku)
-        return refuse(error, path, "%s is a sku price of both %s and %s",
-                      a->tiers[0].sku_price, a->sku, b->sku);
+        return refuse_parameter(error, path, "%s is a sku price of both %s and %s",
+                                a->tiers[0].sku_price, a->sku, b->sku);
     if (is_same_sku && a->meter != b->meter)
-        return refuse(error, path, "sku %s is of both %s and %s", a->sku,
-                      meter_get_info(a->meter)->name, meter_get_info(b->meter)->name);
+        return refuse_parameter(error, path, "sku %s is of both %s and %s", a->sku,
+                                meter_get_info(a->meter)->name,
+                                meter_get_info(b->meter)->name);
     if (a->meter == b->meter && a->from_ms < b->to_ms && b->from_ms < a->to_ms &&
         count_conditions(a->match) == count_conditions(b->match) &&
         !excludes(a->match, b->match))
-        return refuse(error, path, "overlaps another line of %s: both could be meant",
-                      meter_get_info(a->meter)->name);
+        return refuse_parameter(error, path,
+                                "overlaps another line of %s: both could be meant",
+                                meter_get_info(a->meter)->name);
     return true;
 }
 
@@ -350,7 +343,7 @@ check_pairs(const Card *card, const char *path, GError **error)
                 return false;
         }
         if (card_is_free(card, g_array_index(card->lines, CardLine, i).meter))
-            return refuse(error, here, "its meter is free and has a price");
+            return refuse_parameter(error, here, "its meter is free and has a price");
     }
     return true;
 }
@@ -383,9 +376,10 @@ read_meters(char *const *names,
         MeterId meter = METER_N;
 
         if (!meter_find(names[i], &meter))
-            return refuse(error, path, "there is no meter %s", names[i]);
+            return refuse_parameter(error, path, "there is no meter %s", names[i]);
         if ((allowed & BIT(meter)) == 0)
-            return refuse(error, path, "%s does not depend on the state", names[i]);
+            return refuse_parameter(error, path, "%s does not depend on the state",
+                                    names[i]);
         meters |= BIT(meter);
     }
     *ret_meters = meters;
@@ -419,9 +413,10 @@ read_card(Card *card, const char *path, GError **error)
     int places = 0;
 
     if (!currency_get_places(rates->currency, &places))
-        return refuse(error, currency, "%s is no currency of ISO 4217", rates->currency);
+        return refuse_parameter(error, currency, "%s is no currency of ISO 4217",
+                                rates->currency);
     if (!clock_parse_time(rates->from, &card->from_ms))
-        return refuse(error, from, "%s is not a time", rates->from);
+        return refuse_parameter(error, from, "%s is not a time", rates->from);
     return read_meters(rates->free, free, G_MAXUINT32, &card->free, error) &&
            read_billed(card, path, error) && read_lines(card, path, error) &&
            check_pairs(card, path, error);

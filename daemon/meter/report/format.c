@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "meter/calendar.h"
+#include "meter/refuse.h"
 
 static const char label_prefix[] = "label:";
 
@@ -44,14 +45,11 @@ report_read_groups(const char *text, guint *ret_groups, char **ret_label, GError
     guint groups = 0;
 
     for (gsize i = 0; words[i] != NULL || i == 0; i++) {
-        if (words[i] == NULL || !read_group(words[i], &groups, &label)) {
-            proto_error_set_invalid_parameter(
-                error, "parameters.group_by", "is not a list like tenant,day",
-                "parameters.group_by: \"%s\" is none of tenant, instance, meter, day and "
-                "one label:KEY",
-                words[i] != NULL ? words[i] : "");
-            return false;
-        }
+        if (words[i] == NULL || !read_group(words[i], &groups, &label))
+            return refuse_parameter(error, "parameters.group_by",
+                                    "\"%s\" is none of tenant, instance, meter, day and "
+                                    "one label:KEY",
+                                    words[i] != NULL ? words[i] : "");
     }
     *ret_groups = groups;
     *ret_label = g_steal_pointer(&label);
