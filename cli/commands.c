@@ -17,6 +17,11 @@ static const Option create_options[] = {
     { "label", NULL, 'l', OPTION_LABEL, "labels", "KEY=VALUE", "A label; may be repeated" },
     { "count", NULL, 'n', OPTION_INTEGER, "count", "N", "Make so many, NAME-1 to NAME-N" },
     { "dry-run", NULL, 0, OPTION_FLAG, "dry_run", NULL, "Only say where it would go, or why not" },
+    { "pool", NULL, 0, OPTION_TEXT, "pool", "NAME", "Only on hosts of this pool" },
+    { "host-label", NULL, 0, OPTION_LABEL, "host_labels", "KEY=VALUE", "Only on hosts with this label; may be repeated" },
+    { "anti-affinity", NULL, 0, OPTION_LABEL, "anti_affinity", "KEY=VALUE", "Never where one with this label is; may be repeated" },
+    { "anti-affinity-by", NULL, 0, OPTION_TEXT, "anti_affinity_by", "KEY", "Hosts with one value of this label are one place for that" },
+    { "anti-affinity-soft", NULL, 0, OPTION_FLAG, "anti_affinity_soft", NULL, "Only as far as there are places for it" },
 };
 
 static const Option list_options[] = {
@@ -153,6 +158,10 @@ static const Option quota_options[] = {
 
 static const Option gc_options[] = {
     { "dry-run", NULL, 0, OPTION_FLAG, "dry_run", NULL, "Only say what would be removed" },
+};
+
+static const Option host_set_options[] = {
+    { "label", NULL, 'l', OPTION_LABEL, "labels", "KEY=VALUE", "Give it this label; an empty VALUE takes it off; may be repeated" },
 };
 
 static const Option whoami_options[] = {
@@ -442,6 +451,34 @@ const Command commands[] = {
       .view = &view_host,
       .run = run_query,
       .summary = "Show all about a host" },
+    { .words = "host drain",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "host",
+      .method = &proto_host_drain,
+      .view = &view_host,
+      .run = run_query,
+      .summary = "Place no new instance on a host; those there stay" },
+    { .words = "host undrain",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "host",
+      .method = &proto_host_undrain,
+      .view = &view_host,
+      .run = run_query,
+      .summary = "Place instances on a host again" },
+    { .words = "host set",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "host",
+      .method = &proto_host_set,
+      .view = &view_host,
+      OPTIONS(host_set_options),
+      .run = run_query,
+      .summary = "Give a host labels" },
     { .words = "host foreign",
       .operands = "NAME",
       .operands_min = 1,

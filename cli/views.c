@@ -34,6 +34,11 @@ static const Column instance_columns[] = {
     { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
     { "CHANGED", "changed_at", CELL_AGE, COLUMN_WIDE },
     { "STARTED", "started_at", CELL_AGE, COLUMN_WIDE },
+    { "POOL", "placement.pool", CELL_TEXT, COLUMN_WIDE },
+    { "HOST-LABELS", "placement.host_labels", CELL_TEXT, COLUMN_WIDE },
+    { "APART-FROM", "placement.anti_affinity", CELL_TEXT, COLUMN_WIDE },
+    { "APART-BY", "placement.anti_affinity_by", CELL_TEXT, COLUMN_WIDE },
+    { "APART-SOFT", "placement.anti_affinity_soft", CELL_YES, COLUMN_WIDE },
     { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
 };
 
@@ -51,11 +56,17 @@ static const Column created_columns[] = {
 
 static const Column plan_columns[] = {
     { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
+    { "HOSTS", "hosts", CELL_TEXT, COLUMN_WIDE },
     { "TEMPLATE", "template", CELL_TEXT, COLUMN_NARROW },
     { "CPUS", "size.vcpus", CELL_TEXT, COLUMN_NARROW },
     { "MEMORY", "size.memory_bytes", CELL_SIZE, COLUMN_NARROW },
     { "DISK", "size.disk_bytes", CELL_SIZE, COLUMN_NARROW },
     { "HINDERED-BY", "refusals", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column refusal_columns[] = {
+    { "REFUSED-BY", "host", CELL_TEXT, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
 };
 
 static const Column begun_columns[] = {
@@ -122,25 +133,35 @@ static const Column template_columns[] = {
     { "LEAST-MEMORY", "minimum.memory_bytes", CELL_SIZE, COLUMN_WIDE },
     { "LEAST-DISK", "minimum.disk_bytes", CELL_SIZE, COLUMN_WIDE },
     { "SHA256", "sha256", CELL_TEXT, COLUMN_WIDE },
+    { "HOSTS", "hosts", CELL_TEXT, COLUMN_WIDE },
 };
 
 static const Column host_columns[] = {
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
     { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "POOL", "pool", CELL_TEXT, COLUMN_NARROW },
+    { "DRAINED", "drained", CELL_YES, COLUMN_NARROW },
     { "ACCEL", "accel", CELL_TEXT, COLUMN_NARROW },
     { "INSTANCES", "instances", CELL_TEXT, COLUMN_NARROW },
     { "USED-CPUS", "used_vcpus", CELL_TEXT, COLUMN_NARROW },
-    { "CPUS", "vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "OF-CPUS", "capacity_vcpus", CELL_TEXT, COLUMN_NARROW },
     { "USED-MEMORY", "used_memory_bytes", CELL_SIZE, COLUMN_NARROW },
-    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "OF-MEMORY", "capacity_memory_bytes", CELL_SIZE, COLUMN_NARROW },
     { "USED-DISK", "used_disk_bytes", CELL_SIZE, COLUMN_NARROW },
-    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "OF-DISK", "capacity_disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "SEEN", "seen_at", CELL_AGE, COLUMN_NARROW },
     { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
+    { "RESERVED-CPUS", "reserved_vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "RESERVED-MEMORY", "reserved_memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "RESERVED-DISK", "reserved_disk_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "CPUS", "vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_WIDE },
     { "URI", "uri", CELL_TEXT, COLUMN_WIDE },
     { "ARCH", "arch", CELL_TEXT, COLUMN_WIDE },
     { "HYPERVISOR", "hypervisor", CELL_TEXT, COLUMN_WIDE },
     { "FOREIGN", "foreign", CELL_TEXT, COLUMN_WIDE },
-    { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
 };
 
 static const Column tenant_columns[] = {
@@ -226,10 +247,12 @@ static const Column finding_columns[] = {
     { "OBJECT", "object", CELL_TEXT, COLUMN_NARROW },
     { "ID", "id", CELL_TEXT, COLUMN_NARROW },
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
     { "DETAIL", "detail", CELL_TEXT, COLUMN_NARROW },
 };
 
 static const Column collected_columns[] = {
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
     { "OBJECT", "kind", CELL_TEXT, COLUMN_NARROW },
     { "ID", "id", CELL_TEXT, COLUMN_NARROW },
     { "REMOVED", "removed", CELL_YES, COLUMN_NARROW },
@@ -304,6 +327,7 @@ const View view_tokens = VIEW(token_columns, true, "tokens", "name", "id");
 const View view_token = VIEW(token_columns, false, "token", "name", "id");
 const View view_token_secret = VIEW(token_secret_columns, false, NULL, "token.name", "secret");
 const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
+const View view_refusals = VIEW(refusal_columns, true, "host_refusals", "host", "host");
 const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
 const View view_template = VIEW(template_columns, false, "template", "name", "id");
 const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");

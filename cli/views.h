@@ -10,6 +10,7 @@ extern const View view_created;
 /** Instances that nobody waits for. */
 extern const View view_begun;
 extern const View view_plan;
+extern const View view_refusals;
 /** The quota of a plan. */
 extern const View view_quota;
 extern const View view_quota_rows;

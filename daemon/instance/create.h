@@ -15,6 +15,8 @@ typedef struct {
     gsize count;
     /** What hinders it: the first is the error of a real run. */
     GPtrArray *refusals;
+    /** ProtoHostRefusal: of hosts, where they hinder it. */
+    GArray *host_refusals;
     GError *error;
     /** Of a dry run. */
     Quota used;

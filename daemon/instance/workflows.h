@@ -35,7 +35,7 @@ void instance_step_replied(const void *out,
                            const GError *error,
                            gpointer data);
 
-/** Calls the host for the operation's instance. */
+/** Calls the host of the operation's instance; if that is gone, the step is done. */
 void instance_call_host(Operation *operation,
                         HostLane lane,
                         const WireMethod *method,

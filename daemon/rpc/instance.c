@@ -59,6 +59,9 @@ reply_plan(WireCall *call, const CreatePlan *plan, const Template *template)
         .template = title,
         .quota = uses,
         .n_quota = QUOTA_REQUESTS,
+        .hosts = plan->error == NULL ? plan->hosts : NULL,
+        .host_refusals = (ProtoHostRefusal *) (gpointer) plan->host_refusals->data,
+        .n_host_refusals = plan->host_refusals->len,
     };
     ProtoInstanceCreateReply reply = { .plan = &shown };
 
@@ -248,8 +251,8 @@ read_log(WireCall *call, const ProtoInstanceLogCall *in)
         return;
     }
     ask.id = instance->record.view.id;
-    host_call(rpc_of(call)->host, HOST_LANE_QUERY, &proto_worker_read_log, &ask,
-              LOG_TIMEOUT_MS, on_log, call);
+    instance_call(instance, HOST_LANE_QUERY, &proto_worker_read_log, &ask, LOG_TIMEOUT_MS,
+                  on_log, call);
 }
 
 /* Changing one that exists */

@@ -114,7 +114,7 @@ rpc_show_instance(const Instance *instance)
 {
     ProtoInstance shown = instance->record.view;
 
-    shown.seen_at = host_get_view(instance->book->host)->seen_at;
+    shown.seen_at = instance_get_seen_at(instance);
     return shown;
 }
 

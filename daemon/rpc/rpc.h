@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/config.h"
-#include "fleet/host.h"
+#include "fleet/fleet.h"
 #include "instance/book.h"
 #include "op/operation.h"
 #include "store/store.h"
@@ -24,7 +24,7 @@ typedef struct Rpc {
     TenantBook *tenants;
     TemplateBook *templates;
     InstanceBook *instances;
-    Host *host;
+    Fleet *fleet;
     gint64 started_boot_ms;
     /** The group whose members are admins; -1 if there is none. */
     gid_t admin_group;

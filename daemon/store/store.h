@@ -28,6 +28,7 @@ typedef enum {
     STORE_INSTANCE,
     STORE_OPERATION,
     STORE_COUNTER,
+    STORE_HOST,
     STORE_TABLES,
 } StoreTable;
 

@@ -20,7 +20,7 @@ def test_create_without_more_makes_a_running_one_that_gets_ready() -> None:
 def test_create_tells_the_time_of_each_phase() -> None:
     accepted = shared.call("Instance.Create", name="phases")["instances"][0]
     operation = shared.wait(accepted["operation"])
-    assert [phase["name"] for phase in operation["phases"]] == ["disk", "seed", "define", "start"]
+    assert [phase["name"] for phase in operation["phases"]] == ["template", "disk", "seed", "define", "start"]
     shared.do("Instance.Destroy", instance="phases")
 
 

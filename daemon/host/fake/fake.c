@@ -511,6 +511,14 @@ do_import_template(FakeHost *fake, WireCall *call, const void *in)
                                    "00000000000",
     };
 
+    GError *error = NULL;
+
+    if (ask->sha256 != NULL && strcmp(ask->sha256, reply.sha256) != 0) {
+        proto_error_set_invalid_parameter(&error, "sha256", "is another image's",
+                                          "The disk image is another one");
+        wire_call_fail(call, error);
+        return;
+    }
     fake_fleet_note_template(fake->options.fleet, ask->id);
     wire_call_reply(call, &reply);
 }
