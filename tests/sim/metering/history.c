@@ -292,7 +292,7 @@ add_template(void)
     };
     StoreTx *tx = store_begin(vmd_get()->rpc.store);
 
-    template_take_up(vmd_get()->rpc.templates, tx, &record);
+    template_take_up(vmd_get()->rpc.templates, tx, &record, "sim");
     store_commit(tx);
 }
 
