@@ -112,6 +112,17 @@ static const Option rate_assign_options[] = {
     { "backdate", NULL, 0, OPTION_FLAG, "backdate", NULL, "It may begin in the past, as long as nothing is closed" },
 };
 
+static const Option explain_options[] = {
+    { "kind", NULL, 0, OPTION_CHOICE, "kind", "KIND", "What of it (instance)" },
+    { "from", NULL, 0, OPTION_TIME, "from", "TIME", "From this time on (the month's beginning)" },
+    { "to", NULL, 0, OPTION_TIME, "to", "TIME", "Up to this time, exclusive (now)" },
+    { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "As the ledger was then (the newest row)" },
+};
+
+static const Option export_options[] = {
+    { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "Up to this row (the newest)" },
+};
+
 static const Option operation_options[] = {
     { "state", NULL, 's', OPTION_CHOICE, "state", "STATE", "Only those in this state" },
     { "target", NULL, 0, OPTION_TEXT, "target", "ID", "Only those on this instance or template" },
@@ -402,6 +413,29 @@ const Command commands[] = {
       .run = run_query,
       .summary = "Have a rate card hold for a tenant, or for all",
       .details = "Without --tenant it holds for all that have none of their own." },
+    { .words = "usage explain",
+      .operands = "ID",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "resource",
+      .service = SERVICE_METER,
+      .method = &proto_billing_explain,
+      .view = &view_facts,
+      OPTIONS(explain_options),
+      .run = run_explain,
+      .summary = "Print the facts behind what an instance is billed for" },
+    { .words = "usage verify",
+      .service = SERVICE_METER,
+      .method = &proto_billing_verify,
+      .view = &view_faults,
+      .run = run_verify,
+      .summary = "Check all that bills are made from" },
+    { .words = "ledger export",
+      .service = SERVICE_METER,
+      .method = &proto_billing_export_ledger,
+      OPTIONS(export_options),
+      .run = run_ledger_export,
+      .summary = "Print the ledger for others to check, with verify-ledger" },
     { .words = "template list",
       .method = &proto_template_list,
       .view = &view_templates,

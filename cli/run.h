@@ -34,6 +34,16 @@ bool run_rate_set(Session *session, const Arguments *arguments, GError **error);
 bool run_rate_show(Session *session, const Arguments *arguments, GError **error);
 bool run_report(Session *session, const Arguments *arguments, GError **error);
 bool run_preview(Session *session, const Arguments *arguments, GError **error);
+
+/** The ledger as lines of JSON, the first of which says which one it is. */
+bool run_ledger_export(Session *session, const Arguments *arguments, GError **error);
+
+/** What lies behind the figures of a resource. */
+bool run_explain(Session *session, const Arguments *arguments, GError **error);
+
+/** What is wrong, as it is found; EXIT_FAILED if anything is. */
+bool run_verify(Session *session, const Arguments *arguments, GError **error);
+
 bool run_version(Session *session, const Arguments *arguments, GError **error);
 bool run_operation_wait(Session *session, const Arguments *arguments, GError **error);
 bool run_audit(Session *session, const Arguments *arguments, GError **error);

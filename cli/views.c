@@ -218,6 +218,32 @@ static const Column event_columns[] = {
     { "UID", "uid", CELL_TEXT, COLUMN_WIDE },
 };
 
+static const Column fact_columns[] = {
+    { "ROW", "row", CELL_TEXT, COLUMN_NARROW },
+    { "KIND", "kind", CELL_TEXT, COLUMN_NARROW },
+    { "FROM", "from", CELL_TEXT, COLUMN_NARROW },
+    { "TO", "to", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "VCPUS", "vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "COUNTER", "counter", CELL_TEXT, COLUMN_NARROW },
+    { "DEVICE", "device", CELL_TEXT, COLUMN_WIDE },
+    { "QUANTITY", "quantity", CELL_TEXT, COLUMN_NARROW },
+    { "ESTIMATED", "estimated", CELL_TEXT, COLUMN_NARROW },
+    { "CAUSE", "cause", CELL_TEXT, COLUMN_WIDE },
+    { "END-ROW", "end_row", CELL_TEXT, COLUMN_WIDE },
+    { "END-CAUSE", "end_cause", CELL_TEXT, COLUMN_WIDE },
+    { "FILLED-BY", "filled", CELL_TEXT, COLUMN_WIDE },
+    { "HOST", "host", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column fault_columns[] = {
+    { "ROW", "row", CELL_TEXT, COLUMN_NARROW },
+    { "RESOURCE", "resource", CELL_TEXT, COLUMN_NARROW },
+    { "FAULT", "text", CELL_TEXT, COLUMN_NARROW },
+};
+
 static const Column usage_columns[] = {
     { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
@@ -339,6 +365,8 @@ const View view_operations = VIEW(operation_columns, true, "operations", "target
 const View view_operation = VIEW(operation_columns, false, "operation", "target_name", "id");
 const View view_changes = VIEW(operation_columns, true, "operations", "target_name", "target");
 const View view_events = VIEW(event_columns, true, "events", "name", "seq");
+const View view_facts = VIEW(fact_columns, true, "facts", "row", "row");
+const View view_faults = VIEW(fault_columns, true, "faults", "row", "row");
 const View view_usage = VIEW(usage_columns, true, "lines", "name", "instance");
 const View view_usage_totals = VIEW(total_columns, true, "totals", "tenant", "tenant");
 const View view_periods = VIEW(period_columns, true, "periods", "period", "period");

@@ -31,6 +31,8 @@ extern const View view_operation;
 extern const View view_changes;
 extern const View view_events;
 extern const View view_usage;
+extern const View view_facts;
+extern const View view_faults;
 extern const View view_usage_totals;
 extern const View view_periods;
 extern const View view_period;

@@ -166,6 +166,8 @@ replace(Instance *instance, StoreTx *tx, const LedgerMoment *when)
     LedgerMoment last = runs_get_end(instance);
 
     last.uncertain_ms = MAX(when->at_ms - last.at_ms, 0);
+    /* While the ledger's time stands still, that since boot says more of it. */
+    last.boot_ms = MIN(last.boot_ms, when->boot_ms - last.uncertain_ms);
     end(instance, tx, last.at_ms <= when->at_ms ? &last : when, "unseen");
     begin(instance, tx, when);
 }

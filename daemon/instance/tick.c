@@ -154,6 +154,7 @@ on_stats(const void *out, bool continues, const GError *error, gpointer data)
     if (error != NULL)
         g_message("Host %s: no counters: %s", host_get_name(host->host), error->message);
     host->is_ticking = false;
+    instance_book_follow_clock(host->book);
     book_gaps(host);
 }
 

@@ -135,6 +135,23 @@ ask_find_tenant(const Ask *ask,
     return check_role(ask, role, error);
 }
 
+bool
+ask_check_there(const Ask *ask, View *view, const char *tenant, GError **error)
+{
+    Role role = ROLE_BILLING;
+    bool has = false;
+
+    if (tenant == NULL || identity_get_role(ask->identity, tenant, &role))
+        return true;
+    if (!view_has_tenant(view, tenant, &has, error))
+        return false;
+    if (has)
+        return true;
+    proto_error_set_not_found(error, "tenant", tenant, "There is no tenant \"%s\"",
+                              tenant);
+    return false;
+}
+
 BooksAt
 ask_get_books(const Ask *ask)
 {

@@ -3,6 +3,7 @@
 
 #include "meter/money/books.h"
 #include "meter/rpc.h"
+#include "meter/view.h"
 
 /**
  * A call of which it was found out who makes it and that the role suffices, and for which
@@ -37,6 +38,10 @@ bool ask_find_tenant(const Ask *ask,
                      const char *asked,
                      const char **ret_tenant,
                      GError **error);
+
+/** Whether tenant, which was found, ever had something: an admin may ask for whoever has,
+ * and anybody for its own.  NULL is always there. */
+bool ask_check_there(const Ask *ask, View *view, const char *tenant, GError **error);
 
 /** All that is in the books by now. */
 BooksAt ask_get_books(const Ask *ask);

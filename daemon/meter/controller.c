@@ -56,6 +56,7 @@ struct Request {
     ControllerWho who;
     ControllerNoted noted;
     void (*refreshed)(gpointer data);
+    ControllerHash hash;
     gpointer data;
     guint rounds;
 };
@@ -87,6 +88,8 @@ end_request(Request *request, const ProtoVmctlWhoAmIReply *who, const GError *er
         ended->who(who, error, ended->data);
     } else if (ended->noted != NULL) {
         ended->noted(0, error, ended->data);
+    } else if (ended->hash != NULL) {
+        ended->hash(NULL, error, ended->data);
     } else {
         ended->refreshed(ended->data);
     }
@@ -285,7 +288,7 @@ on_entry(const void *out, bool continues, const GError *error, gpointer data)
 }
 
 static void
-ask_row(Controller *controller, gint64 seq, WireLinkReply done)
+ask_row(Controller *controller, gint64 seq, WireLinkReply done, gpointer data)
 {
     const ProtoLedgerReadCall call = {
         .has_after = true,
@@ -297,7 +300,7 @@ ask_row(Controller *controller, gint64 seq, WireLinkReply done)
     };
 
     wire_link_call(controller->asking, &proto_ledger_read, &call, false, ANSWER_MS, done,
-                   controller);
+                   data);
 }
 
 /* The row that is held last came, as the ledger has it. */
@@ -319,7 +322,7 @@ on_own_row(const void *out, bool continues, const GError *error, gpointer data)
     }
     stop_at_fork(controller, cursor, reply->hash != NULL ? reply->hash : "none");
     if (controller->asking != NULL && controller->note_seq > 0)
-        ask_row(controller, controller->note_seq, on_entry);
+        ask_row(controller, controller->note_seq, on_entry, controller);
 }
 
 /* Whether the ledger goes on from what is held. */
@@ -332,11 +335,11 @@ compare(Controller *controller, const ProtoLedgerGetHeadReply *head)
     if (cursor == 0) {
         go_on(controller);
     } else if (head->seq >= cursor) {
-        ask_row(controller, cursor, on_own_row);
+        ask_row(controller, cursor, on_own_row, controller);
     } else {
         stop_at_fork(controller, head->seq, head->hash);
         if (controller->asking != NULL && head->note > 0)
-            ask_row(controller, head->note, on_entry);
+            ask_row(controller, head->note, on_entry, controller);
     }
 }
 
@@ -485,6 +488,43 @@ controller_ask_who(Controller *controller,
         return;
     wire_link_call(controller->asking, &proto_vmctl_who_am_i, &call, false, ANSWER_MS,
                    on_who, request);
+}
+
+static void
+on_hash(const void *out, bool continues, const GError *error, gpointer data)
+{
+    Request *request = data;
+    const ProtoLedgerReadReply *reply = out;
+    ControllerHash done = request->hash;
+    gpointer asker = request->data;
+
+    if (error != NULL) {
+        end_request(request, NULL, error);
+        return;
+    }
+    g_queue_remove(&request->controller->requests, request);
+    g_free(request);
+    done(reply->hash, NULL, asker);
+}
+
+void
+controller_ask_hash(Controller *controller,
+                    gint64 seq,
+                    ControllerHash done,
+                    gpointer data)
+{
+    Request *request = request_new(controller, data);
+
+    request->hash = done;
+    if (controller->asking == NULL) {
+        g_autoptr(GError) error = NULL;
+
+        proto_error_set_host_unreachable(&error, "", "vmd does not answer on %s",
+                                         controller->path);
+        end_request(request, NULL, error);
+        return;
+    }
+    ask_row(controller, seq, on_hash, request);
 }
 
 static void on_newer(const void *out, bool continues, const GError *error, gpointer data);

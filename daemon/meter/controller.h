@@ -62,3 +62,13 @@ void controller_note(Controller *controller,
                      const char *note,
                      ControllerNoted done,
                      gpointer data);
+
+/** hash is that of the row, 64 hexadecimal digits; NULL with an error, or if there is no
+ * such row. */
+typedef void (*ControllerHash)(const char *hash, const GError *error, gpointer data);
+
+/** Asks what hash row seq of the ledger has now.  done may be called at once. */
+void controller_ask_hash(Controller *controller,
+                         gint64 seq,
+                         ControllerHash done,
+                         gpointer data);

@@ -2,24 +2,6 @@
 #include "meter/report/usage-reply.h"
 #include "meter/rpc-private.h"
 
-/* An admin may ask for whoever ever had something, and for its own. */
-static bool
-check_there(const Ask *ask, View *view, const char *tenant, GError **error)
-{
-    Role role = ROLE_BILLING;
-    bool has = false;
-
-    if (tenant == NULL || identity_get_role(ask->identity, tenant, &role))
-        return true;
-    if (!view_has_tenant(view, tenant, &has, error))
-        return false;
-    if (has)
-        return true;
-    proto_error_set_not_found(error, "tenant", tenant, "There is no tenant \"%s\"",
-                              tenant);
-    return false;
-}
-
 static void
 usage_ready(const Ask *ask)
 {
@@ -31,7 +13,7 @@ usage_ready(const Ask *ask)
 
     if (ask_find_tenant(ask, in->tenant, &tenant, &error))
         view = view_open(ask->meter->store, 0, &error);
-    if (view == NULL || !check_there(ask, view, tenant, &error) ||
+    if (view == NULL || !ask_check_there(ask, view, tenant, &error) ||
         !window_resolve(in->from, in->to, ask_get_now_ms(ask), &window, &error)) {
         wire_call_fail(ask->call, error);
         return;

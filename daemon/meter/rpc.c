@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/process.h"
 #include "build-config.h"
+#include "meter/evidence.h"
 #include "meter/rpc-private.h"
 
 static Meter *
@@ -179,6 +180,9 @@ static const ProtoBillingHandlers billing_handlers = {
     .close_period = meter_close_period,
     .report = meter_report,
     .correct = meter_correct,
+    .export_ledger = evidence_export_ledger,
+    .explain = evidence_explain,
+    .verify = evidence_verify,
 };
 
 WireServer *

@@ -140,6 +140,8 @@ close_segment(MeterStore *store, const ProtoLedgerRow *row, GError **error)
 /* Who a segment is of */
 
 enum {
+    /* So many are read at once. */
+    READ_ROWS_MAX = 1000,
     /* So many rows are written at once. */
     BATCH_ROWS = 500000,
     /* So many owners are kept at hand. */
@@ -516,4 +518,36 @@ meter_store_apply(MeterStore *store,
     }
     store->taken = cursor;
     return may_wait(store) || meter_store_flush(store, error);
+}
+
+/* Reading them again */
+
+bool
+meter_store_read_rows(MeterStore *store,
+                      gint64 after,
+                      gint64 until,
+                      GByteArray *rows,
+                      gint64 *ret_last,
+                      GError **error)
+{
+    Statement *statement = store->statements[READ_ROWS];
+    gint64 last = after;
+    bool has_row = true;
+    bool good = true;
+
+    g_byte_array_set_size(rows, 0);
+    statement_bind_int(statement, 1, after);
+    statement_bind_int(statement, 2, until);
+    statement_bind_int(statement, 3, READ_ROWS_MAX);
+    while ((good = statement_step(statement, &has_row, error)) && has_row) {
+        gsize length = 0;
+        const guint8 *body = statement_get_blob(statement, 1, &length);
+
+        g_byte_array_append(rows, body, (guint) length);
+        last = statement_get_int(statement, 0);
+    }
+    statement_reset(statement);
+    if (good)
+        *ret_last = last;
+    return good;
 }

@@ -58,6 +58,10 @@ typedef enum {
     READ_MONTH,
     FIND_LATE_SEGMENTS,
     FIND_LATE_USE,
+    NEXT_TENANT_ID,
+    SCAN_DAYS,
+    SCAN_MONTHS,
+    SCAN_TOTALS,
     N_STATEMENTS
 } StatementId;
 
@@ -182,6 +186,18 @@ bool meter_store_roll_further(const RollupSum *day,
  * disk, meter_store_settle_usage() tells those who read sums. */
 bool meter_store_write_usage(MeterStore *store, GError **error);
 void meter_store_settle_usage(MeterStore *store);
+
+/** The tenant with the next id after one; 0 if there is none. */
+bool
+meter_store_next_tenant(MeterStore *store, gint64 after, gint64 *ret_id, GError **error);
+
+/** Gives all sums of a tenant: SCAN_DAYS, SCAN_MONTHS, SCAN_TOTALS. */
+bool meter_store_scan_sums(MeterStore *store,
+                           StatementId id,
+                           gint64 tenant,
+                           void (*take)(const RollupSum *sum, gpointer data),
+                           gpointer data,
+                           GError **error);
 
 /** How many closings of the books come before row seq. */
 bool meter_store_count_closings(MeterStore *store,

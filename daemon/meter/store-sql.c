@@ -209,6 +209,16 @@ static const char *const statements[] = {
     [FIND_LATE_USE] =
         "SELECT name FROM tenant WHERE ?3 IN ('', name) AND EXISTS (SELECT 1 FROM"
         " usage_month WHERE usage_month.tenant = tenant.id AND month = ?1 AND era = ?2)",
+    [NEXT_TENANT_ID] = "SELECT id FROM tenant WHERE id > ?1 ORDER BY id LIMIT 1",
+    [SCAN_DAYS] =
+        "SELECT day, resource, device, counter, era, quantity, estimated, rows"
+        " FROM usage_day WHERE tenant = ?1",
+    [SCAN_MONTHS] =
+        "SELECT month, resource, device, counter, era, quantity, estimated, rows"
+        " FROM usage_month WHERE tenant = ?1",
+    [SCAN_TOTALS] =
+        "SELECT 0, resource, device, counter, 0, quantity, estimated, rows"
+        " FROM usage_total WHERE tenant = ?1",
 };
 /* clang-format on */
 

@@ -57,8 +57,15 @@ names_find(MeterStore *store,
     bool found = false;
 
     if (!g_hash_table_lookup_extended(names->ids, name, &held_name, &held_id)) {
-        if (!ask_id(store->statements[names->find], name, &found, &id, error) ||
-            (!found && !ask_id(store->statements[names->add], name, &found, &id, error)))
+        if (!ask_id(store->statements[names->find], name, &found, &id, error))
+            return false;
+        /* Only rows that are taken bring new names. */
+        if (!found && !store->is_open) {
+            proto_error_set_internal(error, "database", "meter.db does not know \"%s\"",
+                                     name);
+            return false;
+        }
+        if ((!found && !ask_id(store->statements[names->add], name, &found, &id, error)))
             return false;
         held_name = g_strdup(name);
         held_id = g_memdup2(&id, sizeof id);
@@ -178,6 +185,55 @@ meter_store_write_usage(MeterStore *store, GError **error)
            write_sums(store, ADD_DAY, store->pending, error) &&
            write_sums(store, ADD_MONTH, months, error) &&
            write_sums(store, ADD_TOTAL, totals, error);
+}
+
+/* Reading all */
+
+bool
+meter_store_next_tenant(MeterStore *store, gint64 after, gint64 *ret_id, GError **error)
+{
+    Statement *statement = store->statements[NEXT_TENANT_ID];
+    bool has_row = false;
+    bool good = false;
+
+    statement_bind_int(statement, 1, after);
+    good = statement_step(statement, &has_row, error);
+    if (good)
+        *ret_id = has_row ? statement_get_int(statement, 0) : 0;
+    statement_reset(statement);
+    return good;
+}
+
+bool
+meter_store_scan_sums(MeterStore *store,
+                      StatementId id,
+                      gint64 tenant,
+                      void (*take)(const RollupSum *sum, gpointer data),
+                      gpointer data,
+                      GError **error)
+{
+    Statement *statement = store->statements[id];
+    bool has_row = true;
+    bool good = true;
+
+    statement_bind_int(statement, 1, tenant);
+    while ((good = statement_step(statement, &has_row, error)) && has_row) {
+        const RollupSum sum = {
+            .key = { .tenant = tenant,
+                     .at = statement_get_int(statement, 0),
+                     .resource = statement_get_int(statement, 1),
+                     .device = statement_get_int(statement, 2),
+                     .counter = statement_get_int(statement, 3),
+                     .era = statement_get_int(statement, 4) },
+            .quantity = statement_get_int(statement, 5),
+            .estimated = statement_get_int(statement, 6),
+            .rows = statement_get_int(statement, 7),
+        };
+
+        take(&sum, data);
+    }
+    statement_reset(statement);
+    return good;
 }
 
 /* Undoing */

@@ -83,6 +83,15 @@ bool meter_store_apply(MeterStore *store,
                        const char *hash,
                        GError **error);
 
+/** Rows after one and up to another, packed one behind the other, into rows: not all at
+ * once.  ret_last is the last of them, after if there are none. */
+bool meter_store_read_rows(MeterStore *store,
+                           gint64 after,
+                           gint64 until,
+                           GByteArray *rows,
+                           gint64 *ret_last,
+                           GError **error);
+
 /** Writes what was taken, so that it is in views; if that fails, it was not taken. */
 bool meter_store_flush(MeterStore *store, GError **error);
 

@@ -185,6 +185,37 @@ view_find_resource(View *view,
     return good;
 }
 
+bool
+view_read_rows(
+    View *view, gint64 after, GByteArray *rows, gint64 *ret_last, GError **error)
+{
+    return view_check(view, error) &&
+           meter_store_read_rows(view->store, after, view->head.seq, rows, ret_last,
+                                 error);
+}
+
+const char *
+view_find_owner(View *view, gint64 segment, GError **error)
+{
+    const Owner *owner = meter_store_find_owner(view->store, segment, error);
+
+    return owner != NULL ? owner->tenant : NULL;
+}
+
+bool
+view_find_segment_resource(View *view,
+                           gint64 segment,
+                           gint64 *ret_resource,
+                           GError **error)
+{
+    const Owner *owner = meter_store_find_owner(view->store, segment, error);
+
+    if (owner == NULL)
+        return false;
+    *ret_resource = owner->resource;
+    return true;
+}
+
 /* Pages */
 
 Page

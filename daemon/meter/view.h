@@ -69,6 +69,20 @@ bool view_find_late(View *view,
                     GPtrArray *names,
                     GError **error);
 
+/** The rows themselves, see meter_store_read_rows(). */
+bool view_read_rows(
+    View *view, gint64 after, GByteArray *rows, gint64 *ret_last, GError **error);
+
+/** The tenant whose segment is; NULL with an error.  Owned by the store until the next
+ * call. */
+const char *view_find_owner(View *view, gint64 segment, GError **error);
+
+/** The resource that segment is of. */
+bool view_find_segment_resource(View *view,
+                                gint64 segment,
+                                gint64 *ret_resource,
+                                GError **error);
+
 /* Segments */
 
 /** A stretch of the life of a resource.  Texts are never NULL but where it is said. */

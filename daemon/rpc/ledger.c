@@ -138,6 +138,7 @@ note(WireCall *call, const ProtoLedgerNoteCall *in)
         wire_call_fail(call, error);
         return;
     }
+    instance_book_follow_clock(rpc->instances);
     tx = store_begin(rpc->store);
     noted = g_new0(Noted, 1);
     *noted =

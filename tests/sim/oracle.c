@@ -240,7 +240,9 @@ take_closed(Reading *reading, const ProtoLedgerRow *row)
                         " of %s is billed %" G_GINT64_FORMAT
                         " ms, but was %" G_GINT64_FORMAT " ms long",
                         row->segment, bill->open.name, billed_ms, length_ms);
-        bill->total_ms += length_ms;
+        /* Less than 0 is before the machine was booted: no clock tells how long that was.
+         */
+        bill->total_ms += MAX(row->boot_ms, 0) - MAX(bill->open.boot_ms, 0);
     }
     if (bill->total_ms > world_now_ms())
         world_blame("ledger: %s was billed for more time than there was",

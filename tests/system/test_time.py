@@ -68,6 +68,18 @@ def test_a_jump_while_nothing_happens_is_seen_by_the_meter() -> None:
         assert hours * 3600 <= time.monotonic() - begun + STEP, totals
 
 
+def test_an_entry_of_the_books_right_after_a_jump_bills_nothing() -> None:
+    with FakeClock() as clock:
+        vmd = clock.vmd
+        vmd.import_template()
+        vmd.create(name="runs")
+        clock.set("+864000")
+        vmd.call("Ledger.Note", follows=0, topic="test", note="{}")
+        vmd.do("Instance.Destroy", instance="runs")
+        billed(vmd.ledger())
+        oracle.check_at_rest(vmd)
+
+
 def stamp(time_: datetime) -> str:
     return time_.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 

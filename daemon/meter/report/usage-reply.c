@@ -2,14 +2,13 @@
 #include "meter/report/usage-reply.h"
 
 #include "base/clock.h"
+#include "meter/report/turns.h"
 #include "meter/usage.h"
 
 enum {
     /* Segments of one turn of the main loop.  Each completes one line at most, and the
      * end completes one more when the last turn was not full. */
-    TURN_SEGMENTS = 200,
-    /* Bytes that may wait for the client before it has to catch up. */
-    BACKLOG_BYTES = 256 * 1024
+    TURN_SEGMENTS = 200
 };
 
 /* It lives as long as its call: from the start to the final reply, or until the client
@@ -21,34 +20,22 @@ typedef struct {
     UsageFold *fold;
     char *from;
     char *to;
-    guint source;
     bool is_read;
     guint totals_sent;
-    /* In the middle of a turn: who ends it then only says so. */
-    bool is_busy;
-    bool is_gone;
+    bool is_ended;
 } UsageReply;
 
 static void
-usage_reply_free(UsageReply *self)
+usage_reply_free(gpointer data)
 {
-    g_clear_handle_id(&self->source, g_source_remove);
+    UsageReply *self = data;
+
     view_segments_free(self->segments);
     view_free(self->view);
     usage_fold_free(self->fold);
     g_free(self->from);
     g_free(self->to);
     g_free(self);
-}
-
-static void
-on_gone(WireCall *call, gpointer data)
-{
-    UsageReply *self = data;
-
-    self->is_gone = true;
-    if (!self->is_busy)
-        usage_reply_free(self);
 }
 
 /* What is ready to go out; the pointers are borrowed. */
@@ -70,7 +57,7 @@ static void
 fail(UsageReply *self, GError *error)
 {
     wire_call_fail(self->call, error);
-    self->is_gone = true;
+    self->is_ended = true;
 }
 
 static bool
@@ -163,46 +150,24 @@ send_totals(UsageReply *self)
     self->totals_sent += count;
     if (self->totals_sent == totals->len) {
         wire_call_reply(self->call, &reply);
-        self->is_gone = true;
+        self->is_ended = true;
         return;
     }
     wire_call_continue(self->call, &reply);
     usage_fold_drop_lines(self->fold);
 }
 
-static gboolean turn(gpointer data);
-
-static void
-on_drained(WireCall *call, gpointer data)
+static bool
+step(WireCall *call, gpointer data)
 {
     UsageReply *self = data;
 
-    if (self->source == 0)
-        self->source = g_idle_add_full(G_PRIORITY_DEFAULT, turn, self, NULL);
-}
-
-static gboolean
-turn(gpointer data)
-{
-    UsageReply *self = data;
-
-    if (wire_call_get_backlog(self->call) > BACKLOG_BYTES) {
-        self->source = 0;
-        wire_call_on_drained(self->call, on_drained, self);
-        return G_SOURCE_REMOVE;
-    }
-    self->is_busy = true;
     if (self->is_read) {
         send_totals(self);
     } else {
         read_on(self);
     }
-    self->is_busy = false;
-    if (!self->is_gone)
-        return G_SOURCE_CONTINUE;
-    self->source = 0;
-    usage_reply_free(self);
-    return G_SOURCE_REMOVE;
+    return !self->is_ended;
 }
 
 void
@@ -219,6 +184,5 @@ usage_reply_start(WireCall *call, View *view, const char *tenant, const Window *
         .from = clock_format_time(window->from_ms),
         .to = clock_format_time(window->to_ms),
     };
-    wire_call_park(call, on_gone, self);
-    self->source = g_idle_add_full(G_PRIORITY_DEFAULT, turn, self, NULL);
+    turns_start(call, step, self, usage_reply_free);
 }

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "meter/report/export.h"
+
+#include <string.h>
+
+#include "meter/report/turns.h"
+#include "proto.h"
+#include "store/chain.h"
+#include "wire/pack.h"
+
+typedef struct {
+    View *view;
+    char *tenant;
+    char *head_hash;
+    /** Of the last row that was sent. */
+    gint64 seq;
+    ChainHash hash;
+    GByteArray *rows;
+    GArray *proofs;
+} Export;
+
+static void
+export_free(gpointer data)
+{
+    Export *self = data;
+
+    view_free(self->view);
+    g_free(self->tenant);
+    g_free(self->head_hash);
+    g_byte_array_unref(self->rows);
+    g_array_unref(self->proofs);
+    g_free(self);
+}
+
+/* What is of nobody, the clock and forks, is everybody's; entries of the books that are
+ * of nobody are the operator's. */
+static bool
+is_whole(Export *self, const ProtoLedgerRow *row, bool *ret_whole, GError **error)
+{
+    const char *owner = row->tenant;
+
+    *ret_whole = true;
+    if (self->tenant == NULL)
+        return true;
+    if (row->has_segment && row->kind != LEDGER_KIND_OPENED) {
+        owner = view_find_owner(self->view, row->segment, error);
+        if (owner == NULL)
+            return false;
+    }
+    *ret_whole =
+        owner != NULL ? strcmp(owner, self->tenant) == 0 : row->kind != LEDGER_KIND_NOTED;
+    return true;
+}
+
+static bool
+add_proof(
+    Export *self, const guint8 *packed, gsize length, gsize *ret_used, GError **error)
+{
+    g_auto(ProtoLedgerRow) row = { 0 };
+    ProtoLedgerProof proof = { 0 };
+    ChainHash leaf;
+    bool whole = false;
+
+    if (!wire_struct_unpack(&proto_ledger_row_type, packed, length, ret_used, &row,
+                            error) ||
+        !is_whole(self, &row, &whole, error))
+        return false;
+    leaf = chain_leaf(packed, *ret_used);
+    self->hash = chain_next(&self->hash, &leaf);
+    self->seq = proof.seq = row.seq;
+    proof.hash = chain_to_text(&self->hash);
+    if (whole)
+        proof.row = g_base64_encode(packed, *ret_used);
+    else
+        proof.leaf = chain_to_text(&leaf);
+    g_array_append_val(self->proofs, proof);
+    return true;
+}
+
+static bool
+read_on(Export *self, GError **error)
+{
+    gint64 last = 0;
+    gsize used = 0;
+
+    g_array_set_size(self->proofs, 0);
+    if (!view_read_rows(self->view, self->seq, self->rows, &last, error))
+        return false;
+    for (gsize at = 0; at < self->rows->len; at += used) {
+        if (!add_proof(self, self->rows->data + at, self->rows->len - at, &used, error))
+            return false;
+    }
+    return true;
+}
+
+static bool
+step(WireCall *call, gpointer data)
+{
+    Export *self = data;
+    const ViewHead *head = view_get_head(self->view);
+    ProtoBillingExportLedgerReply reply = {
+        .service_id = (char *) (gsize) head->service_id,
+        .tenant = self->tenant,
+        .seq = head->seq,
+        .hash = self->head_hash,
+    };
+    GError *error = NULL;
+
+    if (!read_on(self, &error)) {
+        wire_call_fail(call, error);
+        return false;
+    }
+    reply.rows = (ProtoLedgerProof *) (gpointer) self->proofs->data;
+    reply.n_rows = self->proofs->len;
+    if (self->seq < head->seq && self->proofs->len > 0 && wire_call_wants_more(call)) {
+        wire_call_continue(call, &reply);
+        return true;
+    }
+    wire_call_reply(call, &reply);
+    return false;
+}
+
+void
+export_start(WireCall *call, View *view, const char *tenant)
+{
+    Export *self = g_new0(Export, 1);
+    const ViewHead *head = view_get_head(view);
+
+    self->view = view;
+    self->tenant = g_strdup(tenant);
+    self->head_hash = chain_to_text(&head->hash);
+    self->hash = chain_begin(head->service_id);
+    self->rows = g_byte_array_new();
+    self->proofs = g_array_new(FALSE, FALSE, sizeof(ProtoLedgerProof));
+    g_array_set_clear_func(self->proofs, (GDestroyNotify) proto_ledger_proof_clear);
+    turns_start(call, step, self, export_free);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "wire/server.h"
+
+/**
+ * An answer that takes many turns of the main loop: a bit of it a turn, while others are
+ * answered too, and no more than the client takes.
+ */
+
+/** Does a turn's work.  False when it has ended the call, with an answer or an error. */
+typedef bool (*TurnsStep)(WireCall *call, gpointer data);
+
+/** Calls step again and again until it has ended call or the client has gone, then frees
+ * data. */
+void turns_start(WireCall *call, TurnsStep step, gpointer data, GDestroyNotify free);

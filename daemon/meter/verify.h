@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "meter/store.h"
+
+/**
+ * Checks all that a store holds, as of its newest row, a bit at a time: how rows are
+ * packed, their numbers and times, the chain of hashes up to the one that is kept, the
+ * segments and uses that they tell of, and that the sums are what the rows say.
+ *
+ * Sums are compared by a linear fingerprint: each key has a weight, chosen at random for
+ * the occasion, and the weighted sums of both sides have to be the same, day by day.
+ * Memory does not grow with the number of sums.
+ */
+typedef struct Verify Verify;
+
+typedef struct {
+    /** 0 if it is of none. */
+    gint64 row;
+    /** What is wrong, and of which instance or NULL. */
+    char *text;
+    char *resource;
+} VerifyFault;
+
+/** store must outlive it. */
+Verify *verify_new(MeterStore *store, GError **error);
+void verify_free(Verify *verify);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Verify, verify_free)
+
+/** Goes on for a while; ret_done at the end.  Fails when the database does. */
+bool verify_step(Verify *verify, bool *ret_done, GError **error);
+
+/** What the controller says the hash of the last row is; NULL: it has no such row. */
+void verify_compare(Verify *verify, const char *hash);
+
+/** Whether the controller said something, and in ret_same whether it is the same. */
+bool verify_get_same(const Verify *verify, bool *ret_same);
+
+/** The rows that were checked, and how many there are. */
+gint64 verify_get_checked(const Verify *verify);
+gint64 verify_get_rows(const Verify *verify);
+
+/** The hash that the rows checked so far have. */
+char *verify_get_hash(const Verify *verify);
+
+/** What was found since the last call, VerifyFault; 100 in all are told.  Release with
+ * g_array_unref(). */
+GArray *verify_take_faults(Verify *verify);
