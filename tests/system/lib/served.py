@@ -19,6 +19,7 @@ ABSENT: dict[str, Any] = {
     "until": "running",
     "template": "none",
     "host": "none",
+    "labels": {},
     "source": "none",
     "topic": "none",
     "tenant": "nobody",
