@@ -54,7 +54,6 @@ reply_plan(WireCall *call, const CreatePlan *plan, const Template *template)
     ProtoQuotaUse uses[QUOTA_REQUESTS];
     ProtoPlan shown = {
         .host = plan->error == NULL ? plan->hosts[0] : NULL,
-        .refusals = (char **) plan->refusals->pdata,
         .size = plan->size,
         .template = title,
         .quota = uses,
@@ -65,7 +64,9 @@ reply_plan(WireCall *call, const CreatePlan *plan, const Template *template)
     };
     ProtoInstanceCreateReply reply = { .plan = &shown };
 
+    /* The end of the list may move it. */
     g_ptr_array_add(plan->refusals, NULL);
+    shown.refusals = (char **) plan->refusals->pdata;
     for (int i = 0; i < QUOTA_REQUESTS; i++) {
         uses[i] = (ProtoQuotaUse){
             .resource = (char *) (gsize) quota_resource_to_string((QuotaResource) i),
