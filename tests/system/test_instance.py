@@ -34,6 +34,7 @@ def test_count_makes_all_of_them_side_by_side() -> None:
 
 def test_a_taken_name_is_refused_and_nothing_is_made() -> None:
     shared.create(name="taken")
+    shared.call("Instance.Wait", instance="taken", until="ready")
     before = shared.list_all()
     expect("io.vmctl.AlreadyExists", shared.call, "Instance.Create", name="taken")
     assert shared.list_all() == before
@@ -257,6 +258,7 @@ def test_what_is_shown_is_what_was_asked_for() -> None:
     assert instance["labels"] == {"a": "1", "b": "2"} and instance["host"] == "local"
     assert instance["desired"] == "running" and instance["generation"] == 1
     assert instance["created_at"] <= instance["started_at"] <= instance["changed_at"]
+    shared.call("Instance.Wait", instance="shown", until="ready")
     assert shared.get(instance["id"]) | {"seen_at": ""} == shared.get("shown") | {"seen_at": ""}
     shared.do("Instance.Destroy", instance="shown")
 
