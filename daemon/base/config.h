@@ -24,6 +24,7 @@ typedef struct {
     gint64 tick_seconds;
     char *anchor;
     gint64 grace_hours;
+    char *operator_name;
     gint64 metrics_port;
 
     char *host_name;
