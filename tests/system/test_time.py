@@ -80,6 +80,27 @@ def test_an_entry_of_the_books_right_after_a_jump_bills_nothing() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_a_clock_that_is_set_back_takes_no_reading_back_with_it() -> None:
+    with FakeClock(metering={"anchor": "", "tick_seconds": 1}) as clock:
+        vmd = clock.vmd
+        vmd.import_template()
+        vmd.create(name="runs")
+
+        def stands_at_a_reading() -> bool:
+            """The ledger's time, which stands still, is later than its newest row: the reading has none."""
+            clock.set("+0")
+            begun = time.monotonic()
+            wait_until(lambda: time.monotonic() > begun + 1.5, "a tick")
+            clock.set("-3600")
+            newest = vmd.ledger()[-1]
+            return vmd.call("Ledger.Read", after=newest["seq"])["now_ms"] > newest["at_ms"]
+
+        wait_until(stands_at_a_reading, "a reading")
+        vmd.do("Instance.Destroy", instance="runs")
+        billed(vmd.ledger())
+        oracle.check_at_rest(vmd)
+
+
 def stamp(time_: datetime) -> str:
     return time_.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
