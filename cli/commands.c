@@ -128,6 +128,7 @@ static const Option usage_options[] = {
     { "to", NULL, 0, OPTION_TIME, "to", "DAY", "Up to this day, exclusive" },                                          \
     { "group-by", NULL, 'g', OPTION_TEXT, "group_by", "LIST", "tenant, instance, meter, day and label:KEY" },          \
     { "output", "format", 'o', OPTION_CHOICE, "format", "FORMAT", "How it is printed (table)" },                       \
+    { "focus-version", NULL, 0, OPTION_CHOICE, "focus_version", "1.2|1.3|1.4", "Of which version the format focus is (1.2)" },   \
     { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "As of this row of the ledger (the newest)" }
 
 static const Option report_options[] = {

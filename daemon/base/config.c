@@ -73,6 +73,7 @@ static const ConfigKey keys[] = {
     COUNT("metering", "tick_seconds", tick_seconds, "60", 1, 3600, "How often the counters of what runs are read."),
     TEXT("metering", "anchor", anchor, "/var/lib/vmd-anchor/ledger", "$XDG_STATE_HOME/vmd-anchor/ledger", "A file, away from state_dir, that keeps where the ledger stood, so that a database put back to an older copy is found out; empty: none."),
     COUNT("metering", "grace_hours", grace_hours, "48", 0, 744, "How long after its end a month may be closed, where vmd starts vmd-meter: late facts are in it."),
+    TEXT("metering", "operator", operator_name, "vmctl", NULL, "Who provides what is billed and sends the invoices, as FOCUS names it, where vmd starts vmd-meter."),
     COUNT("metering", "metrics_port", metrics_port, "0", 0, 65535, "The port of the loopback at which vmd-meter serves /metrics, to everybody on this machine, where vmd starts it; 0: none."),
 
     TEXT("host", "name", host.name, "local", NULL, "The host's name; of a host that has a group of its own, that of the group."),

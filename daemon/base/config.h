@@ -52,6 +52,7 @@ typedef struct {
     gint64 tick_seconds;
     char *anchor;
     gint64 grace_hours;
+    char *operator_name;
     gint64 metrics_port;
 
     /** The group [host]: the one host there is, or what the hosts have in common. */

@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from lib import cli, tap
+from lib import cli, focus, tap
 from lib.daemon import GIB, MIB, Vmd, program
 from lib.fakeclock import FakeClock
 from lib.tap import wait_until
@@ -324,6 +324,47 @@ def test_a_closing_that_is_killed_goes_on_and_comes_to_the_same() -> None:
             assert hashlib.sha256(lines).hexdigest() == invoice["hash"]
 
 
+def print_report(vmd: Vmd, *words: str) -> bytes:
+    """As it is, with its ends of lines."""
+    command = [program("VMCTL"), "usage", "report", *words]
+    return subprocess.run(command, env=cli.environment(vmd.socket), capture_output=True, check=True, timeout=60).stdout
+
+
+def check_focus(vmd: Vmd, month: str) -> None:
+    costs = sum(Decimal(row["cost"]) for row in report(vmd, "--period", month))
+    for version in focus.VERSIONS:
+        words = ("--period", month, "--focus-version", version)
+        data = print_report(vmd, *words, "-o", "focus")
+        broken = focus.check(version, data)
+        assert broken == [], (version, broken, data)
+        assert sum(Decimal(row["BilledCost"]) for row in rows_of(data.decode())) == costs
+        described = print_report(vmd, *words, "-o", "focus_metadata").decode()
+        assert focus.check_metadata(version, described, data) == [], described
+
+
+def test_a_focus_dataset_keeps_the_rules_and_names_the_operator() -> None:
+    set_example(shared)
+    run_one(shared, "focused")
+    data = print_report(shared, "-o", "focus")
+    assert data == print_report(shared, "-o", "focus", "--focus-version", "1.2")
+    broken = focus.check("1.2", data)
+    assert broken == [], (broken, data)
+    lines = rows_of(data.decode())
+    assert {line["ProviderName"] for line in lines} == {"vmctl"}
+    assert {"vcpu.alloc", "disk.alloc"} <= {line["x_MeterId"] for line in lines}
+    assert "the format is not focus" in refused(shared, "usage", "report", "--focus-version", "1.3")
+    assert "by day" in refused(shared, "usage", "report", "-o", "focus", "-g", "tenant")
+
+
+def check_days(vmd: Vmd) -> None:
+    """The days of a month have the lines of the month, but for the one rounding."""
+    words = ("-o", "focus", "--focus-version", "1.4")
+    whole = print_report(vmd, *words, "--period", "2026-10").splitlines()
+    parts = [print_report(vmd, *words, "--from", begin, "--to", end).splitlines()
+             for begin, end in (("2026-10", "2026-10-13"), ("2026-10-13", "2026-11"))]
+    assert {*parts[0], *parts[1]} == {line for line in whole if b"Adjustment" not in line}
+
+
 def test_the_month_of_the_manual_is_as_it_says() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
     commands = [line for block in blocks for line in block.splitlines()]
@@ -342,6 +383,9 @@ def test_the_month_of_the_manual_is_as_it_says() -> None:
             )
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
             shown += done.stdout + done.stderr
+        for month in ("2026-10", "2026-11"):
+            check_focus(clock.vmd, month)
+        check_days(clock.vmd)
     for words, times in (("(correction)", 1), ("segment", 1), ("rows, all right; the last has the hash", 2)):
         assert shown.count(words) >= times, shown
 
