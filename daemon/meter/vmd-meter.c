@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/service.h"
 #include "build-config.h"
+#include "meter/export.h"
 #include "meter/http.h"
 #include "meter/metrics.h"
 #include "meter/rpc.h"
@@ -266,6 +267,8 @@ main(int argc, char **argv)
     g_auto(Options) options = { .grace_hours = GRACE_HOURS };
     g_autoptr(GError) error = NULL;
 
+    if (argc > 1 && strcmp(argv[1], "export") == 0)
+        return export_main(argc - 1, argv + 1);
     log_open("vmd-meter");
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
