@@ -306,8 +306,12 @@ print_plan(Session *session, JsonNode *parameters)
     JsonObject *object = json_node_get_object(parameters);
     JsonNode *plan = find_member(object, "plan");
     JsonNode *refusals = find_member(object, "plan.refusals");
+    JsonNode *hosts = find_member(object, "plan.host_refusals");
 
     session_print(session, &view_plan, parameters);
+    if (session->format <= FORMAT_WIDE && hosts != NULL && JSON_NODE_HOLDS_ARRAY(hosts) &&
+        json_array_get_length(json_node_get_array(hosts)) > 0)
+        session_print(session, &view_refusals, plan);
     if (session->format <= FORMAT_WIDE && plan != NULL)
         session_print(session, &view_quota, plan);
     if (find_member(object, "plan.host") == NULL ||

@@ -22,6 +22,7 @@ static const Column instance_columns[] = {
     { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
     { "ID", "id", CELL_TEXT, COLUMN_WIDE },
     { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "GROUP", "group", CELL_TEXT, COLUMN_WIDE },
     { "REASON", "reason", CELL_TEXT, COLUMN_WIDE },
     { "DESIRED", "desired", CELL_TEXT, COLUMN_WIDE },
     { "OPERATION", "operation", CELL_TEXT, COLUMN_WIDE },
@@ -34,6 +35,11 @@ static const Column instance_columns[] = {
     { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
     { "CHANGED", "changed_at", CELL_AGE, COLUMN_WIDE },
     { "STARTED", "started_at", CELL_AGE, COLUMN_WIDE },
+    { "POOL", "placement.pool", CELL_TEXT, COLUMN_WIDE },
+    { "HOST-LABELS", "placement.host_labels", CELL_TEXT, COLUMN_WIDE },
+    { "APART-FROM", "placement.anti_affinity", CELL_TEXT, COLUMN_WIDE },
+    { "APART-BY", "placement.anti_affinity_by", CELL_TEXT, COLUMN_WIDE },
+    { "APART-SOFT", "placement.anti_affinity_soft", CELL_YES, COLUMN_WIDE },
     { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
 };
 
@@ -51,11 +57,17 @@ static const Column created_columns[] = {
 
 static const Column plan_columns[] = {
     { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
+    { "HOSTS", "hosts", CELL_TEXT, COLUMN_WIDE },
     { "TEMPLATE", "template", CELL_TEXT, COLUMN_NARROW },
     { "CPUS", "size.vcpus", CELL_TEXT, COLUMN_NARROW },
     { "MEMORY", "size.memory_bytes", CELL_SIZE, COLUMN_NARROW },
     { "DISK", "size.disk_bytes", CELL_SIZE, COLUMN_NARROW },
     { "HINDERED-BY", "refusals", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column refusal_columns[] = {
+    { "REFUSED-BY", "host", CELL_TEXT, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
 };
 
 static const Column begun_columns[] = {
@@ -105,6 +117,87 @@ static const Column quota_row_columns[] = {
     { "OWN", "own", CELL_YES, COLUMN_NARROW },
 };
 
+static const Column group_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "WANTED", "wanted", CELL_TEXT, COLUMN_NARROW },
+    { "UP", "up", CELL_TEXT, COLUMN_NARROW },
+    { "MEMBERS", "members", CELL_TEXT, COLUMN_NARROW },
+    { "MIN", "min", CELL_TEXT, COLUMN_NARROW },
+    { "MAX", "max", CELL_TEXT, COLUMN_NARROW },
+    { "TEMPLATE", "template", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_WIDE },
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "CPUS", "vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
+    { "VICTIMS", "victims", CELL_TEXT, COLUMN_WIDE },
+    { "SPREAD", "spread", CELL_TEXT, COLUMN_WIDE },
+    { "POOL", "pool", CELL_TEXT, COLUMN_WIDE },
+    { "HOST-LABELS", "host_labels", CELL_TEXT, COLUMN_WIDE },
+    { "HEALTH", "health", CELL_TEXT, COLUMN_WIDE },
+    { "GRACE", "health_grace_ms", CELL_DURATION, COLUMN_WIDE },
+    { "INTERVAL", "health_interval_ms", CELL_DURATION, COLUMN_WIDE },
+    { "TRACKS", "scaling.track", CELL_TEXT, COLUMN_WIDE },
+    { "TARGET", "scaling.target", CELL_TEXT, COLUMN_WIDE },
+    { "SCHEDULE", "scaling.schedule", CELL_TEXT, COLUMN_WIDE },
+    { "DECISION", "decision", CELL_TEXT, COLUMN_WIDE },
+    { "COMING", "coming", CELL_TEXT, COLUMN_WIDE },
+    { "ASIDE", "aside", CELL_TEXT, COLUMN_WIDE },
+    { "SICK", "sick", CELL_TEXT, COLUMN_WIDE },
+    { "DEAD", "dead", CELL_TEXT, COLUMN_WIDE },
+    { "LEAVING", "leaving", CELL_TEXT, COLUMN_WIDE },
+    { "OUTDATED", "outdated", CELL_TEXT, COLUMN_WIDE },
+    { "ROLLING", "rolling", CELL_YES, COLUMN_WIDE },
+    { "HALTED", "halted", CELL_YES, COLUMN_WIDE },
+    { "BATCH", "batch", CELL_TEXT, COLUMN_WIDE },
+    { "MAX-UNAVAILABLE", "max_unavailable", CELL_TEXT, COLUMN_WIDE },
+    { "PREVIOUS", "previous_template", CELL_TEXT, COLUMN_WIDE },
+    { "FAILURES", "failures", CELL_TEXT, COLUMN_WIDE },
+    { "FAILURE", "failure", CELL_TEXT, COLUMN_WIDE },
+    { "OPEN-UNTIL", "open_until", CELL_TEXT, COLUMN_WIDE },
+    { "OPERATION", "operation", CELL_TEXT, COLUMN_WIDE },
+    { "CHANGED", "changed_at", CELL_AGE, COLUMN_WIDE },
+};
+
+static const Column group_member_columns[] = {
+    { "MEMBER", "name", CELL_TEXT, COLUMN_NARROW },
+    { "PHASE", "phase", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "READY", "ready", CELL_YES, COLUMN_NARROW },
+    { "ADDRESS", "addresses", CELL_TEXT, COLUMN_NARROW },
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "SINCE", "since", CELL_AGE, COLUMN_WIDE },
+    { "TEMPLATE", "template", CELL_TEXT, COLUMN_WIDE },
+    { "ID", "instance", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column group_plan_columns[] = {
+    { "WANTED", "wanted", CELL_TEXT, COLUMN_NARROW },
+    { "DECIDED", "decided", CELL_TEXT, COLUMN_NARROW },
+    { "WHY", "why", CELL_TEXT, COLUMN_NARROW },
+    { "MAKES", "makes", CELL_TEXT, COLUMN_NARROW },
+    { "HELD-BACK", "held_back", CELL_TEXT, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column removal_columns[] = {
+    { "REMOVES", "name", CELL_TEXT, COLUMN_NARROW },
+    { "CAUSE", "cause", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column step_columns[] = {
+    { "ACTION", "action", CELL_TEXT, COLUMN_NARROW },
+    { "KIND", "kind", CELL_TEXT, COLUMN_NARROW },
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "DETAIL", "detail", CELL_TEXT, COLUMN_NARROW },
+};
+
 static const Column template_columns[] = {
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
     { "VERSION", "version", CELL_TEXT, COLUMN_NARROW },
@@ -122,25 +215,35 @@ static const Column template_columns[] = {
     { "LEAST-MEMORY", "minimum.memory_bytes", CELL_SIZE, COLUMN_WIDE },
     { "LEAST-DISK", "minimum.disk_bytes", CELL_SIZE, COLUMN_WIDE },
     { "SHA256", "sha256", CELL_TEXT, COLUMN_WIDE },
+    { "HOSTS", "hosts", CELL_TEXT, COLUMN_WIDE },
 };
 
 static const Column host_columns[] = {
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
     { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "POOL", "pool", CELL_TEXT, COLUMN_NARROW },
+    { "DRAINED", "drained", CELL_YES, COLUMN_NARROW },
     { "ACCEL", "accel", CELL_TEXT, COLUMN_NARROW },
     { "INSTANCES", "instances", CELL_TEXT, COLUMN_NARROW },
     { "USED-CPUS", "used_vcpus", CELL_TEXT, COLUMN_NARROW },
-    { "CPUS", "vcpus", CELL_TEXT, COLUMN_NARROW },
+    { "OF-CPUS", "capacity_vcpus", CELL_TEXT, COLUMN_NARROW },
     { "USED-MEMORY", "used_memory_bytes", CELL_SIZE, COLUMN_NARROW },
-    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "OF-MEMORY", "capacity_memory_bytes", CELL_SIZE, COLUMN_NARROW },
     { "USED-DISK", "used_disk_bytes", CELL_SIZE, COLUMN_NARROW },
-    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "OF-DISK", "capacity_disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "SEEN", "seen_at", CELL_AGE, COLUMN_NARROW },
     { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
+    { "RESERVED-CPUS", "reserved_vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "RESERVED-MEMORY", "reserved_memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "RESERVED-DISK", "reserved_disk_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "CPUS", "vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_WIDE },
     { "URI", "uri", CELL_TEXT, COLUMN_WIDE },
     { "ARCH", "arch", CELL_TEXT, COLUMN_WIDE },
     { "HYPERVISOR", "hypervisor", CELL_TEXT, COLUMN_WIDE },
     { "FOREIGN", "foreign", CELL_TEXT, COLUMN_WIDE },
-    { "SEEN", "seen_at", CELL_AGE, COLUMN_WIDE },
 };
 
 static const Column tenant_columns[] = {
@@ -252,10 +355,12 @@ static const Column finding_columns[] = {
     { "OBJECT", "object", CELL_TEXT, COLUMN_NARROW },
     { "ID", "id", CELL_TEXT, COLUMN_NARROW },
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
     { "DETAIL", "detail", CELL_TEXT, COLUMN_NARROW },
 };
 
 static const Column collected_columns[] = {
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
     { "OBJECT", "kind", CELL_TEXT, COLUMN_NARROW },
     { "ID", "id", CELL_TEXT, COLUMN_NARROW },
     { "REMOVED", "removed", CELL_YES, COLUMN_NARROW },
@@ -330,6 +435,13 @@ const View view_tokens = VIEW(token_columns, true, "tokens", "name", "id");
 const View view_token = VIEW(token_columns, false, "token", "name", "id");
 const View view_token_secret = VIEW(token_secret_columns, false, NULL, "token.name", "secret");
 const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
+const View view_refusals = VIEW(refusal_columns, true, "host_refusals", "host", "host");
+const View view_groups = VIEW(group_columns, true, "groups", "name", "id");
+const View view_group = VIEW(group_columns, false, "group", "name", "id");
+const View view_group_members = VIEW(group_member_columns, true, "members", "name", "instance");
+const View view_group_plan = VIEW(group_plan_columns, false, NULL, "decided", "decided");
+const View view_removals = VIEW(removal_columns, true, "removes", "name", "name");
+const View view_steps = VIEW(step_columns, true, "steps", "name", "name");
 const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
 const View view_template = VIEW(template_columns, false, "template", "name", "id");
 const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");

@@ -105,13 +105,22 @@ start_meter(Vmd *vmd)
     g_autofree char *metrics = g_build_filename(config->run_dir, "metrics.sock", NULL);
     g_autofree char *port = g_strdup_printf("%" G_GINT64_FORMAT, config->metrics_port);
     g_autofree char *grace = g_strdup_printf("%" G_GINT64_FORMAT, config->grace_hours);
-    const char *const argv[] = { config->meter, "--controller",
-                                 controller,    "--socket",
-                                 socket,        "--state",
-                                 state,         "--metrics-socket",
-                                 metrics,       "--metrics-port",
-                                 port,          "--grace-hours",
-                                 grace,         NULL };
+    const char *const argv[] = { config->meter,
+                                 "--controller",
+                                 controller,
+                                 "--socket",
+                                 socket,
+                                 "--state",
+                                 state,
+                                 "--metrics-socket",
+                                 metrics,
+                                 "--metrics-port",
+                                 port,
+                                 "--grace-hours",
+                                 grace,
+                                 "--operator",
+                                 config->operator_name,
+                                 NULL };
     const WorkerEvents events = { 0 };
 
     if (*config->meter == '\0')
@@ -175,12 +184,18 @@ on_rebuilt(guint made, GPtrArray *left, gpointer data)
 }
 
 static gboolean
-on_no_host(gpointer data)
+on_late_hosts(gpointer data)
 {
     Vmd *vmd = data;
+    const GPtrArray *hosts = fleet_get_hosts(vmd->controller.rpc.fleet);
 
-    g_printerr("vmd: the host did not tell of its domains: %s\n",
-               host_get_view(vmd->controller.rpc.host)->reason);
+    for (guint i = 0; i < hosts->len; i++) {
+        const ProtoHost *view = host_get_view(hosts->pdata[i]);
+
+        if (view->state != HOST_STATE_CONNECTED)
+            g_printerr("vmd: host %s did not tell of its domains: %s\n", view->name,
+                       view->reason != NULL ? view->reason : "it has not answered");
+    }
     vmd->status = EXIT_FAILURE;
     g_main_loop_quit(vmd->loop);
     return G_SOURCE_REMOVE;
@@ -207,7 +222,7 @@ run(Vmd *vmd, Config *config)
     signals[1] = g_unix_signal_add(SIGINT, on_signal, vmd);
     if (vmd->rebuilds) {
         controller_rebuild(&vmd->controller, on_rebuilt, vmd);
-        g_timeout_add_seconds(REBUILD_SECONDS, on_no_host, vmd);
+        g_timeout_add_seconds(REBUILD_SECONDS, on_late_hosts, vmd);
     } else {
         serve(vmd);
     }
@@ -272,9 +287,15 @@ read_config(const Options *options, GError **error)
 static bool
 check_folders(const Config *config, GError **error)
 {
-    return folder_check(config->state_dir, error) &&
-           (strstr(config->host_uri, ":///") == NULL ||
-            folder_check(config->host_pool_path, error));
+    g_autoptr(GPtrArray) hosts = config_get_hosts(config, error);
+
+    for (guint i = 0; hosts != NULL && i < hosts->len; i++) {
+        const HostConfig *host = hosts->pdata[i];
+
+        if (strstr(host->uri, ":///") != NULL && !folder_check(host->pool_path, error))
+            return false;
+    }
+    return hosts != NULL && folder_check(config->state_dir, error);
 }
 
 static void

@@ -3,18 +3,18 @@
 
 #include "audit/compare.h"
 #include "audit/findings.h"
+#include "audit/inventory.h"
 
 /*
  * How it works
  *
  * First the record is read, from the first event and row to the newest, and the
- * database's file checked.  Then the host is asked for its inventory and everything is
+ * database's file checked.  Then each host is asked for its inventory and everything is
  * compared, in one turn of the main loop; if that found something, once more.
  */
 
 enum {
-    PAGE_ROWS = 2000,
-    INVENTORY_TIMEOUT_MS = 60000
+    PAGE_ROWS = 2000
 };
 
 typedef struct {
@@ -26,12 +26,10 @@ typedef struct {
     /** What is wrong with the record, and with the objects in the first look. */
     GPtrArray *of_record;
     GPtrArray *first_look;
-    /** ProtoHeld. */
-    GArray *objects;
     gint64 seq;
 } Audit;
 
-static void ask_host(Audit *audit);
+static void ask_hosts(Audit *audit);
 
 static void
 audit_end(Audit *audit)
@@ -42,93 +40,90 @@ audit_end(Audit *audit)
     g_clear_pointer(&audit->report.findings, g_ptr_array_unref);
     history_free(audit->report.history);
     ledger_check_free(audit->ledger);
-    g_array_unref(audit->objects);
     g_free(audit);
 }
 
 /* Objects */
 
 static void
-count(Audit *audit)
+count(Audit *audit, const GPtrArray *inventories)
 {
     const AuditSources *sources = &audit->sources;
+    const GPtrArray *hosts = fleet_get_hosts(sources->fleet);
     g_autoptr(GPtrArray) templates = template_list(sources->templates, NULL, G_MAXUINT);
 
     audit->report.audited = (ProtoAudited){
         .instances = g_hash_table_size(sources->instances->by_id),
         .templates = templates->len,
-        .objects = audit->objects->len,
-        .foreign = host_get_view(sources->host)->foreign,
         .events = history_count_events(audit->report.history),
         .ledger_rows = ledger_check_count(audit->ledger),
     };
+    for (guint i = 0; i < hosts->len; i++) {
+        audit->report.audited.foreign += host_get_view(hosts->pdata[i])->foreign;
+        audit->report.audited.objects +=
+            ((const Inventory *) inventories->pdata[i])->objects->len;
+    }
 }
 
 static GPtrArray *
-compare(Audit *audit, const GArray *objects)
+compare(Audit *audit, const GPtrArray *inventories)
 {
     const AuditSources *sources = &audit->sources;
     GPtrArray *findings = findings_new();
 
-    compare_instances(sources->instances, objects, findings);
-    compare_templates(sources->templates, sources->instances->engine, objects, findings);
-    if (objects != NULL)
-        compare_objects(sources->instances, sources->templates, objects, findings);
+    compare_instances(sources->instances, inventories, findings);
+    compare_templates(sources->templates, sources->instances->engine, inventories,
+                      findings);
+    compare_objects(sources->instances, sources->templates, inventories, findings);
     compare_ledger(sources->instances, audit->ledger, findings);
     compare_quota(sources->instances, findings);
     return findings;
 }
 
 static void
-finish(Audit *audit, GPtrArray *look)
+finish(Audit *audit, GPtrArray *look, const GPtrArray *inventories)
 {
-    count(audit);
+    count(audit, inventories);
     g_ptr_array_extend_and_steal(audit->of_record, g_ptr_array_ref(look));
     audit->report.findings = g_ptr_array_ref(audit->of_record);
     audit_end(audit);
 }
 
 static void
-look(Audit *audit, const GError *error)
+add_unchecked(const GPtrArray *inventories, GPtrArray *findings)
 {
-    GPtrArray *findings = compare(audit, error == NULL ? audit->objects : NULL);
+    for (guint i = 0; i < inventories->len; i++) {
+        const Inventory *inventory = inventories->pdata[i];
+
+        if (inventory->error != NULL)
+            findings_add(findings, FINDING_KIND_UNCHECKED, NULL, NULL,
+                         "the objects of host %s: %s", inventory->host,
+                         inventory->error->message);
+    }
+}
+
+static void
+look(GPtrArray *owned, gpointer data)
+{
+    g_autoptr(GPtrArray) inventories = owned;
+    Audit *audit = data;
+    GPtrArray *findings = compare(audit, inventories);
 
     if (audit->first_look == NULL && findings->len > 0) {
         audit->first_look = findings;
-        ask_host(audit);
+        ask_hosts(audit);
         return;
     }
     if (audit->first_look != NULL)
         findings_keep_common(findings, audit->first_look);
-    if (error != NULL)
-        findings_add(findings, FINDING_KIND_UNCHECKED, NULL, NULL,
-                     "the objects of host %s: %s", host_get_name(audit->sources.host),
-                     error->message);
-    finish(audit, findings);
+    add_unchecked(inventories, findings);
+    finish(audit, findings, inventories);
 }
 
 static void
-on_inventory(const void *out, bool continues, const GError *error, gpointer data)
+ask_hosts(Audit *audit)
 {
-    const ProtoWorkerInventoryReply *reply = out;
-    Audit *audit = data;
-
-    for (gsize i = 0; reply != NULL && i < reply->n_objects; i++) {
-        ProtoHeld copy = { 0 };
-
-        proto_held_copy(&reply->objects[i], &copy);
-        g_array_append_val(audit->objects, copy);
-    }
-    if (!continues)
-        look(audit, error);
-}
-
-static void
-ask_host(Audit *audit)
-{
-    g_array_set_size(audit->objects, 0);
-    host_call(audit->sources.host, HOST_LANE_QUERY, &proto_worker_inventory, NULL,
-              INVENTORY_TIMEOUT_MS, on_inventory, audit);
+    inventories_ask(audit->sources.fleet, look, audit);
 }
 
 /* The record */
@@ -142,7 +137,7 @@ on_checked(const char *const *faults, gsize n_faults, gpointer data)
         findings_add(audit->of_record, FINDING_KIND_DATABASE, NULL, NULL, "%s",
                      faults[i]);
     }
-    ask_host(audit);
+    ask_hosts(audit);
 }
 
 static void
@@ -219,8 +214,6 @@ audit_start(const AuditSources *sources, AuditDone done, gpointer data)
     audit->report.history = history_new(audit->of_record);
     audit->ledger =
         ledger_check_new(store_get_service_id(sources->store), on_fault, audit);
-    audit->objects = g_array_new(FALSE, TRUE, sizeof(ProtoHeld));
-    g_array_set_clear_func(audit->objects, (GDestroyNotify) proto_held_clear);
     audit->seq = store_get_seq(sources->store);
     store_read_events(sources->store, 0, PAGE_ROWS, on_events, audit);
 }

@@ -2,13 +2,13 @@
 #pragma once
 
 #include "audit/history.h"
-#include "fleet/host.h"
+#include "fleet/fleet.h"
 #include "instance/book.h"
 #include "store/store.h"
 #include "template/template.h"
 
 /**
- * Compares the books, the database, the record of what happened and what the host holds,
+ * Compares the books, the database, the record of what happened and what the hosts hold,
  * while all of them are in use.  A difference counts when it is seen in two looks: what
  * only one saw was on its way.
  */
@@ -16,7 +16,7 @@ typedef struct {
     Store *store;
     TemplateBook *templates;
     InstanceBook *instances;
-    Host *host;
+    Fleet *fleet;
 } AuditSources;
 
 /** What an audit came to. */

@@ -42,11 +42,12 @@ remove_one(Collect *collect, const ProtoCollected *row)
     const ProtoWorkerRemoveTemplateCall template = { row->id };
 
     if (row->kind == HELD_KIND_TEMPLATE) {
-        host_call(collect->sources.host, HOST_LANE_GENERAL, &proto_worker_remove_template,
-                  &template, REMOVE_TIMEOUT_MS, on_removed, collect);
+        fleet_call(collect->sources.fleet, row->host, HOST_LANE_GENERAL,
+                   &proto_worker_remove_template, &template, REMOVE_TIMEOUT_MS,
+                   on_removed, collect);
     } else {
-        host_call(collect->sources.host, HOST_LANE_GENERAL, &proto_worker_remove, &one,
-                  REMOVE_TIMEOUT_MS, on_removed, collect);
+        fleet_call(collect->sources.fleet, row->host, HOST_LANE_GENERAL,
+                   &proto_worker_remove, &one, REMOVE_TIMEOUT_MS, on_removed, collect);
     }
 }
 
@@ -69,13 +70,17 @@ remove_next(Collect *collect)
 
 /* Why an unowned object has to stay; NULL if it may go. */
 static const char *
-get_hindrance(const ProtoFinding *finding, const History *history)
+get_hindrance(const AuditSources *sources,
+              const ProtoFinding *finding,
+              const History *history)
 {
     if (finding->object == HELD_KIND_OTHER)
         return "its name is not one of ours";
     if (!history_knows(history, finding->id))
         return "no event of this installation tells of it: it may be another's, or of "
                "before a restore (see vmd --rebuild)";
+    if (instance_get(sources->instances, finding->id) != NULL)
+        return "its instance is on another host: look at both, and remove it by hand";
     return NULL;
 }
 
@@ -92,7 +97,8 @@ on_audited(const AuditReport *report, gpointer data)
             continue;
         row.kind = finding->object;
         row.id = g_strdup(finding->id);
-        row.reason = g_strdup(get_hindrance(finding, report->history));
+        row.host = g_strdup(finding->host);
+        row.reason = g_strdup(get_hindrance(&collect->sources, finding, report->history));
         g_array_append_val(collect->rows, row);
     }
     remove_next(collect);

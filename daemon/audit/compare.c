@@ -4,36 +4,52 @@
 #include <string.h>
 
 #include "audit/findings.h"
+#include "audit/inventory.h"
 
-/* The kinds of objects that an id has on the host, as bits. */
+/** The kinds of objects that an id has on a host, as bits, by id; of each host that told,
+ * by name. */
 static GHashTable *
-index_objects(const GArray *objects)
+index_objects(const GPtrArray *inventories)
 {
-    GHashTable *held = g_hash_table_new(g_str_hash, g_str_equal);
+    GHashTable *hosts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
+                                              (GDestroyNotify) g_hash_table_unref);
 
-    for (guint i = 0; i < objects->len; i++) {
-        const ProtoHeld *object = &g_array_index(objects, ProtoHeld, i);
-        guint bits = GPOINTER_TO_UINT(g_hash_table_lookup(held, object->id));
+    for (guint i = 0; i < inventories->len; i++) {
+        const Inventory *inventory = inventories->pdata[i];
+        GHashTable *held = g_hash_table_new(g_str_hash, g_str_equal);
 
-        g_hash_table_insert(held, object->id,
-                            GUINT_TO_POINTER(bits | 1U << object->kind));
+        for (guint j = 0; j < inventory->objects->len; j++) {
+            const ProtoHeld *object = &g_array_index(inventory->objects, ProtoHeld, j);
+            guint bits = GPOINTER_TO_UINT(g_hash_table_lookup(held, object->id));
+
+            g_hash_table_insert(held, object->id,
+                                GUINT_TO_POINTER(bits | 1U << object->kind));
+        }
+        if (inventory->error == NULL)
+            g_hash_table_insert(hosts, (gpointer) (gsize) inventory->host,
+                                g_hash_table_ref(held));
+        g_hash_table_unref(held);
     }
-    return held;
+    return hosts;
 }
 
+/* hosts: of index_objects().  Of a host that did not tell nothing is said. */
 static void
-check_held(GHashTable *held,
+check_held(GHashTable *hosts,
+           const char *host,
            const char *id,
            const char *name,
            const HeldKind *kinds,
            gsize n_kinds,
            GPtrArray *findings)
 {
-    guint bits = GPOINTER_TO_UINT(g_hash_table_lookup(held, id));
+    GHashTable *held = host != NULL ? g_hash_table_lookup(hosts, host) : NULL;
+    guint bits =
+        held != NULL ? GPOINTER_TO_UINT(g_hash_table_lookup(held, id)) : G_MAXUINT;
 
     for (gsize i = 0; i < n_kinds; i++) {
         if ((bits & 1U << kinds[i]) == 0)
-            findings_add_object(findings, FINDING_KIND_MISSING, kinds[i], id, name,
+            findings_add_object(findings, FINDING_KIND_MISSING, host, kinds[i], id, name,
                                 "it is not on the host");
     }
 }
@@ -46,7 +62,7 @@ is_at_rest(InstanceState state)
 }
 
 static void
-check_instance(const Instance *instance, GHashTable *held, GPtrArray *findings)
+check_instance(const Instance *instance, GHashTable *hosts, GPtrArray *findings)
 {
     static const HeldKind kinds[] = { HELD_KIND_DOMAIN, HELD_KIND_DISK, HELD_KIND_SEED };
     const ProtoInstance *view = &instance->record.view;
@@ -54,6 +70,9 @@ check_instance(const Instance *instance, GHashTable *held, GPtrArray *findings)
     if (view->operation != NULL)
         findings_add(findings, FINDING_KIND_STUCK, view->id, view->name,
                      "it waits for operation %s, which is not there", view->operation);
+    if (instance_get_host(instance) == NULL)
+        findings_add(findings, FINDING_KIND_UNCHECKED, view->id, view->name,
+                     "its host %s is not there any more", view->host);
     if (!is_at_rest(view->state)) {
         if (view->state != INSTANCE_STATE_ERROR)
             findings_add(findings, FINDING_KIND_STUCK, view->id, view->name,
@@ -61,14 +80,14 @@ check_instance(const Instance *instance, GHashTable *held, GPtrArray *findings)
                          instance_state_to_string(view->state));
         return;
     }
-    if (held != NULL)
-        check_held(held, view->id, view->name, kinds, G_N_ELEMENTS(kinds), findings);
+    check_held(hosts, view->host, view->id, view->name, kinds, G_N_ELEMENTS(kinds),
+               findings);
 }
 
 void
-compare_instances(InstanceBook *book, const GArray *objects, GPtrArray *findings)
+compare_instances(InstanceBook *book, const GPtrArray *inventories, GPtrArray *findings)
 {
-    g_autoptr(GHashTable) held = objects != NULL ? index_objects(objects) : NULL;
+    g_autoptr(GHashTable) hosts = index_objects(inventories);
     GHashTableIter iter;
     gpointer instance = NULL;
 
@@ -76,19 +95,31 @@ compare_instances(InstanceBook *book, const GArray *objects, GPtrArray *findings
     while (g_hash_table_iter_next(&iter, NULL, &instance)) {
         if (operation_find_active(book->engine,
                                   ((Instance *) instance)->record.view.id) == NULL)
-            check_instance(instance, held, findings);
+            check_instance(instance, hosts, findings);
+    }
+}
+
+static void
+check_copies(const Template *template, GHashTable *hosts, GPtrArray *findings)
+{
+    static const HeldKind kinds[] = { HELD_KIND_TEMPLATE };
+    const ProtoTemplateRecord *record = &template->record;
+
+    for (gsize i = 0; i < record->n_copies; i++) {
+        if (record->copies[i].ready)
+            check_held(hosts, record->copies[i].host, record->view.id, record->view.name,
+                       kinds, G_N_ELEMENTS(kinds), findings);
     }
 }
 
 void
 compare_templates(TemplateBook *book,
                   OperationEngine *engine,
-                  const GArray *objects,
+                  const GPtrArray *inventories,
                   GPtrArray *findings)
 {
-    static const HeldKind kinds[] = { HELD_KIND_TEMPLATE };
     g_autoptr(GPtrArray) all = template_list(book, NULL, G_MAXUINT);
-    g_autoptr(GHashTable) held = objects != NULL ? index_objects(objects) : NULL;
+    g_autoptr(GHashTable) hosts = index_objects(inventories);
 
     for (guint i = 0; i < all->len; i++) {
         const ProtoTemplate *view = &((Template *) all->pdata[i])->record.view;
@@ -101,29 +132,50 @@ compare_templates(TemplateBook *book,
             findings_add(findings, FINDING_KIND_STUCK, view->id, view->name,
                          "it is %s, and no operation works on it",
                          template_state_to_string(view->state));
-        else if (held != NULL)
-            check_held(held, view->id, view->name, kinds, G_N_ELEMENTS(kinds), findings);
+        else
+            check_copies(all->pdata[i], hosts, findings);
     }
+}
+
+static void
+check_owner(InstanceBook *instances,
+            TemplateBook *templates,
+            const char *host,
+            const ProtoHeld *object,
+            GPtrArray *findings)
+{
+    const Instance *instance = instance_get(instances, object->id);
+    bool is_template = object->kind == HELD_KIND_TEMPLATE;
+    g_autofree char *detail = NULL;
+
+    if (operation_find_active(instances->engine, object->id) != NULL ||
+        (is_template && template_get(templates, object->id) != NULL) ||
+        (!is_template && instance != NULL && instance_is_on_host(instance, host)))
+        return;
+    if (object->kind == HELD_KIND_OTHER)
+        detail = g_strdup("it is in our pool, and not of our making");
+    else if (!is_template && instance != NULL)
+        detail =
+            g_strdup_printf("its instance is on host %s", instance->record.view.host);
+    else
+        detail = g_strdup("nothing that is kept owns it");
+    findings_add_object(findings, FINDING_KIND_UNOWNED, host, object->kind, object->id,
+                        NULL, detail);
 }
 
 void
 compare_objects(InstanceBook *instances,
                 TemplateBook *templates,
-                const GArray *objects,
+                const GPtrArray *inventories,
                 GPtrArray *findings)
 {
-    for (guint i = 0; i < objects->len; i++) {
-        const ProtoHeld *object = &g_array_index(objects, ProtoHeld, i);
-        bool owned = object->kind == HELD_KIND_TEMPLATE
-                         ? template_get(templates, object->id) != NULL
-                         : instance_get(instances, object->id) != NULL;
+    for (guint i = 0; i < inventories->len; i++) {
+        const Inventory *inventory = inventories->pdata[i];
 
-        if (!owned && operation_find_active(instances->engine, object->id) == NULL)
-            findings_add_object(findings, FINDING_KIND_UNOWNED, object->kind, object->id,
-                                NULL,
-                                object->kind == HELD_KIND_OTHER
-                                    ? "it is in our pool, and not of our making"
-                                    : "nothing that is kept owns it");
+        for (guint j = 0; inventory->error == NULL && j < inventory->objects->len; j++) {
+            check_owner(instances, templates, inventory->host,
+                        &g_array_index(inventory->objects, ProtoHeld, j), findings);
+        }
     }
 }
 

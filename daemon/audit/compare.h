@@ -7,19 +7,20 @@
 #include "template/template.h"
 
 /**
- * Compares the books with what the host holds, and with what the ledger leaves open.
+ * Compares the books with what the hosts hold, and with what the ledger leaves open.
  * What an operation is at work on is passed over: it is between two states.
  */
 
-/** objects: ProtoHeld; NULL if the host did not tell. */
-void compare_instances(InstanceBook *book, const GArray *objects, GPtrArray *findings);
+/** inventories: of inventories_ask().  Of a host that did not tell nothing is said. */
+void
+compare_instances(InstanceBook *book, const GPtrArray *inventories, GPtrArray *findings);
 void compare_templates(TemplateBook *book,
                        OperationEngine *engine,
-                       const GArray *objects,
+                       const GPtrArray *inventories,
                        GPtrArray *findings);
 void compare_objects(InstanceBook *instances,
                      TemplateBook *templates,
-                     const GArray *objects,
+                     const GPtrArray *inventories,
                      GPtrArray *findings);
 void compare_ledger(InstanceBook *book, const LedgerCheck *ledger, GPtrArray *findings);
 

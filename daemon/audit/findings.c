@@ -25,6 +25,7 @@ take(GPtrArray *findings, const ProtoFinding *finding)
 void
 findings_add_object(GPtrArray *findings,
                     FindingKind kind,
+                    const char *host,
                     HeldKind object,
                     const char *id,
                     const char *name,
@@ -35,7 +36,8 @@ findings_add_object(GPtrArray *findings,
                                     .object = object,
                                     .id = g_strdup(id),
                                     .name = g_strdup(name),
-                                    .detail = g_strdup(detail) });
+                                    .detail = g_strdup(detail),
+                                    .host = g_strdup(host) });
 }
 
 void
@@ -64,6 +66,7 @@ is_same(gconstpointer a, gconstpointer b)
 
     return left->kind == right->kind && left->has_object == right->has_object &&
            left->object == right->object && g_strcmp0(left->id, right->id) == 0 &&
+           g_strcmp0(left->host, right->host) == 0 &&
            g_strcmp0(left->detail, right->detail) == 0;
 }
 

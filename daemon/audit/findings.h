@@ -8,9 +8,10 @@
 /** What an audit has found so far: ProtoFinding that the array owns. */
 GPtrArray *findings_new(void);
 
-/** Adds one that is about an object.  id and name may be NULL. */
+/** Adds one that is about an object on a host.  id and name may be NULL. */
 void findings_add_object(GPtrArray *findings,
                          FindingKind kind,
+                         const char *host,
                          HeldKind object,
                          const char *id,
                          const char *name,

@@ -9,20 +9,37 @@
 #include "instance/tick.h"
 #include "tenant/gate.h"
 
-/* What the host tells */
+/* Making lost rows again */
+
+static void
+on_rebuilt(guint made, GPtrArray *left, gpointer data)
+{
+    Controller *controller = data;
+
+    controller->n_rebuilt += made;
+    for (guint i = 0; i < left->len; i++) {
+        g_ptr_array_add(controller->left, g_strdup(left->pdata[i]));
+    }
+    if (--controller->n_rebuilding == 0 && g_hash_table_size(controller->to_rebuild) == 0)
+        controller->rebuilt(controller->n_rebuilt, controller->left,
+                            controller->rebuilt_data);
+}
+
+/* What the hosts tell */
 
 static void
 on_listed(Host *host, const ProtoDomain *domains, gsize n_domains, gpointer data)
 {
     Controller *controller = data;
-    RebuildDone rebuilt = g_steal_pointer(&controller->rebuilt);
+    InstanceBook *book = controller->rpc.instances;
 
-    if (rebuilt != NULL) {
-        rebuild_start(controller->rpc.instances, domains, n_domains, rebuilt,
-                      controller->rebuilt_data);
+    if (controller->to_rebuild != NULL &&
+        g_hash_table_remove(controller->to_rebuild, host)) {
+        controller->n_rebuilding++;
+        rebuild_start(book, host, domains, n_domains, on_rebuilt, controller);
         return;
     }
-    reconcile_host(controller->rpc.instances, domains, n_domains);
+    reconcile_host(book, host_get_name(host), domains, n_domains);
 }
 
 static void
@@ -30,7 +47,7 @@ on_changed(Host *host, HostEventKind kind, const ProtoDomain *domain, gpointer d
 {
     Controller *controller = data;
 
-    reconcile_event(controller->rpc.instances, domain);
+    reconcile_event(controller->rpc.instances, host_get_name(host), domain);
 }
 
 static void
@@ -48,8 +65,10 @@ on_host_state(Host *host, gpointer data)
 
     store_add_event(tx, &event);
     store_commit(tx);
-    if (host_is_connected(host))
-        operation_engine_kick(controller->rpc.engine);
+    if (!host_is_connected(host))
+        return;
+    operation_engine_kick(controller->rpc.engine);
+    group_book_kick(controller->rpc.groups);
 }
 
 static void
@@ -70,8 +89,8 @@ on_ledger(gpointer data)
 
 /* Putting it together */
 
-static void
-make_books(Controller *controller)
+static bool
+make_books(Controller *controller, GError **error)
 {
     Rpc *rpc = &controller->rpc;
     const HostListener listener = { on_listed, on_changed, on_host_state, controller };
@@ -80,6 +99,7 @@ make_books(Controller *controller)
                             [QUOTA_MEMORY_BYTES] = controller->config->quota_memory,
                             [QUOTA_DISK_BYTES] = controller->config->quota_disk,
                             [QUOTA_ADDRESSES] = controller->config->quota_addresses,
+                            [QUOTA_GROUPS] = controller->config->quota_groups,
                             [QUOTA_OPERATIONS] = controller->config->quota_operations,
                             [QUOTA_REQUESTS] = controller->config->quota_requests } };
 
@@ -88,25 +108,30 @@ make_books(Controller *controller)
         rpc->followers[kind] = g_ptr_array_new();
     }
     rpc->started_boot_ms = clock_boot_ms();
-    rpc->host = host_new(controller->config, &listener);
+    rpc->fleet = fleet_new(controller->config, &listener, error);
+    if (rpc->fleet == NULL)
+        return false;
     rpc->engine =
         operation_engine_new(rpc->store, (guint) controller->config->operations_kept,
                              (guint) controller->config->operations_side_by_side);
     rpc->tenants = tenant_book_new(rpc->store, &limit);
     tenant_book_guard(rpc->tenants, rpc->engine);
-    rpc->templates = template_book_new(rpc->store, rpc->engine, rpc->host);
+    rpc->templates = template_book_new(rpc->store, rpc->engine, rpc->fleet);
     rpc->instances = instance_book_new(rpc->store, rpc->engine, rpc->tenants,
-                                       rpc->templates, controller->config);
-    rpc->instances->host = rpc->host;
+                                       rpc->templates, rpc->fleet, controller->config);
+    rpc->groups = group_book_new(rpc->instances);
+    return true;
 }
 
 static bool
 load_books(const Rpc *rpc, GError **error)
 {
     return tenant_book_load(rpc->tenants, error) &&
+           fleet_load(rpc->fleet, rpc->store, error) &&
            template_book_load(rpc->templates, error) &&
            operation_engine_load(rpc->engine, error) &&
-           instance_book_load(rpc->instances, error);
+           instance_book_load(rpc->instances, error) &&
+           group_book_load(rpc->groups, error);
 }
 
 bool
@@ -121,8 +146,8 @@ controller_load(Controller *controller, Config *config, bool anew, GError **erro
     rpc->store = store_open(config->state_dir, anew, error);
     if (rpc->store == NULL)
         return false;
-    make_books(controller);
-    if ((*config->anchor != '\0' &&
+    if (!make_books(controller, error) ||
+        (*config->anchor != '\0' &&
          !store_keep_anchor(rpc->store, config->anchor, error)) ||
         !load_books(rpc, error))
         return false;
@@ -141,19 +166,27 @@ controller_load(Controller *controller, Config *config, bool anew, GError **erro
 void
 controller_start(Controller *controller)
 {
-    host_start(controller->rpc.host);
+    fleet_start(controller->rpc.fleet);
     tick_start(controller->rpc.instances);
     operation_engine_resume(controller->rpc.engine);
     disabled_start(controller->rpc.instances);
+    group_book_kick(controller->rpc.groups);
 }
 
 void
 controller_rebuild(Controller *controller, RebuildDone done, gpointer data)
 {
+    const GPtrArray *hosts = fleet_get_hosts(controller->rpc.fleet);
+
     controller->rebuilt = done;
     controller->rebuilt_data = data;
+    controller->to_rebuild = g_hash_table_new(NULL, NULL);
+    controller->left = g_ptr_array_new_with_free_func(g_free);
+    for (guint i = 0; i < hosts->len; i++) {
+        g_hash_table_add(controller->to_rebuild, hosts->pdata[i]);
+    }
     operation_engine_stop(controller->rpc.engine);
-    host_start(controller->rpc.host);
+    fleet_start(controller->rpc.fleet);
 }
 
 void
@@ -162,8 +195,9 @@ controller_done(Controller *controller)
     Rpc *rpc = &controller->rpc;
 
     wire_server_free(controller->server);
-    host_free(rpc->host);
+    fleet_free(rpc->fleet);
     store_close(rpc->store);
+    group_book_free(rpc->groups);
     instance_book_free(rpc->instances);
     operation_engine_free(rpc->engine);
     template_book_free(rpc->templates);
@@ -171,6 +205,8 @@ controller_done(Controller *controller)
     for (int kind = 0; kind < READER_KINDS; kind++) {
         g_clear_pointer(&rpc->followers[kind], g_ptr_array_unref);
     }
+    g_clear_pointer(&controller->to_rebuild, g_hash_table_unref);
+    g_clear_pointer(&controller->left, g_ptr_array_unref);
     config_free(controller->config);
     *controller = (Controller){ 0 };
 }

@@ -54,6 +54,7 @@ typedef struct {
 
 struct Host {
     HostListener listener;
+    HostConfig *config;
     ProtoHost view;
     Worker *worker;
     WireLink *links[LINKS_MAX];
@@ -488,55 +489,58 @@ list_again(gpointer data)
 /* Life */
 
 static Worker *
-make_worker(const Config *config, Host *host)
+make_worker(const HostConfig *config, Host *host)
 {
     WorkerEvents events = { on_worker_started, on_worker_ended, host };
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
-    g_autofree char *fds = g_strdup_printf("%" G_GINT64_FORMAT, config->host_connections);
+    g_autofree char *fds = g_strdup_printf("%" G_GINT64_FORMAT, config->connections);
     const char *const fixed[] = {
-        config->host_worker,
+        config->worker,
         "--fds",
         fds,
         "--uri",
-        config->host_uri,
+        config->uri,
         "--accel",
-        config->host_accel,
+        config->accel,
         "--pool",
-        config->host_pool,
+        config->pool,
         "--pool-path",
-        config->host_pool_path,
+        config->pool_path,
         "--network",
-        config->host_network,
+        config->network,
         "--network-address",
-        config->host_network_address,
+        config->network_address,
         "--import-dir",
-        config->host_import_dir,
+        config->import_dir,
         "--runs-dir",
-        config->host_runs_dir,
+        config->runs_dir,
     };
     g_auto(GStrv) more = NULL;
 
     for (gsize i = 0; i < G_N_ELEMENTS(fixed); i++) {
         g_ptr_array_add(argv, (gpointer) (gsize) fixed[i]);
     }
-    if (*config->host_worker_arguments != '\0')
-        g_shell_parse_argv(config->host_worker_arguments, NULL, &more, NULL);
+    if (*config->worker_arguments != '\0')
+        g_shell_parse_argv(config->worker_arguments, NULL, &more, NULL);
     for (gsize i = 0; more != NULL && more[i] != NULL; i++) {
         g_ptr_array_add(argv, more[i]);
     }
     g_ptr_array_add(argv, NULL);
-    return worker_new((const char *const *) argv->pdata, (guint) config->host_connections,
+    return worker_new((const char *const *) argv->pdata, (guint) config->connections,
                       &events);
 }
 
 Host *
-host_new(const Config *config, const HostListener *listener)
+host_new(HostConfig *config, const HostListener *listener)
 {
     Host *host = g_new0(Host, 1);
 
     host->listener = *listener;
-    host->view.name = g_strdup(config->host_name);
-    host->view.uri = g_strdup(config->host_uri);
+    host->config = config;
+    host->view.name = g_strdup(config->name);
+    host->view.uri = g_strdup(config->uri);
+    host->view.pool = g_strdup(config->placement_pool);
+    host_set_marks(host, false, config_parse_labels(config->labels));
     host->view.state = HOST_STATE_STARTING;
     host->domains = g_array_new(FALSE, TRUE, sizeof(ProtoDomain));
     g_array_set_clear_func(host->domains, (GDestroyNotify) proto_domain_clear);
@@ -566,6 +570,7 @@ host_free(Host *host)
     }
     g_array_unref(host->domains);
     proto_host_clear(&host->view);
+    host_config_free(host->config);
     g_free(host);
 }
 
@@ -578,19 +583,34 @@ host_start(Host *host)
 }
 
 const char *
-host_get_name(Host *host)
+host_get_name(const Host *host)
 {
     return host->view.name;
 }
 
+void
+host_set_marks(Host *host, bool is_drained, char **labels)
+{
+    host->view.has_drained = true;
+    host->view.drained = is_drained;
+    g_strfreev(host->view.labels);
+    host->view.labels = labels;
+}
+
+const HostConfig *
+host_get_config(const Host *host)
+{
+    return host->config;
+}
+
 bool
-host_is_connected(Host *host)
+host_is_connected(const Host *host)
 {
     return host->view.state == HOST_STATE_CONNECTED;
 }
 
 const ProtoHost *
-host_get_view(Host *host)
+host_get_view(const Host *host)
 {
     return &host->view;
 }

@@ -42,20 +42,24 @@ typedef enum {
     HOST_LANES,
 } HostLane;
 
-/** Describes the host of config.  Nothing runs before host_start(). */
-Host *host_new(const Config *config, const HostListener *listener);
+/** Describes the host of config, which it takes.  Nothing runs before host_start(). */
+Host *host_new(HostConfig *config, const HostListener *listener);
 void host_free(Host *host);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Host, host_free)
 
 void host_start(Host *host);
 
-const char *host_get_name(Host *host);
+const char *host_get_name(const Host *host);
+const HostConfig *host_get_config(const Host *host);
 
 /** Connected: its state is known and calls go through. */
-bool host_is_connected(Host *host);
+bool host_is_connected(const Host *host);
+
+/** What was decided of it: for host_get_view().  Takes labels (KEY, VALUE, ..., NULL). */
+void host_set_marks(Host *host, bool is_drained, char **labels);
 
 /** What is shown of it; the used_… members and instances are not filled in. */
-const ProtoHost *host_get_view(Host *host);
+const ProtoHost *host_get_view(const Host *host);
 
 /**
  * Calls method with in, its call struct, which is copied if the call has to wait for a

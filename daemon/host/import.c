@@ -201,6 +201,17 @@ open_folder(const HostOptions *options, const char *source, GError **error)
     return folder;
 }
 
+static bool
+check_sum(const char *wanted, const char *sha256, GError **error)
+{
+    if (wanted == NULL || strcmp(wanted, sha256) == 0)
+        return true;
+    proto_error_set_invalid_parameter(
+        error, "sha256", "is another image's",
+        "The disk image has changed since it was imported: its SHA-256 is %s", sha256);
+    return false;
+}
+
 bool
 import_template(virConnectPtr libvirt,
                 const HostOptions *options,
@@ -218,7 +229,8 @@ import_template(virConnectPtr libvirt,
     if (import.folder < 0)
         return false;
     good = read_manifest(import.folder, &ret_reply->manifest, error) &&
-           import_files(&import, ret_reply, error);
+           import_files(&import, ret_reply, error) &&
+           check_sum(in->sha256, ret_reply->sha256, error);
     close(import.folder);
     if (!good)
         import_remove(libvirt, options, in->id, NULL);

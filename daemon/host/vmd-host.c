@@ -21,6 +21,7 @@ enum {
 typedef struct {
     HostOptions host;
     char *config;
+    char *name;
     gint fds;
     gboolean version;
 } Options;
@@ -29,11 +30,11 @@ static void
 options_clear(Options *options)
 {
     HostOptions *host = &options->host;
-    char **texts[] = { &options->config,       &host->uri,
-                       &host->accel,           &host->pool,
-                       &host->pool_path,       &host->network,
-                       &host->network_address, &host->import_dir,
-                       &host->runs_dir };
+    char **texts[] = { &options->config,  &options->name,
+                       &host->uri,        &host->accel,
+                       &host->pool,       &host->pool_path,
+                       &host->network,    &host->network_address,
+                       &host->import_dir, &host->runs_dir };
 
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_clear_pointer(texts[i], g_free);
@@ -63,6 +64,8 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
           "Where libvirt's hook writes down which guests ran", "DIR" },
         { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config,
           "Where all that is not given stands, as for vmd", "FILE" },
+        { "name", 0, 0, G_OPTION_ARG_STRING, &options->name,
+          "Which of the hosts there it is for", "NAME" },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
           NULL },
         { 0 },
@@ -97,18 +100,20 @@ static bool
 read_config(Options *options, GError **error)
 {
     g_autoptr(Config) config = config_load(options->config, false, error);
+    g_autoptr(HostConfig) found =
+        config != NULL ? config_get_host(config, options->name, error) : NULL;
     HostOptions *host = &options->host;
 
-    if (config == NULL)
+    if (found == NULL)
         return false;
-    set_default(&host->uri, config->host_uri);
-    set_default(&host->accel, config->host_accel);
-    set_default(&host->pool, config->host_pool);
-    set_default(&host->pool_path, config->host_pool_path);
-    set_default(&host->network, config->host_network);
-    set_default(&host->network_address, config->host_network_address);
-    set_default(&host->import_dir, config->host_import_dir);
-    set_default(&host->runs_dir, config->host_runs_dir);
+    set_default(&host->uri, found->uri);
+    set_default(&host->accel, found->accel);
+    set_default(&host->pool, found->pool);
+    set_default(&host->pool_path, found->pool_path);
+    set_default(&host->network, found->network);
+    set_default(&host->network_address, found->network_address);
+    set_default(&host->import_dir, found->import_dir);
+    set_default(&host->runs_dir, found->runs_dir);
     return true;
 }
 

@@ -20,6 +20,7 @@ instance_free(Instance *instance)
     instance_waits_free(instance);
     proto_instance_record_clear(&instance->record);
     proto_counter_record_clear(&instance->counters);
+    load_clear(&instance->load);
     g_free(instance);
 }
 
@@ -38,11 +39,27 @@ add_held(gpointer owner, const char *tenant, Quota *sum)
     quota_add_times(sum, &held, 1);
 }
 
+static GHashTable *
+make_hosts(InstanceBook *book)
+{
+    const GPtrArray *all = fleet_get_hosts(book->fleet);
+    GHashTable *hosts = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+
+    for (guint i = 0; i < all->len; i++) {
+        BookHost *host = g_new0(BookHost, 1);
+
+        *host = (BookHost){ book, all->pdata[i], false };
+        g_hash_table_insert(hosts, (gpointer) (gsize) host_get_name(host->host), host);
+    }
+    return hosts;
+}
+
 InstanceBook *
 instance_book_new(Store *store,
                   OperationEngine *engine,
                   TenantBook *tenants,
                   TemplateBook *templates,
+                  Fleet *fleet,
                   const Config *config)
 {
     InstanceBook *book = g_new0(InstanceBook, 1);
@@ -51,6 +68,7 @@ instance_book_new(Store *store,
     book->engine = engine;
     book->tenants = tenants;
     book->templates = templates;
+    book->fleet = fleet;
     book->config = config;
     book->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                         (GDestroyNotify) instance_free);
@@ -58,6 +76,7 @@ instance_book_new(Store *store,
     book->by_tenant = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
                                             (GDestroyNotify) g_hash_table_unref);
     tenant_book_add_holder(tenants, add_held, book);
+    book->hosts = make_hosts(book);
     for (gsize i = 0; i < instance_n_workflows; i++) {
         operation_engine_add(engine, instance_workflows[i], book);
     }
@@ -72,6 +91,7 @@ instance_book_free(InstanceBook *book)
     g_clear_handle_id(&book->clock_source, g_source_remove);
     tick_stop(book);
     disabled_stop(book);
+    g_hash_table_unref(book->hosts);
     g_hash_table_unref(book->by_tenant);
     g_tree_unref(book->by_name);
     g_hash_table_unref(book->by_id);
@@ -104,7 +124,7 @@ instance_add(InstanceBook *book, Instance *instance)
                   instance);
     g_hash_table_add(get_tenant_set(book, view->tenant), instance);
     if (template != NULL)
-        template->n_instances++;
+        template_note_use(template, view->host);
 }
 
 static void
@@ -239,6 +259,8 @@ instance_put(Instance *instance, StoreTx *tx)
 
     store_put(tx, STORE_INSTANCE, view->id, view->tenant, view->name,
               &proto_instance_record_type, &instance->record);
+    if (instance->record.group != NULL && instance->book->listener.put != NULL)
+        instance->book->listener.put(instance, tx, instance->book->listener.data);
     if (instance->waits == NULL)
         return;
     change = g_new0(Change, 1);
@@ -262,6 +284,8 @@ instance_remove(Instance *instance, StoreTx *tx)
     g_autofree char *key = g_strdup_printf("%s/%s", view->tenant, view->name);
     Template *template = template_get(book->templates, instance->record.template_id);
 
+    if (instance->record.group != NULL && book->listener.removed != NULL)
+        book->listener.removed(instance, tx, book->listener.data);
     store_delete(tx, STORE_INSTANCE, view->id);
     store_delete(tx, STORE_COUNTER, view->id);
     g_hash_table_remove(get_tenant_set(book, view->tenant), instance);
@@ -427,6 +451,47 @@ instance_cut(Instance *instance,
     open = ledger_find_open(&instance->record, RESOURCE_KIND_INSTANCE);
     cut_ms = open != NULL ? MAX(moment.at_ms, open->from_ms) : moment.at_ms;
     tick_follow_segment(instance, tx, cut_ms, cut_ms);
+}
+
+/* The host */
+
+Host *
+instance_get_host(const Instance *instance)
+{
+    return fleet_find(instance->book->fleet, instance->record.view.host);
+}
+
+BookHost *
+instance_book_get_host(InstanceBook *book, const char *name)
+{
+    return name != NULL ? g_hash_table_lookup(book->hosts, name) : NULL;
+}
+
+bool
+instance_is_on_host(const Instance *instance, const char *host)
+{
+    return g_strcmp0(instance->record.view.host, host) == 0;
+}
+
+char *
+instance_get_seen_at(const Instance *instance)
+{
+    const Host *host = instance_get_host(instance);
+
+    return host != NULL ? host_get_view(host)->seen_at : NULL;
+}
+
+void
+instance_call(const Instance *instance,
+              HostLane lane,
+              const WireMethod *method,
+              const void *in,
+              gint64 timeout_ms,
+              WireLinkReply reply,
+              gpointer data)
+{
+    fleet_call(instance->book->fleet, instance->record.view.host, lane, method, in,
+               timeout_ms, reply, data);
 }
 
 /* Sizes */

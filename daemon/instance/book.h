@@ -5,7 +5,8 @@
 #include <stdbool.h>
 
 #include "base/config.h"
-#include "fleet/host.h"
+#include "fleet/fleet.h"
+#include "instance/load.h"
 #include "ledger/ledger.h"
 #include "ledger/steps.h"
 #include "model/lifecycle.h"
@@ -26,6 +27,7 @@ struct Instance {
     ProtoInstanceRecord record;
     /** What was read of its counters. */
     ProtoCounterRecord counters;
+    InstanceLoad load;
     InstanceBook *book;
     /** Callers of Wait. */
     GSList *waits;
@@ -43,12 +45,32 @@ struct Instance {
     bool is_looking;
 };
 
+/** A host, as one that is asked for its instances. */
+typedef struct {
+    InstanceBook *book;
+    Host *host;
+    /** A reading of counters is under way. */
+    bool is_ticking;
+} BookHost;
+
+/** Whoever keeps sets of instances: is told of each change of one that is a member of a
+ * group, in the transaction of the change. */
+typedef struct {
+    /** It is written; perhaps it is new. */
+    void (*put)(Instance *instance, StoreTx *tx, gpointer data);
+    /** It is taken off the book. */
+    void (*removed)(Instance *instance, StoreTx *tx, gpointer data);
+    /** The counters of all on a host were read. */
+    void (*ticked)(gpointer data);
+    gpointer data;
+} InstanceListener;
+
 struct InstanceBook {
     Store *store;
     OperationEngine *engine;
     TenantBook *tenants;
     TemplateBook *templates;
-    Host *host;
+    Fleet *fleet;
     const Config *config;
     /** id to Instance. */
     GHashTable *by_id;
@@ -58,19 +80,22 @@ struct InstanceBook {
     GHashTable *by_tenant;
     LedgerClock clock;
     guint clock_source;
-    /** The next reading of counters, and whether one is under way. */
+    /** Name to BookHost. */
+    GHashTable *hosts;
+    /** The next reading of counters. */
     guint tick_source;
-    bool is_ticking;
     /** The next look at tenants that are disabled. */
     guint disabled_source;
+    /** All NULL: nobody listens. */
+    InstanceListener listener;
 };
 
-/** Makes the book and adds the workflows of instances to the engine.  host may be set
- * later. */
+/** Makes the book and adds the workflows of instances to the engine. */
 InstanceBook *instance_book_new(Store *store,
                                 OperationEngine *engine,
                                 TenantBook *tenants,
                                 TemplateBook *templates,
+                                Fleet *fleet,
                                 const Config *config);
 void instance_book_free(InstanceBook *book);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstanceBook, instance_book_free)
@@ -140,6 +165,27 @@ ProtoSize instance_get_held_size(Instance *instance);
 
 /** The size that the next start gives it. */
 ProtoSize instance_get_next_size(const Instance *instance);
+
+/** The host that it is on; NULL when that is not there any more. */
+Host *instance_get_host(const Instance *instance);
+
+/** By name; NULL if there is none, and for NULL. */
+BookHost *instance_book_get_host(InstanceBook *book, const char *name);
+
+/** Whether it is on this host. */
+bool instance_is_on_host(const Instance *instance, const char *host);
+
+/** When its host last told of it; NULL: never. */
+char *instance_get_seen_at(const Instance *instance);
+
+/** Calls its host, see host_call(). */
+void instance_call(const Instance *instance,
+                   HostLane lane,
+                   const WireMethod *method,
+                   const void *in,
+                   gint64 timeout_ms,
+                   WireLinkReply reply,
+                   gpointer data);
 
 /** What a tenant uses; NULL for all. */
 Quota instance_book_sum(InstanceBook *book, const char *tenant);

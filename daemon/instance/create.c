@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "instance/hosts.h"
 #include "instance/workflows.h"
 #include "ledger/ledger.h"
-#include "place/place.h"
 #include "tenant/gate.h"
 
 enum {
@@ -124,23 +124,42 @@ static bool
 plan_names(InstanceBook *book,
            const char *tenant,
            const ProtoInstanceCreateCall *in,
+           const CreateGroup *group,
            const char *stem,
            CreatePlan *plan,
            GError **error)
 {
     plan->names = g_new0(char *, plan->count + 1);
     for (gsize i = 0; i < plan->count; i++) {
-        plan->names[i] = plan_name(book, tenant, in->name, stem, i, plan->count, error);
+        plan->names[i] =
+            group != NULL
+                ? plan_name(book, tenant, group->names[i], stem, 0, 1, error)
+                : plan_name(book, tenant, in->name, stem, i, plan->count, error);
         if (plan->names[i] == NULL)
             return false;
     }
     return true;
 }
 
+static void
+take_refusals(CreatePlan *plan, const GError *error)
+{
+    const ProtoErrorNoCapacity *said = wire_error_get_parameters(error);
+
+    for (gsize i = 0; i < said->n_refusals; i++) {
+        const ProtoRefusal *refusal = &said->refusals[i];
+        ProtoHostRefusal copy = { g_strdup(refusal->host), g_strdup(refusal->reason) };
+
+        g_array_append_val(plan->host_refusals, copy);
+    }
+}
+
 /* Keeps the first hindrance as the error of a real run. */
 static void
 hinder(CreatePlan *plan, GError *error)
 {
+    if (g_error_matches(error, PROTO_ERROR, PROTO_ERROR_NO_CAPACITY))
+        take_refusals(plan, error);
     g_ptr_array_add(plan->refusals, g_strdup(error->message));
     if (plan->error == NULL) {
         plan->error = error;
@@ -173,48 +192,85 @@ plan_quota(InstanceBook *book,
         hinder(plan, error);
 }
 
-static gint64
-percent(gint64 amount, gint64 share)
+/* Borrowed from what was asked. */
+static ProtoPlacement
+get_placement(const ProtoInstanceCreateCall *in)
 {
-    return (gint64) MIN((__int128) amount * share / 100, G_MAXINT64);
-}
-
-static PlaceHost
-describe_host(InstanceBook *book)
-{
-    const ProtoHost *view = host_get_view(book->host);
-    const Config *config = book->config;
-
-    return (PlaceHost){
-        .name = view->name,
-        .refusal = host_is_connected(book->host) ? NULL : "it cannot be reached",
-        .capacity = { { [QUOTA_INSTANCES] = G_MAXINT64,
-                        [QUOTA_VCPUS] = percent(view->vcpus, config->host_cpu_percent),
-                        [QUOTA_MEMORY_BYTES] =
-                            percent(view->memory_bytes, config->host_memory_percent),
-                        [QUOTA_DISK_BYTES] =
-                            percent(view->disk_bytes, config->host_disk_percent) } },
-        .used = instance_book_sum(book, NULL),
+    return (ProtoPlacement){
+        .pool = in->pool,
+        .host_labels = in->host_labels,
+        .anti_affinity = in->anti_affinity,
+        .anti_affinity_by = in->anti_affinity_by,
+        .has_anti_affinity_soft = in->has_anti_affinity_soft,
+        .anti_affinity_soft = in->anti_affinity_soft,
     };
 }
 
-static void
-plan_hosts(InstanceBook *book, CreatePlan *plan)
+/* What is to be kept with the instance; NULL if nothing was asked. */
+static ProtoPlacement *
+copy_placement(const ProtoInstanceCreateCall *in)
 {
-    PlaceHost hosts[] = { describe_host(book) };
-    const PlaceRequest request = { .size = plan->size };
+    const ProtoPlacement asked = get_placement(in);
+    ProtoPlacement *copy = NULL;
+
+    if (asked.pool == NULL && asked.host_labels == NULL && asked.anti_affinity == NULL)
+        return NULL;
+    copy = g_new0(ProtoPlacement, 1);
+    proto_placement_copy(&asked, copy);
+    return copy;
+}
+
+static bool
+check_placement(const ProtoInstanceCreateCall *in, GError **error)
+{
+    if (in->anti_affinity != NULL && *in->anti_affinity == NULL)
+        return refuse(error, "parameters.anti_affinity", "names no label");
+    if (in->anti_affinity_by != NULL && in->anti_affinity == NULL)
+        return refuse(error, "parameters.anti_affinity_by",
+                      "is of no use without anti_affinity");
+    if (in->has_anti_affinity_soft && in->anti_affinity == NULL)
+        return refuse(error, "parameters.anti_affinity_soft",
+                      "is of no use without anti_affinity");
+    return true;
+}
+
+static void
+plan_hosts(InstanceBook *book,
+           const char *tenant,
+           const ProtoInstanceCreateCall *in,
+           const Template *template,
+           CreatePlan *plan)
+{
+    const ProtoPlacement placement = get_placement(in);
+    g_autoptr(GArray) hosts = hosts_describe(book);
+    PlaceHost *rows = (PlaceHost *) (gpointer) hosts->data;
+    const PlaceRequest request = {
+        .size = plan->size,
+        .pool = in->pool,
+        .labels = in->host_labels,
+        .arch = template->record.view.arch,
+        .strategy = strcmp(book->config->placement_strategy, "pack") == 0 ? PLACE_PACK
+                                                                          : PLACE_SPREAD,
+        .apart_by = in->anti_affinity_by,
+        .is_strictly_apart = in->anti_affinity != NULL && !in->anti_affinity_soft,
+    };
+    bool is_like_itself =
+        in->anti_affinity != NULL && place_has_labels(in->labels, in->anti_affinity);
+
+    hosts_count_near(book, tenant, in->labels, &placement, hosts);
 
     plan->hosts = g_new0(char *, plan->count + 1);
     for (gsize i = 0; i < plan->count; i++) {
         GError *error = NULL;
         gsize index = 0;
 
-        if (!place_choose(hosts, G_N_ELEMENTS(hosts), &request, &index, &error)) {
+        if (!place_choose(rows, hosts->len, &request, &index, &error)) {
             hinder(plan, error);
             return;
         }
-        plan->hosts[i] = g_strdup(hosts[index].name);
-        quota_add(&hosts[index].used, &plan->size, 1);
+        plan->hosts[i] = g_strdup(rows[index].name);
+        quota_add(&rows[index].used, &plan->size, 1);
+        rows[index].n_near += is_like_itself;
     }
 }
 
@@ -238,6 +294,7 @@ check_keys(char *const *keys, GError **error)
 bool
 create_plan(InstanceBook *book,
             const ProtoInstanceCreateCall *in,
+            const CreateGroup *group,
             const OperationRequest *request,
             CreatePlan *ret_plan,
             GError **error)
@@ -247,16 +304,20 @@ create_plan(InstanceBook *book,
     Template *template = template_find_ready(book->templates, asked, error);
     g_auto(CreatePlan) plan = { 0 };
 
-    if (template == NULL || !check_keys(in->ssh_keys, error))
+    if (template == NULL || !check_keys(in->ssh_keys, error) ||
+        !check_placement(in, error))
         return false;
     plan.refusals = g_ptr_array_new_with_free_func(g_free);
+    plan.host_refusals = g_array_new(FALSE, FALSE, sizeof(ProtoHostRefusal));
+    g_array_set_clear_func(plan.host_refusals, (GDestroyNotify) proto_host_refusal_clear);
     plan.template_id = g_strdup(template->record.view.id);
     plan.count = in->has_count ? (gsize) in->count : 1;
     if (!plan_size(&template->record.view, in, &plan.size, error) ||
-        !plan_names(book, request->tenant, in, template->record.view.name, &plan, error))
+        !plan_names(book, request->tenant, in, group, template->record.view.name, &plan,
+                    error))
         return false;
     plan_quota(book, in, request, &plan);
-    plan_hosts(book, &plan);
+    plan_hosts(book, request->tenant, in, template, &plan);
     *ret_plan = plan;
     plan = (CreatePlan){ 0 };
     return true;
@@ -270,6 +331,7 @@ create_plan_clear(CreatePlan *plan)
     /* Hosts are filled up to the first that was refused. */
     g_strfreev(plan->hosts);
     g_clear_pointer(&plan->refusals, g_ptr_array_unref);
+    g_clear_pointer(&plan->host_refusals, g_array_unref);
     g_clear_error(&plan->error);
     admission_free(plan->admission);
     *plan = (CreatePlan){ 0 };
@@ -290,6 +352,7 @@ make_instance(InstanceBook *book,
               const CreatePlan *plan,
               gsize index,
               const ProtoInstanceCreateCall *in,
+              const CreateGroup *group,
               const char *tenant)
 {
     Instance *instance = g_new0(Instance, 1);
@@ -303,16 +366,19 @@ make_instance(InstanceBook *book,
                   .tenant = g_strdup(tenant),
                   .template = template_get_title(template),
                   .host = g_strdup(plan->hosts[index]),
+                  .group = g_strdup(group != NULL ? group->name : NULL),
                   .state = INSTANCE_STATE_PENDING,
                   .desired = INSTANCE_WISH_RUNNING,
                   .vcpus = plan->size.vcpus,
                   .memory_bytes = plan->size.memory_bytes,
                   .disk_bytes = plan->size.disk_bytes,
+                  .placement = copy_placement(in),
                   .mac = make_mac(id),
                   .labels = g_strdupv(in->labels),
                   .created_at = g_strdup(now),
                   .changed_at = g_strdup(now) },
         .template_id = g_strdup(plan->template_id),
+        .group = g_strdup(group != NULL ? group->id : NULL),
         .ssh_keys = g_strdupv(in->ssh_keys),
         .user_data = g_strdup(in->user_data),
         .max_vcpus = MAX(plan->size.vcpus, book->config->headroom_vcpus),
@@ -326,13 +392,14 @@ create_admit(InstanceBook *book,
              StoreTx *tx,
              CreatePlan *plan,
              const ProtoInstanceCreateCall *in,
+             const CreateGroup *group,
              const OperationRequest *request)
 {
     GPtrArray *operations = g_ptr_array_new();
 
     tenant_ensure(book->tenants, tx, request->tenant);
     for (gsize i = 0; i < plan->count; i++) {
-        Instance *instance = make_instance(book, plan, i, in, request->tenant);
+        Instance *instance = make_instance(book, plan, i, in, group, request->tenant);
         OperationRequest one = *request;
         Operation *operation = NULL;
 
@@ -356,6 +423,16 @@ begin_create(Operation *operation, StoreTx *tx)
 {
     instance_transition(instance_of_operation(operation), tx, LIFECYCLE_START, NULL,
                         "create");
+}
+
+static void
+apply_template(Operation *operation)
+{
+    const Instance *instance = instance_of_operation(operation);
+    Template *template =
+        template_get(instance->book->templates, instance->record.template_id);
+
+    template_bring(template, instance->record.view.host, operation);
 }
 
 static void
@@ -416,6 +493,7 @@ take(gpointer owner, const OperationRequest *request, Quota *asked)
 }
 
 static const WorkflowStep create_steps[] = {
+    { "template", apply_template, NULL },
     { "disk", apply_disk, instance_apply_remove },
     { "seed", apply_seed, NULL },
     { "define", instance_apply_define, NULL },

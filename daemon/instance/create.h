@@ -15,6 +15,8 @@ typedef struct {
     gsize count;
     /** What hinders it: the first is the error of a real run. */
     GPtrArray *refusals;
+    /** ProtoHostRefusal: of hosts, where they hinder it. */
+    GArray *host_refusals;
     GError *error;
     /** Of a dry run. */
     Quota used;
@@ -24,13 +26,22 @@ typedef struct {
     Admission *admission;
 } CreatePlan;
 
+/** The group that instances are made for. */
+typedef struct {
+    const char *id;
+    const char *name;
+    /** What they are called; as many as the count. */
+    char *const *names;
+} CreateGroup;
+
 /**
  * Looks at everything that a create would need, and changes nothing.  request says who
- * asks, for which tenant.  Fails when the request itself is no good; what only hinders it
- * now (quota, room) is in ret_plan->refusals.
+ * asks, for which tenant; group may be NULL.  Fails when the request itself is no good;
+ * what only hinders it now (quota, room) is in ret_plan->refusals.
  */
 bool create_plan(InstanceBook *book,
                  const ProtoInstanceCreateCall *in,
+                 const CreateGroup *group,
                  const OperationRequest *request,
                  CreatePlan *ret_plan,
                  GError **error);
@@ -43,4 +54,5 @@ GPtrArray *create_admit(InstanceBook *book,
                         StoreTx *tx,
                         CreatePlan *plan,
                         const ProtoInstanceCreateCall *in,
+                        const CreateGroup *group,
                         const OperationRequest *request);

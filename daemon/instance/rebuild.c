@@ -11,6 +11,7 @@
  * as one that is not known to run, and reconciliation brings it to what it is. */
 typedef struct {
     InstanceBook *book;
+    Host *host;
     /** ProtoDomain, owned. */
     GPtrArray *domains;
     guint next;
@@ -70,9 +71,9 @@ take_up(Rebuild *rebuild, const ProtoDomain *domain, ProtoKeepsake *keepsake)
     Instance *instance = g_new0(Instance, 1);
     ProtoInstance *view = &instance->record.view;
 
-    if (keepsake->template != NULL &&
-        template_get(book->templates, keepsake->template->view.id) == NULL)
-        template_take_up(book->templates, tx, keepsake->template);
+    if (keepsake->template != NULL)
+        template_take_up(book->templates, tx, keepsake->template,
+                         host_get_name(rebuild->host));
     tenant_ensure(book->tenants, tx, domain->tenant);
     proto_instance_record_copy(&keepsake->instance, &instance->record);
     instance->counters.adopted = true;
@@ -83,11 +84,11 @@ take_up(Rebuild *rebuild, const ProtoDomain *domain, ProtoKeepsake *keepsake)
             ? INSTANCE_WISH_RUNNING
             : INSTANCE_WISH_STOPPED;
     g_free(view->host);
-    view->host = g_strdup(host_get_name(book->host));
+    view->host = g_strdup(host_get_name(rebuild->host));
     instance_add(book, instance);
     instance_put(instance, tx);
     store_commit(tx);
-    reconcile_domain(book, domain);
+    reconcile_domain(book, view->host, domain);
     rebuild->made++;
 }
 
@@ -129,12 +130,13 @@ ask_next(Rebuild *rebuild)
         return;
     }
     in.id = ((ProtoDomain *) rebuild->domains->pdata[rebuild->next])->id;
-    host_call(rebuild->book->host, HOST_LANE_QUERY, &proto_worker_recall, &in,
+    host_call(rebuild->host, HOST_LANE_QUERY, &proto_worker_recall, &in,
               INSTANCE_QUICK_MS, on_recalled, rebuild);
 }
 
 void
 rebuild_start(InstanceBook *book,
+              Host *host,
               const ProtoDomain *domains,
               gsize n_domains,
               RebuildDone done,
@@ -143,6 +145,7 @@ rebuild_start(InstanceBook *book,
     Rebuild *rebuild = g_new0(Rebuild, 1);
 
     rebuild->book = book;
+    rebuild->host = host;
     rebuild->domains = g_ptr_array_new_with_free_func(domain_free);
     rebuild->left = g_ptr_array_new_with_free_func(g_free);
     rebuild->done = done;

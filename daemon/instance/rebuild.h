@@ -18,6 +18,7 @@ typedef void (*RebuildDone)(guint made, GPtrArray *left, gpointer data);
  * is damaged, or whose name another instance of its tenant has, is left.
  */
 void rebuild_start(InstanceBook *book,
+                   Host *host,
                    const ProtoDomain *domains,
                    gsize n_domains,
                    RebuildDone done,

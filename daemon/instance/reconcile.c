@@ -178,12 +178,47 @@ differs(Instance *instance, const ProtoDomain *domain)
              (has_other_guest(view, domain) && !(view->ready && !domain->agent))));
 }
 
+/* A host that has another name than it had, or another host that took over the domains
+ * of one that is not there any more. */
 static void
-reconcile(InstanceBook *book, const ProtoDomain *domain, bool is_event)
+take_host(Instance *instance, const char *host)
+{
+    ProtoInstance *view = &instance->record.view;
+    StoreTx *tx = store_begin(instance->book->store);
+
+    g_message("Instance %s, which was on host %s, is on host %s", view->id, view->host,
+              host);
+    g_free(view->host);
+    view->host = g_strdup(host);
+    instance_cut(instance, tx, LIFECYCLE_BILL_AS_BEFORE, NULL, "seen-moved");
+    instance_put(instance, tx);
+    store_commit(tx);
+}
+
+/* Whether what a host tells of the instance is to be believed: it is the instance's own.
+ */
+static bool
+is_told_by_its_host(Instance *instance, const char *host, const ProtoDomain *domain)
+{
+    if (instance_is_on_host(instance, host))
+        return true;
+    if (domain->state == DOMAIN_STATE_ABSENT)
+        return false;
+    if (instance_get_host(instance) != NULL) {
+        g_debug("Instance %s is on host %s: what host %s tells of it is passed over",
+                domain->id, instance->record.view.host, host);
+        return false;
+    }
+    take_host(instance, host);
+    return true;
+}
+
+static void
+reconcile(InstanceBook *book, const char *host, const ProtoDomain *domain, bool is_event)
 {
     Instance *instance = instance_get(book, domain->id);
 
-    if (instance == NULL)
+    if (instance == NULL || !is_told_by_its_host(instance, host, domain))
         return;
     if (operation_find_active(book->engine, domain->id) != NULL) {
         instance->needs_look = true;
@@ -201,20 +236,20 @@ reconcile(InstanceBook *book, const ProtoDomain *domain, bool is_event)
 }
 
 void
-reconcile_domain(InstanceBook *book, const ProtoDomain *domain)
+reconcile_domain(InstanceBook *book, const char *host, const ProtoDomain *domain)
 {
-    reconcile(book, domain, false);
+    reconcile(book, host, domain, false);
 }
 
 void
-reconcile_event(InstanceBook *book, const ProtoDomain *domain)
+reconcile_event(InstanceBook *book, const char *host, const ProtoDomain *domain)
 {
-    reconcile(book, domain, true);
+    reconcile(book, host, domain, true);
 }
 
 /* What was written down of runs is in the ledger. */
 typedef struct {
-    InstanceBook *book;
+    Host *host;
     ProtoWorkerForgetRunsCall in;
 } Forget;
 
@@ -228,15 +263,19 @@ on_runs_on_disk(gpointer data)
 {
     g_autofree Forget *forget = data;
 
-    host_call(forget->book->host, HOST_LANE_QUERY, &proto_worker_forget_runs, &forget->in,
+    host_call(forget->host, HOST_LANE_QUERY, &proto_worker_forget_runs, &forget->in,
               INSTANCE_QUICK_MS, on_forgotten, NULL);
 }
 
 /* Has the host forget the runs that it told of, once they are on disk; not while an
  * instance that one is of has something else under way. */
 static void
-forget_runs(InstanceBook *book, const ProtoDomain *domains, gsize n_domains)
+forget_runs(InstanceBook *book,
+            const char *host,
+            const ProtoDomain *domains,
+            gsize n_domains)
 {
+    const BookHost *told = instance_book_get_host(book, host);
     gint64 until_ms = 0;
     Forget *forget = NULL;
     StoreTx *tx = NULL;
@@ -249,17 +288,20 @@ forget_runs(InstanceBook *book, const ProtoDomain *domains, gsize n_domains)
             until_ms = MAX(until_ms, domains[i].runs[j].wall_ms);
         }
     }
-    if (until_ms == 0)
+    if (until_ms == 0 || told == NULL)
         return;
     forget = g_new0(Forget, 1);
-    *forget = (Forget){ book, { until_ms } };
+    *forget = (Forget){ told->host, { until_ms } };
     tx = store_begin(book->store);
     store_on_commit(tx, on_runs_on_disk, forget);
     store_commit(tx);
 }
 
 void
-reconcile_host(InstanceBook *book, const ProtoDomain *domains, gsize n_domains)
+reconcile_host(InstanceBook *book,
+               const char *host,
+               const ProtoDomain *domains,
+               gsize n_domains)
 {
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
     GHashTableIter iter;
@@ -267,7 +309,7 @@ reconcile_host(InstanceBook *book, const ProtoDomain *domains, gsize n_domains)
 
     for (gsize i = 0; i < n_domains; i++) {
         g_hash_table_add(seen, domains[i].id);
-        reconcile_domain(book, &domains[i]);
+        reconcile_domain(book, host, &domains[i]);
     }
     g_hash_table_iter_init(&iter, book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
@@ -275,23 +317,26 @@ reconcile_host(InstanceBook *book, const ProtoDomain *domains, gsize n_domains)
         const ProtoDomain absent = { .id = instance->record.view.id,
                                      .state = DOMAIN_STATE_ABSENT };
 
-        if (!g_hash_table_contains(seen, absent.id))
-            reconcile_domain(book, &absent);
+        if (instance_is_on_host(instance, host) &&
+            !g_hash_table_contains(seen, absent.id))
+            reconcile_domain(book, host, &absent);
     }
-    forget_runs(book, domains, n_domains);
+    forget_runs(book, host, domains, n_domains);
 }
 
 static void
 on_looked(const void *out, bool continues, const GError *error, gpointer data)
 {
     const ProtoWorkerInspectReply *reply = out;
+    const BookHost *host = data;
+    const char *name = host_get_name(host->host);
     Instance *instance = NULL;
 
     if (reply == NULL)
         return;
-    reconcile_domain(data, &reply->domain);
-    instance = instance_get(data, reply->domain.id);
-    if (instance != NULL && reply->stats != NULL &&
+    reconcile_domain(host->book, name, &reply->domain);
+    instance = instance_get(host->book, reply->domain.id);
+    if (instance != NULL && instance_is_on_host(instance, name) && reply->stats != NULL &&
         !runs_is_other_process(instance, &reply->stats->epoch))
         tick_take(instance, reply->stats);
 }
@@ -302,12 +347,13 @@ reconcile_look(Instance *instance)
     const ProtoWorkerInspectCall in = { .id = instance->record.view.id,
                                         .has_stats = true,
                                         .stats = true };
+    BookHost *host = instance_book_get_host(instance->book, instance->record.view.host);
 
     if (operation_find_active(instance->book->engine, in.id) != NULL) {
         instance->needs_look = true;
-    } else {
-        host_call(instance->book->host, HOST_LANE_QUERY, &proto_worker_inspect, &in,
-                  INSTANCE_QUICK_MS, on_looked, instance->book);
+    } else if (host != NULL) {
+        host_call(host->host, HOST_LANE_QUERY, &proto_worker_inspect, &in,
+                  INSTANCE_QUICK_MS, on_looked, host);
     }
 }
 
@@ -315,10 +361,11 @@ static void
 on_inspected(const void *out, bool continues, const GError *error, gpointer data)
 {
     const ProtoWorkerInspectReply *reply = out;
+    const BookHost *host = data;
 
     /* A host that does not answer now lists all of them when it is back. */
     if (reply != NULL)
-        reconcile_domain(data, &reply->domain);
+        reconcile_domain(host->book, host_get_name(host->host), &reply->domain);
 }
 
 void
@@ -326,14 +373,16 @@ instance_look(Operation *operation)
 {
     Instance *instance = instance_of_operation(operation);
     ProtoWorkerInspectCall in = { .id = operation->record.view.target };
+    BookHost *host = NULL;
 
     if (instance == NULL)
         return;
     instance_tell_waits(instance);
-    if (!instance->needs_look ||
+    host = instance_book_get_host(instance->book, instance->record.view.host);
+    if (!instance->needs_look || host == NULL ||
         operation_find_active(instance->book->engine, in.id) != NULL)
         return;
     instance->needs_look = false;
-    host_call(instance->book->host, HOST_LANE_QUERY, &proto_worker_inspect, &in,
-              INSTANCE_QUICK_MS, on_inspected, instance->book);
+    host_call(host->host, HOST_LANE_QUERY, &proto_worker_inspect, &in, INSTANCE_QUICK_MS,
+              on_inspected, host);
 }

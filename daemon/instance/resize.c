@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "instance/hosts.h"
 #include "instance/workflows.h"
 
 /*
@@ -49,6 +50,20 @@ check_size(Instance *instance, const ProtoSize *size, GError **error)
     return true;
 }
 
+/* What is added to what the instance holds already must fit its host. */
+static bool
+check_room(Instance *instance, const ProtoSize *size, GError **error)
+{
+    ProtoSize held = instance_get_held_size(instance);
+    Quota more = {
+        { [QUOTA_VCPUS] = MAX(size->vcpus - held.vcpus, 0),
+          [QUOTA_MEMORY_BYTES] = MAX(size->memory_bytes - held.memory_bytes, 0),
+          [QUOTA_DISK_BYTES] = MAX(size->disk_bytes - held.disk_bytes, 0) },
+    };
+
+    return hosts_check_growth(instance, &more, error);
+}
+
 bool
 resize_plan(Instance *instance,
             const ProtoInstanceResizeCall *in,
@@ -66,7 +81,7 @@ resize_plan(Instance *instance,
         size.memory_bytes = in->memory_bytes;
     if (in->has_disk_bytes)
         size.disk_bytes = in->disk_bytes;
-    if (!check_size(instance, &size, error))
+    if (!check_size(instance, &size, error) || !check_room(instance, &size, error))
         return false;
     *ret_size = size;
     return true;

@@ -146,13 +146,12 @@ runs_is_other_process(const Instance *instance, const ProtoEpoch *epoch)
 static void
 end(Instance *instance, StoreTx *tx, const LedgerMoment *when, const char *cause)
 {
-    const LedgerMoment now = ledger_now(instance->book->store);
+    LedgerMoment moment = *when;
     gint64 booked_ms = get_booked_ms(instance, find_open(instance));
-    gint64 early_ms = MAX(MIN(booked_ms, now.at_ms) - when->at_ms, 0);
-    const LedgerMoment moment = { when->at_ms + early_ms,
-                                  MIN(when->boot_ms + early_ms, now.boot_ms),
-                                  when->uncertain_ms };
 
+    moment.at_ms =
+        MAX(when->at_ms, MIN(booked_ms, store_ledger_now_ms(instance->book->store)));
+    moment.boot_ms += moment.at_ms - when->at_ms;
     instance_transition_at(instance, tx, LIFECYCLE_STOPS, &moment, NULL, cause);
 }
 

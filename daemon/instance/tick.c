@@ -79,6 +79,7 @@ tick_take(Instance *instance, const ProtoDomainStats *stats)
         reconcile_look(instance);
         return;
     }
+    load_take(&instance->load, stats, clock_wall_ms());
     instance_book_follow_clock(book);
     time = (CounterTime){ store_ledger_now_ms(book->store), clock_boot_ms() };
     store_pass_ledger_ms(book->store, time.at_ms);
@@ -90,8 +91,10 @@ tick_take(Instance *instance, const ProtoDomainStats *stats)
 
 /* Those that could not be read by the end of an hour have a gap there. */
 static void
-book_gaps(InstanceBook *book)
+book_gaps(const BookHost *host)
 {
+    InstanceBook *book = host->book;
+    const char *name = host_get_name(host->host);
     gint64 now_ms = store_ledger_now_ms(book->store);
     gint64 hour_ms = now_ms - now_ms % HOUR_MS;
     StoreTx *tx = store_begin(book->store);
@@ -105,8 +108,8 @@ book_gaps(InstanceBook *book)
         gint64 known_ms = MAX(counters->at_ms, MAX(counters->gap_ms, counters->from_ms));
         g_autoptr(GArray) rows = NULL;
 
-        if (!is_on(&instance->record.view) || counters->segment == 0 ||
-            known_ms >= hour_ms)
+        if (!instance_is_on_host(instance, name) || !is_on(&instance->record.view) ||
+            counters->segment == 0 || known_ms >= hour_ms)
             continue;
         rows = counters_new_rows();
         counters_miss(counters, hour_ms, no_reading, rows);
@@ -116,8 +119,9 @@ book_gaps(InstanceBook *book)
 }
 
 static void
-take_batch(InstanceBook *book, const char *text)
+take_batch(const BookHost *host, const char *text)
 {
+    const char *name = host_get_name(host->host);
     gsize length = 0;
     g_autofree guint8 *data = g_base64_decode(text, &length);
     g_autoptr(GError) error = NULL;
@@ -129,11 +133,11 @@ take_batch(InstanceBook *book, const char *text)
 
         if (!wire_struct_unpack(&proto_domain_stats_type, data + at, length - at, &used,
                                 &stats, &error)) {
-            g_warning("Host %s: counters: %s", host_get_name(book->host), error->message);
+            g_warning("Host %s: counters: %s", name, error->message);
             return;
         }
-        instance = instance_get(book, stats.id);
-        if (instance != NULL)
+        instance = instance_get(host->book, stats.id);
+        if (instance != NULL && instance_is_on_host(instance, name))
             tick_take(instance, &stats);
     }
 }
@@ -142,17 +146,20 @@ static void
 on_stats(const void *out, bool continues, const GError *error, gpointer data)
 {
     const ProtoWorkerStatsReply *reply = out;
-    InstanceBook *book = data;
+    BookHost *host = data;
+    const InstanceListener *listener = &host->book->listener;
 
     if (reply != NULL)
-        take_batch(book, reply->samples);
+        take_batch(host, reply->samples);
     if (continues)
         return;
     if (error != NULL)
-        g_message("Host %s: no counters: %s", host_get_name(book->host), error->message);
-    book->is_ticking = false;
-    instance_book_follow_clock(book);
-    book_gaps(book);
+        g_message("Host %s: no counters: %s", host_get_name(host->host), error->message);
+    host->is_ticking = false;
+    instance_book_follow_clock(host->book);
+    book_gaps(host);
+    if (listener->ticked != NULL)
+        listener->ticked(listener->data);
 }
 
 static gboolean on_tick(gpointer data);
@@ -171,14 +178,19 @@ static gboolean
 on_tick(gpointer data)
 {
     InstanceBook *book = data;
+    const GPtrArray *hosts = fleet_get_hosts(book->fleet);
 
     wait_for_next(book);
-    if (book->is_ticking)
-        return G_SOURCE_REMOVE;
     instance_book_follow_clock(book);
-    book->is_ticking = true;
-    host_call(book->host, HOST_LANE_QUERY, &proto_worker_stats, NULL, STATS_TIMEOUT_MS,
-              on_stats, book);
+    for (guint i = 0; i < hosts->len; i++) {
+        BookHost *host = instance_book_get_host(book, host_get_name(hosts->pdata[i]));
+
+        if (host->is_ticking)
+            continue;
+        host->is_ticking = true;
+        host_call(host->host, HOST_LANE_QUERY, &proto_worker_stats, NULL,
+                  STATS_TIMEOUT_MS, on_stats, host);
+    }
     return G_SOURCE_REMOVE;
 }
 

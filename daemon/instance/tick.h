@@ -8,7 +8,7 @@
  * the ledger book what was used.
  */
 
-/** Begins to read.  book->host is set. */
+/** Begins to read, on each host by itself. */
 void tick_start(InstanceBook *book);
 void tick_stop(InstanceBook *book);
 

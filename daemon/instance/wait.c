@@ -61,7 +61,7 @@ answer(Instance *instance, WireCall *call)
 {
     ProtoInstanceWaitReply reply = { .instance = instance->record.view };
 
-    reply.instance.seen_at = host_get_view(instance->book->host)->seen_at;
+    reply.instance.seen_at = instance_get_seen_at(instance);
     wire_call_reply(call, &reply);
 }
 

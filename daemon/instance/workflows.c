@@ -43,9 +43,14 @@ instance_call_host(Operation *operation,
                    gint64 timeout_ms,
                    WireLinkReply reply)
 {
-    InstanceBook *book = operation_get_owner(operation);
+    const Instance *instance = instance_of_operation(operation);
 
-    host_call(book->host, lane, method, in, timeout_ms, reply, operation);
+    /* One whose creation was taken back left nothing behind. */
+    if (instance == NULL) {
+        operation_step_done(operation, NULL);
+        return;
+    }
+    instance_call(instance, lane, method, in, timeout_ms, reply, operation);
 }
 
 void

@@ -6,8 +6,6 @@
 enum {
     /** A host that is full has this load. */
     LOAD_FULL = 1 << 20,
-    /** So many reasons stand in the message of a refusal; all are in its parameters. */
-    REASONS_TOLD = 4,
 };
 
 typedef struct {
@@ -90,11 +88,11 @@ filter_arch(const Context *context, const PlaceHost *host)
     return g_strdup_printf("it is %s, and the template is for %s", host->arch, arch);
 }
 
-static char *
-filter_room(const Context *context, const PlaceHost *host)
+char *
+place_check_room(const PlaceHost *host, const Quota *more)
 {
     for (int i = 0; i < QUOTA_SIZES; i++) {
-        gint64 asked = context->asked.amount[i];
+        gint64 asked = more->amount[i];
         gint64 left = MAX(host->capacity.amount[i] - host->used.amount[i], 0);
 
         if (asked > left)
@@ -103,6 +101,18 @@ filter_room(const Context *context, const PlaceHost *host)
                 quota_resource_to_string((QuotaResource) i), asked, left);
     }
     return NULL;
+}
+
+static char *
+filter_room(const Context *context, const PlaceHost *host)
+{
+    return place_check_room(host, &context->asked);
+}
+
+static char *
+filter_wishes(const Context *context, const PlaceHost *host)
+{
+    return host->is_denied ? g_strdup("an instance there is kept apart from it") : NULL;
 }
 
 /* How many near ones are in the host's place. */
@@ -135,7 +145,8 @@ filter_apart(const Context *context, const PlaceHost *host)
 }
 
 static char *(*const filters[])(const Context *context, const PlaceHost *host) = {
-    filter_state, filter_pool, filter_labels, filter_arch, filter_room, filter_apart,
+    filter_state, filter_pool,   filter_labels, filter_arch,
+    filter_room,  filter_wishes, filter_apart,
 };
 
 static char *
@@ -220,25 +231,17 @@ compare_refusals(gconstpointer a, gconstpointer b)
 static void
 fail(GArray *refusals, GError **error)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
     const ProtoRefusal *rows = NULL;
 
     g_array_sort(refusals, compare_refusals);
     rows = (const ProtoRefusal *) (gpointer) refusals->data;
-    for (guint i = 0; i < MIN(refusals->len, (guint) REASONS_TOLD); i++) {
-        g_string_append_printf(text, "%s%s: %s", i > 0 ? "; " : "", rows[i].host,
-                               rows[i].reason);
-    }
-    if (refusals->len > REASONS_TOLD)
-        g_string_append(text, "; ...");
     if (refusals->len == 1) {
         proto_error_set_no_capacity(error, (ProtoRefusal *) (gsize) rows, 1,
                                     "Host %s cannot take it: %s", rows[0].host,
                                     rows[0].reason);
     } else {
         proto_error_set_no_capacity(error, (ProtoRefusal *) (gsize) rows, refusals->len,
-                                    "None of %u hosts can take it%s%s", refusals->len,
-                                    refusals->len > 0 ? ": " : "", text->str);
+                                    "None of %u hosts can take it", refusals->len);
     }
 }
 

@@ -35,6 +35,9 @@ typedef struct {
     Quota used;
     /** How many instances are on it that the new one is kept apart from. */
     gint64 n_near;
+    /** An instance there, or near by as that one counts it, is kept apart from the new
+     * one by a wish of its own. */
+    bool is_denied;
 } PlaceHost;
 
 typedef struct {
@@ -61,6 +64,9 @@ bool place_choose(const PlaceHost *hosts,
                   const PlaceRequest *request,
                   gsize *ret_index,
                   GError **error);
+
+/** Why host has no room for more; NULL if it has. */
+char *place_check_room(const PlaceHost *host, const Quota *more);
 
 /** Whether labels (KEY, VALUE, ..., NULL) has all that wanted has. */
 bool place_has_labels(char *const *labels, char *const *wanted);

@@ -42,7 +42,7 @@ wait_for(WireCall *call)
 static AuditSources
 get_sources(const Rpc *rpc)
 {
-    return (AuditSources){ rpc->store, rpc->templates, rpc->instances, rpc->host };
+    return (AuditSources){ rpc->store, rpc->templates, rpc->instances, rpc->fleet };
 }
 
 static void

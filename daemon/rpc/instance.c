@@ -54,15 +54,19 @@ reply_plan(WireCall *call, const CreatePlan *plan, const Template *template)
     ProtoQuotaUse uses[QUOTA_REQUESTS];
     ProtoPlan shown = {
         .host = plan->error == NULL ? plan->hosts[0] : NULL,
-        .refusals = (char **) plan->refusals->pdata,
         .size = plan->size,
         .template = title,
         .quota = uses,
         .n_quota = QUOTA_REQUESTS,
+        .hosts = plan->error == NULL ? plan->hosts : NULL,
+        .host_refusals = (ProtoHostRefusal *) (gpointer) plan->host_refusals->data,
+        .n_host_refusals = plan->host_refusals->len,
     };
     ProtoInstanceCreateReply reply = { .plan = &shown };
 
+    /* The end of the list may move it. */
     g_ptr_array_add(plan->refusals, NULL);
+    shown.refusals = (char **) plan->refusals->pdata;
     for (int i = 0; i < QUOTA_REQUESTS; i++) {
         uses[i] = (ProtoQuotaUse){
             .resource = (char *) (gsize) quota_resource_to_string((QuotaResource) i),
@@ -91,7 +95,7 @@ try_create(WireCall *call, const ProtoInstanceCreateCall *in, GError **error)
         reply_created(call, store_begin(rpc->store), repeated);
         return true;
     }
-    if (!create_plan(rpc->instances, in, &change.request, &plan, error))
+    if (!create_plan(rpc->instances, in, NULL, &change.request, &plan, error))
         return false;
     if (in->has_dry_run && in->dry_run) {
         reply_plan(call, &plan, template_get(rpc->templates, plan.template_id));
@@ -102,7 +106,8 @@ try_create(WireCall *call, const ProtoInstanceCreateCall *in, GError **error)
         return false;
     }
     tx = store_begin(rpc->store);
-    reply_created(call, tx, create_admit(rpc->instances, tx, &plan, in, &change.request));
+    reply_created(call, tx,
+                  create_admit(rpc->instances, tx, &plan, in, NULL, &change.request));
     return true;
 }
 
@@ -248,8 +253,8 @@ read_log(WireCall *call, const ProtoInstanceLogCall *in)
         return;
     }
     ask.id = instance->record.view.id;
-    host_call(rpc_of(call)->host, HOST_LANE_QUERY, &proto_worker_read_log, &ask,
-              LOG_TIMEOUT_MS, on_log, call);
+    instance_call(instance, HOST_LANE_QUERY, &proto_worker_read_log, &ask, LOG_TIMEOUT_MS,
+                  on_log, call);
 }
 
 /* Changing one that exists */

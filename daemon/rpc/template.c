@@ -4,12 +4,15 @@
 #include "rpc/identity.h"
 #include "rpc/rpc.h"
 
+/* hosts takes what is shown, to be released after the reply. */
 static ProtoTemplate
-show(const Template *template)
+show(const Template *template, GPtrArray *hosts)
 {
     ProtoTemplate shown = template->record.view;
 
     shown.instances = template->n_instances;
+    shown.hosts = template_list_hosts(template);
+    g_ptr_array_add(hosts, shown.hosts);
     return shown;
 }
 
@@ -19,11 +22,12 @@ list(WireCall *call, const ProtoTemplateListCall *in)
     guint limit = rpc_get_limit(in->has_limit, in->limit);
     g_autoptr(GPtrArray) page = template_list(rpc_of(call)->templates, in->after, limit);
     g_autofree ProtoTemplate *rows = g_new0(ProtoTemplate, limit);
+    g_autoptr(GPtrArray) hosts = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *last = NULL;
     ProtoTemplateListReply reply = { .templates = rows, .n_templates = page->len };
 
     for (guint i = 0; i < page->len; i++) {
-        rows[i] = show(page->pdata[i]);
+        rows[i] = show(page->pdata[i], hosts);
     }
     if (page->len == limit)
         reply.next = last = template_get_title(page->pdata[limit - 1]);
@@ -35,13 +39,14 @@ get(WireCall *call, const ProtoTemplateGetCall *in)
 {
     GError *error = NULL;
     Template *template = template_find(rpc_of(call)->templates, in->template, &error);
+    g_autoptr(GPtrArray) hosts = g_ptr_array_new_with_free_func(g_free);
     ProtoTemplateGetReply reply = { 0 };
 
     if (template == NULL) {
         wire_call_fail(call, error);
         return;
     }
-    reply.template = show(template);
+    reply.template = show(template, hosts);
     wire_call_reply(call, &reply);
 }
 

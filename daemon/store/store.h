@@ -28,6 +28,8 @@ typedef enum {
     STORE_INSTANCE,
     STORE_OPERATION,
     STORE_COUNTER,
+    STORE_HOST,
+    STORE_GROUP,
     STORE_TABLES,
 } StoreTable;
 

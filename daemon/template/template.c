@@ -14,14 +14,30 @@ enum {
 struct TemplateBook {
     Store *store;
     OperationEngine *engine;
-    Host *host;
+    Fleet *fleet;
     /** id to Template. */
     GHashTable *by_id;
 };
 
+/** A copy that is on its way to a host, and the operations whose step waits for it. */
+typedef struct {
+    Template *template;
+    char *host;
+    GPtrArray *operations;
+} Fetch;
+
+static void
+fetch_free(Fetch *fetch)
+{
+    g_ptr_array_unref(fetch->operations);
+    g_free(fetch->host);
+    g_free(fetch);
+}
+
 static void
 template_free(Template *template)
 {
+    g_slist_free_full(template->fetches, (GDestroyNotify) fetch_free);
     proto_template_record_clear(&template->record);
     g_free(template);
 }
@@ -62,6 +78,155 @@ static Template *
 get_target(Operation *operation)
 {
     return template_get(operation_get_owner(operation), operation->record.view.target);
+}
+
+/* Copies */
+
+static ProtoTemplateCopy *
+find_copy(const Template *template, const char *host)
+{
+    for (gsize i = 0; i < template->record.n_copies; i++) {
+        if (strcmp(template->record.copies[i].host, host) == 0)
+            return &template->record.copies[i];
+    }
+    return NULL;
+}
+
+static void
+set_copy(Template *template, const char *host, bool ready)
+{
+    ProtoTemplateRecord *record = &template->record;
+    ProtoTemplateCopy *copy = find_copy(template, host);
+
+    if (copy == NULL) {
+        record->copies = g_renew(ProtoTemplateCopy, record->copies, record->n_copies + 1);
+        copy = &record->copies[record->n_copies++];
+        *copy = (ProtoTemplateCopy){ .host = g_strdup(host) };
+    }
+    copy->ready = ready;
+}
+
+static void
+drop_last_copy(Template *template)
+{
+    ProtoTemplateRecord *record = &template->record;
+
+    proto_template_copy_clear(&record->copies[--record->n_copies]);
+}
+
+bool
+template_is_on_host(const Template *template, const char *host)
+{
+    const ProtoTemplateCopy *copy = find_copy(template, host);
+
+    return copy != NULL && copy->ready;
+}
+
+char **
+template_list_hosts(const Template *template)
+{
+    const ProtoTemplateRecord *record = &template->record;
+    char **hosts = g_new0(char *, record->n_copies + 1);
+    gsize n_hosts = 0;
+
+    for (gsize i = 0; i < record->n_copies; i++) {
+        if (record->copies[i].ready)
+            hosts[n_hosts++] = record->copies[i].host;
+    }
+    return hosts;
+}
+
+void
+template_note_use(Template *template, const char *host)
+{
+    template->n_instances++;
+    if (template->has_old_record && host != NULL)
+        set_copy(template, host, true);
+}
+
+static void
+tell_fetched(Fetch *fetch, const GError *error)
+{
+    Template *template = fetch->template;
+
+    template->fetches = g_slist_remove(template->fetches, fetch);
+    for (guint i = 0; i < fetch->operations->len; i++) {
+        GError *copy = error != NULL ? g_error_copy(error) : NULL;
+
+        if (copy != NULL)
+            g_prefix_error(
+                &copy, "Bringing template %s:%s to host %s: ", template->record.view.name,
+                template->record.view.version, fetch->host);
+        operation_step_done(fetch->operations->pdata[i], copy);
+    }
+    fetch_free(fetch);
+}
+
+static void
+on_fetched(const void *out, bool continues, const GError *error, gpointer data)
+{
+    Fetch *fetch = data;
+    Template *template = fetch->template;
+
+    if (error == NULL) {
+        StoreTx *tx = store_begin(template->book->store);
+
+        set_copy(template, fetch->host, true);
+        put(template, tx);
+        store_commit(tx);
+    }
+    tell_fetched(fetch, error);
+}
+
+static void
+start_fetch(gpointer data)
+{
+    Fetch *fetch = data;
+    Template *template = fetch->template;
+    const ProtoWorkerImportTemplateCall in = {
+        .id = template->record.view.id,
+        .source = template->record.source,
+        .sha256 = template->record.view.sha256,
+    };
+
+    fleet_call(template->book->fleet, fetch->host, HOST_LANE_GENERAL,
+               &proto_worker_import_template, &in, IMPORT_TIMEOUT_MS, on_fetched, fetch);
+}
+
+/* That files of it may be there is on disk before any is. */
+static void
+begin_fetch(Template *template, const char *host, Operation *operation)
+{
+    Fetch *fetch = g_new0(Fetch, 1);
+    StoreTx *tx = store_begin(template->book->store);
+
+    fetch->template = template;
+    fetch->host = g_strdup(host);
+    fetch->operations = g_ptr_array_new();
+    g_ptr_array_add(fetch->operations, operation);
+    template->fetches = g_slist_prepend(template->fetches, fetch);
+    set_copy(template, host, false);
+    put(template, tx);
+    store_on_commit(tx, start_fetch, fetch);
+    store_commit(tx);
+}
+
+void
+template_bring(Template *template, const char *host, Operation *operation)
+{
+    if (template_is_on_host(template, host)) {
+        operation_step_done(operation, NULL);
+        return;
+    }
+    for (GSList *item = template->fetches; item != NULL; item = item->next) {
+        Fetch *fetch = item->data;
+
+        if (strcmp(fetch->host, host) == 0) {
+            g_ptr_array_add(fetch->operations, operation);
+            return;
+        }
+    }
+    begin_fetch(template, host, operation);
 }
 
 /* Import */
@@ -128,6 +293,7 @@ on_imported(const void *out, bool continues, const GError *error, gpointer data)
                                        reply->manifest.name, reply->manifest.version);
     } else {
         take_manifest(template, &reply->manifest, reply->sha256);
+        set_copy(template, template->record.copies[0].host, true);
     }
     operation_step_done(operation, refusal);
 }
@@ -141,24 +307,58 @@ apply_import(Operation *operation)
         .source = template->record.source,
     };
 
-    host_call(template->book->host, HOST_LANE_GENERAL, &proto_worker_import_template, &in,
-              IMPORT_TIMEOUT_MS, on_imported, operation);
+    fleet_call(template->book->fleet, template->record.copies[0].host, HOST_LANE_GENERAL,
+               &proto_worker_import_template, &in, IMPORT_TIMEOUT_MS, on_imported,
+               operation);
 }
+
+static void remove_next(Operation *operation);
 
 static void
 on_removed(const void *out, bool continues, const GError *error, gpointer data)
 {
-    operation_step_done(data, error != NULL ? g_error_copy(error) : NULL);
+    Operation *operation = data;
+    Template *template = get_target(operation);
+    StoreTx *tx = NULL;
+
+    if (error != NULL) {
+        operation_step_done(operation, g_error_copy(error));
+        return;
+    }
+    tx = store_begin(template->book->store);
+    drop_last_copy(template);
+    put(template, tx);
+    store_commit(tx);
+    remove_next(operation);
+}
+
+/* The copies go one after another; those of hosts that are not there any more are
+ * forgotten. */
+static void
+remove_next(Operation *operation)
+{
+    Template *template = get_target(operation);
+    Fleet *fleet = template->book->fleet;
+    const ProtoWorkerRemoveTemplateCall in = { .id = template->record.view.id };
+    const ProtoTemplateRecord *record = &template->record;
+
+    while (record->n_copies > 0 &&
+           fleet_find(fleet, record->copies[record->n_copies - 1].host) == NULL) {
+        drop_last_copy(template);
+    }
+    if (record->n_copies == 0) {
+        operation_step_done(operation, NULL);
+    } else {
+        fleet_call(fleet, record->copies[record->n_copies - 1].host, HOST_LANE_URGENT,
+                   &proto_worker_remove_template, &in, REMOVE_TIMEOUT_MS, on_removed,
+                   operation);
+    }
 }
 
 static void
 apply_remove(Operation *operation)
 {
-    TemplateBook *book = operation_get_owner(operation);
-    ProtoWorkerRemoveTemplateCall in = { .id = operation->record.view.target };
-
-    host_call(book->host, HOST_LANE_URGENT, &proto_worker_remove_template, &in,
-              REMOVE_TIMEOUT_MS, on_removed, operation);
+    remove_next(operation);
 }
 
 static void
@@ -195,6 +395,19 @@ static const Workflow import_workflow = {
     .finish = finish_import,
 };
 
+/* The first that answers, or else the first. */
+static const char *
+choose_host(const TemplateBook *book)
+{
+    const GPtrArray *hosts = fleet_get_hosts(book->fleet);
+
+    for (guint i = 0; i < hosts->len; i++) {
+        if (host_is_connected(hosts->pdata[i]))
+            return host_get_name(hosts->pdata[i]);
+    }
+    return host_get_name(hosts->pdata[0]);
+}
+
 Operation *
 template_import(TemplateBook *book,
                 StoreTx *tx,
@@ -225,6 +438,7 @@ template_import(TemplateBook *book,
                   .created_at = clock_format_time(clock_wall_ms()) },
         .source = g_strdup(source),
     };
+    set_copy(template, choose_host(book), false);
     g_hash_table_insert(book->by_id, template->record.view.id, template);
     put(template, tx);
     request->target = template->record.view.id;
@@ -236,14 +450,34 @@ enum {
     SUFFIX_LENGTH = 8
 };
 
-void
-template_take_up(TemplateBook *book, StoreTx *tx, const ProtoTemplateRecord *record)
+static void
+forget_copies(Template *template)
 {
-    Template *template = g_new0(Template, 1);
-    ProtoTemplate *view = &template->record.view;
+    while (template->record.n_copies > 0) {
+        drop_last_copy(template);
+    }
+}
 
+void
+template_take_up(TemplateBook *book,
+                 StoreTx *tx,
+                 const ProtoTemplateRecord *record,
+                 const char *host)
+{
+    Template *template = template_get(book, record->view.id);
+    ProtoTemplate *view = NULL;
+
+    if (template != NULL) {
+        set_copy(template, host, true);
+        put(template, tx);
+        return;
+    }
+    template = g_new0(Template, 1);
     template->book = book;
     proto_template_record_copy(record, &template->record);
+    forget_copies(template);
+    set_copy(template, host, true);
+    view = &template->record.view;
     view->state = TEMPLATE_STATE_READY;
     if (find_exact(book, view->name, view->version) != NULL) {
         char *version =
@@ -309,11 +543,12 @@ template_remove(TemplateBook *book,
     ProtoTemplate *view = &template->record.view;
     Operation *active = operation_find_active(book->engine, view->id);
 
-    if (template->n_instances > 0 || active != NULL) {
+    if (template->n_instances > 0 || template->n_groups > 0 || active != NULL) {
         proto_error_set_conflict(
             error, "template", view->name, active != NULL ? active->record.view.id : NULL,
-            "The template is in use: %" G_GINT64_FORMAT " instances, %s",
-            template->n_instances,
+            "The template is in use: %" G_GINT64_FORMAT " instances, %" G_GINT64_FORMAT
+            " groups, %s",
+            template->n_instances, template->n_groups,
             active != NULL ? "an operation is under way" : "no operation");
         return NULL;
     }
@@ -331,13 +566,13 @@ template_remove(TemplateBook *book,
 /* The catalogue */
 
 TemplateBook *
-template_book_new(Store *store, OperationEngine *engine, Host *host)
+template_book_new(Store *store, OperationEngine *engine, Fleet *fleet)
 {
     TemplateBook *book = g_new0(TemplateBook, 1);
 
     book->store = store;
     book->engine = engine;
-    book->host = host;
+    book->fleet = fleet;
     book->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                         (GDestroyNotify) template_free);
     operation_engine_add(engine, &import_workflow, book);
@@ -362,6 +597,10 @@ load_row(gpointer record, gpointer data)
 
     template->book = data;
     template->record = *owned;
+    if (owned->n_copies == 0 && owned->view.state == TEMPLATE_STATE_READY) {
+        template->has_old_record = true;
+        set_copy(template, choose_host(template->book), true);
+    }
     g_hash_table_insert(template->book->by_id, template->record.view.id, template);
 }
 

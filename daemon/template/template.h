@@ -4,13 +4,14 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#include "fleet/host.h"
+#include "fleet/fleet.h"
 #include "op/operation.h"
 #include "store/store.h"
 
 /**
  * The catalogue of templates.  A template is immutable once it is ready; its files lie on
- * the host under names made from its id.
+ * hosts under names made from its id.  It is imported to one host, and brought to another
+ * at its first use there, from the same folder, whose image must be the same by then.
  */
 typedef struct TemplateBook TemplateBook;
 
@@ -19,9 +20,15 @@ typedef struct {
     TemplateBook *book;
     /** Instances that were made from it and still exist. */
     gint64 n_instances;
+    /** Copies that are on their way. */
+    GSList *fetches;
+    /** Its row is of before there were several hosts: its instances tell where it is. */
+    bool has_old_record;
+    /** Groups that make their members from it. */
+    gint64 n_groups;
 } Template;
 
-TemplateBook *template_book_new(Store *store, OperationEngine *engine, Host *host);
+TemplateBook *template_book_new(Store *store, OperationEngine *engine, Fleet *fleet);
 void template_book_free(TemplateBook *book);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TemplateBook, template_book_free)
 
@@ -57,9 +64,25 @@ Operation *template_import(TemplateBook *book,
                            OperationRequest *request,
                            GError **error);
 
-/** Takes up a template whose row was lost, from a copy of its record.  Its version gets a
- * suffix if another has its name and version by now. */
-void template_take_up(TemplateBook *book, StoreTx *tx, const ProtoTemplateRecord *record);
+/** Takes up a template whose row was lost, from a copy of its record that was found on
+ * host.  Its version gets a suffix if another has its name and version by now. */
+void template_take_up(TemplateBook *book,
+                      StoreTx *tx,
+                      const ProtoTemplateRecord *record,
+                      const char *host);
+
+/** An instance on host (or NULL) is made from it. */
+void template_note_use(Template *template, const char *host);
+
+/** Whether all its files are on the host. */
+bool template_is_on_host(const Template *template, const char *host);
+
+/** The hosts it is on: free the array, the names are borrowed. */
+char **template_list_hosts(const Template *template);
+
+/** Ends the operation's step when the template is on the host: at once if it is.  One
+ * copy is on its way at a time, and serves all who wait for it. */
+void template_bring(Template *template, const char *host, Operation *operation);
 
 /** Admits the removal.  Fails with PROTO_ERROR_CONFLICT while an instance uses it. */
 Operation *template_remove(TemplateBook *book,

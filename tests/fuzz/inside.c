@@ -189,7 +189,7 @@ make_config(void)
     g_free(config->state_dir);
     config->state_dir = g_strdup(inside.folder);
     config->backups_kept = 0;
-    config->host_connections = CONNECTIONS;
+    config->host.connections = CONNECTIONS;
     config->quota_instances = 6;
     config->quota_vcpus = 16;
     config->quota_memory = 16 * gibibyte;
@@ -395,7 +395,7 @@ inside_audit(void)
 {
     const Rpc *rpc = &inside.controller.rpc;
     const AuditSources sources = { rpc->store, rpc->templates, rpc->instances,
-                                   rpc->host };
+                                   rpc->fleet };
     GHashTableIter iter;
     gpointer tenant = NULL;
     bool done = false;

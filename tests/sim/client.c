@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "sim/machine.h"
 #include "sim/process.h"
 #include "sim/world.h"
 #include "wire/link.h"
@@ -77,7 +78,8 @@ static bool
 makes_operations(const WireMethod *method)
 {
     return method != &proto_operation_wait && method != &proto_instance_wait &&
-           method != &proto_audit_run && method != &proto_audit_collect;
+           method != &proto_audit_run && method != &proto_audit_collect &&
+           method != &proto_host_drain && method != &proto_host_undrain;
 }
 
 static GPtrArray *
@@ -204,6 +206,17 @@ choose_name(void)
     return g_strdup_printf("vm-%u", world_random(NAMES));
 }
 
+/* Some are to be kept apart from others of their like. */
+static char **
+choose_labels(void)
+{
+    char **labels = g_new0(char *, 3);
+
+    labels[0] = g_strdup("app");
+    labels[1] = g_strdup(world_chance(500) ? "web" : "db");
+    return labels;
+}
+
 static void
 ask_create(Client *client)
 {
@@ -214,6 +227,8 @@ ask_create(Client *client)
         .has_vcpus = world_chance(500),
         .vcpus = 1 + world_random(4),
         .user_data = world_chance(200) ? g_strdup("#!/bin/true") : NULL,
+        .labels = world_chance(600) ? choose_labels() : NULL,
+        .anti_affinity = world_chance(150) ? choose_labels() : NULL,
         .request_id = make_id(),
     };
 
@@ -320,6 +335,18 @@ ask_removal(Client *client)
     ask(&all.clients[ADMIN], &proto_template_remove, &in, in.request_id);
 }
 
+static void
+ask_drain(Client *client)
+{
+    guint index = world_random(3);
+    const char *name =
+        machine_get_name(index) != NULL ? machine_get_name(index) : machine_get_name(0);
+    ProtoHostDrainCall in = { .host = g_strdup(name) };
+
+    ask(&all.clients[ADMIN], world_chance(300) ? &proto_host_drain : &proto_host_undrain,
+        &in, NULL);
+}
+
 static char *
 choose_operation(void)
 {
@@ -423,7 +450,7 @@ client_act(void)
         { 10, ask_resize }, { 10, ask_destroy },      { 2, ask_import },
         { 1, ask_removal }, { 4, ask_cancel },        { 4, ask_again },
         { 2, ask_wait },    { 2, ask_instance_wait }, { 1, ask_audit },
-        { 1, ask_collect },
+        { 1, ask_collect }, { 2, ask_drain },
     };
 
     guint number = 0;

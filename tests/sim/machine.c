@@ -7,8 +7,10 @@
 
 enum {
     LATENCY_MS = 20,
+    MACHINES = 3,
     STRANGERS = 3,
     HAPPENING_MS = 3000,
+    LOST_MS = 3600000,
 };
 
 static const gint64 gibibyte = 1073741824;
@@ -28,6 +30,7 @@ typedef enum {
     FAULT_GUEST,
     FAULT_OUTAGE,
     FAULT_FREEZE,
+    FAULT_LOSS,
     FAULTS,
 } Fault;
 
@@ -36,10 +39,11 @@ static const guint rate_max[FAULTS] = {
     [FAULT_HANG] = 12,        [FAULT_EXIT] = 12,        [FAULT_EXIT_AFTER] = 12,
     [FAULT_DEAF] = 400,       [FAULT_EVENT_LOST] = 400, [FAULT_EVENT_TWICE] = 300,
     [FAULT_EVENT_LATE] = 400, [FAULT_GUEST] = 700,      [FAULT_OUTAGE] = 60,
-    [FAULT_FREEZE] = 60,
+    [FAULT_FREEZE] = 60,      [FAULT_LOSS] = 10,
 };
 
 typedef struct {
+    char name[8];
     FakeFleet *fleet;
     ScriptFigures figures;
     FakeHost *fake;
@@ -54,14 +58,18 @@ typedef struct {
     /** The rules of calls: they live as long as the machine. */
     GPtrArray *rules;
     char *strangers[STRANGERS];
+    /** Of the worker that it serves. */
+    void (*ended)(FakeHost *fake, gpointer data);
+    gpointer ended_data;
 } Machine;
 
-static Machine *machine;
+static Machine *machines[MACHINES];
+static guint n_machines;
 
 /* Rules */
 
 static ScriptRule *
-add_rule(gint64 delay_ms)
+add_rule(Machine *machine, gint64 delay_ms)
 {
     ScriptRule *rule = g_new0(ScriptRule, 1);
 
@@ -72,7 +80,7 @@ add_rule(gint64 delay_ms)
 }
 
 static bool
-strikes(Fault fault)
+strikes(Machine *machine, Fault fault)
 {
     bool struck = !machine->is_calm && world_chance(machine->rates[fault]);
 
@@ -81,18 +89,18 @@ strikes(Fault fault)
 }
 
 static const ScriptRule *
-match_event(void)
+match_event(Machine *machine)
 {
     ScriptRule *rule = NULL;
 
-    if (strikes(FAULT_EVENT_LOST)) {
-        rule = add_rule(0);
+    if (strikes(machine, FAULT_EVENT_LOST)) {
+        rule = add_rule(machine, 0);
         rule->hang = true;
-    } else if (strikes(FAULT_EVENT_TWICE)) {
-        rule = add_rule(world_random(LATENCY_MS));
+    } else if (strikes(machine, FAULT_EVENT_TWICE)) {
+        rule = add_rule(machine, world_random(LATENCY_MS));
         rule->twice = true;
-    } else if (strikes(FAULT_EVENT_LATE)) {
-        rule = add_rule(world_random(2000));
+    } else if (strikes(machine, FAULT_EVENT_LATE)) {
+        rule = add_rule(machine, world_random(2000));
     }
     return rule;
 }
@@ -105,36 +113,36 @@ touches_libvirt(const char *method)
 
 /* Some guests never power off when they are asked to, whatever the time. */
 static bool
-is_deaf(const char *id)
+is_deaf(const Machine *machine, const char *id)
 {
     return g_str_hash(id) % 1000 < machine->rates[FAULT_DEAF];
 }
 
 static const char *
-fail_call(ScriptRule *rule, const char *method)
+fail_call(Machine *machine, ScriptRule *rule, const char *method)
 {
-    if (touches_libvirt(method) && strikes(FAULT_ERROR)) {
+    if (touches_libvirt(method) && strikes(machine, FAULT_ERROR)) {
         rule->error = (char *) (gsize) "HostFailed";
         return "fails";
     }
-    if (touches_libvirt(method) && strikes(FAULT_UNREACHABLE)) {
+    if (touches_libvirt(method) && strikes(machine, FAULT_UNREACHABLE)) {
         rule->error = (char *) (gsize) "HostUnreachable";
         return "finds no libvirt";
     }
     /* An import may take an hour: so long nobody would give up one that hangs. */
-    if (strcmp(method, "ImportTemplate") != 0 && strikes(FAULT_HANG)) {
+    if (strcmp(method, "ImportTemplate") != 0 && strikes(machine, FAULT_HANG)) {
         rule->hang = true;
         return "hangs";
     }
-    if (strikes(FAULT_EXIT)) {
+    if (strikes(machine, FAULT_EXIT)) {
         rule->exit = true;
         return "kills the worker";
     }
-    if (strikes(FAULT_EXIT_AFTER)) {
+    if (strikes(machine, FAULT_EXIT_AFTER)) {
         rule->exit_after = true;
         return "kills the worker when done";
     }
-    if (strikes(FAULT_SLOW)) {
+    if (strikes(machine, FAULT_SLOW)) {
         rule->delay_ms += world_random(40000);
         return "is slow";
     }
@@ -144,30 +152,31 @@ fail_call(ScriptRule *rule, const char *method)
 static const ScriptRule *
 match(const char *method, const void *in, gpointer data)
 {
+    Machine *machine = data;
     ScriptRule *rule = NULL;
     const char *fate = "finds libvirt away";
 
     if (strcmp(method, SCRIPT_EVENT) == 0)
-        return match_event();
-    rule = add_rule(1 + world_random(LATENCY_MS));
+        return match_event(machine);
+    rule = add_rule(machine, 1 + world_random(LATENCY_MS));
     rule->delay_ms += MAX(machine->frozen_until_ms - world_now_ms(), 0);
     if (world_now_ms() < machine->out_until_ms && touches_libvirt(method)) {
         rule->error = (char *) (gsize) "HostUnreachable";
     } else if (strcmp(method, "Shutdown") == 0 &&
-               is_deaf(((const ProtoWorkerShutdownCall *) in)->id)) {
+               is_deaf(machine, ((const ProtoWorkerShutdownCall *) in)->id)) {
         rule->deaf = true;
         fate = "is not heard";
     } else {
-        fate = fail_call(rule, method);
+        fate = fail_call(machine, rule, method);
     }
-    world_trace("host: %s %s", method, fate);
+    world_trace("host %s: %s %s", machine->name, method, fate);
     return rule;
 }
 
 /* Happenings */
 
 static ProtoDomain *
-choose_domain(void)
+choose_domain(const Machine *machine)
 {
     g_autoptr(GPtrArray) all = fake_fleet_list(machine->fleet);
     ProtoDomain *domain = all->pdata[world_random(all->len)];
@@ -178,26 +187,26 @@ choose_domain(void)
 }
 
 static void
-tell(HostEventKind kind, const ProtoDomain *domain)
+tell(const Machine *machine, HostEventKind kind, const ProtoDomain *domain)
 {
     if (machine->fake != NULL && world_now_ms() >= machine->out_until_ms)
         fake_host_tell(machine->fake, kind, domain);
 }
 
 static void
-change_state(ProtoDomain *domain, DomainState from, DomainState to)
+change_state(Machine *machine, ProtoDomain *domain, DomainState from, DomainState to)
 {
     if (domain->state != from)
         return;
     world_trace("guest %s goes from %s to %s", domain->name, domain_state_to_string(from),
                 domain_state_to_string(to));
     fake_fleet_set_state(machine->fleet, domain, to);
-    tell(HOST_EVENT_KIND_DOMAIN, domain);
+    tell(machine, HOST_EVENT_KIND_DOMAIN, domain);
 }
 
 /* Somebody removes it behind everybody's back. */
 static void
-vanish(ProtoDomain *domain)
+vanish(Machine *machine, ProtoDomain *domain)
 {
     const ProtoDomain gone = { .id = domain->id,
                                .tenant = domain->tenant,
@@ -205,40 +214,40 @@ vanish(ProtoDomain *domain)
                                .state = DOMAIN_STATE_ABSENT };
 
     world_trace("domain %s vanishes", domain->name);
-    tell(HOST_EVENT_KIND_DOMAIN, &gone);
+    tell(machine, HOST_EVENT_KIND_DOMAIN, &gone);
     fake_fleet_remove(machine->fleet, domain->id);
 }
 
 static void
-happen_to_guest(void)
+happen_to_guest(Machine *machine)
 {
-    ProtoDomain *domain = choose_domain();
+    ProtoDomain *domain = choose_domain(machine);
 
     if (domain == NULL)
         return;
     switch (world_random(10)) {
     case 0:
-        change_state(domain, DOMAIN_STATE_RUNNING, DOMAIN_STATE_CRASHED);
+        change_state(machine, domain, DOMAIN_STATE_RUNNING, DOMAIN_STATE_CRASHED);
         break;
     case 1:
-        change_state(domain, DOMAIN_STATE_RUNNING, DOMAIN_STATE_PAUSED);
+        change_state(machine, domain, DOMAIN_STATE_RUNNING, DOMAIN_STATE_PAUSED);
         break;
     case 2:
-        change_state(domain, DOMAIN_STATE_PAUSED, DOMAIN_STATE_RUNNING);
+        change_state(machine, domain, DOMAIN_STATE_PAUSED, DOMAIN_STATE_RUNNING);
         break;
     case 3:
-        change_state(domain, DOMAIN_STATE_STOPPED, DOMAIN_STATE_RUNNING);
+        change_state(machine, domain, DOMAIN_STATE_STOPPED, DOMAIN_STATE_RUNNING);
         break;
     case 4:
         if (world_chance(150))
-            vanish(domain);
+            vanish(machine, domain);
         break;
     case 5:
         domain->vcpus = 1 + world_random((guint) domain->vcpus);
-        tell(HOST_EVENT_KIND_DOMAIN, domain);
+        tell(machine, HOST_EVENT_KIND_DOMAIN, domain);
         break;
     default:
-        change_state(domain, DOMAIN_STATE_RUNNING, DOMAIN_STATE_STOPPED);
+        change_state(machine, domain, DOMAIN_STATE_RUNNING, DOMAIN_STATE_STOPPED);
         break;
     }
 }
@@ -246,43 +255,48 @@ happen_to_guest(void)
 static gboolean
 come_back(gpointer data)
 {
+    Machine *machine = data;
+
     machine->back_source = 0;
-    world_trace("libvirt is back");
-    tell(HOST_EVENT_KIND_CONNECTED, NULL);
+    world_trace("host %s: libvirt is back", machine->name);
+    tell(machine, HOST_EVENT_KIND_CONNECTED, NULL);
     return G_SOURCE_REMOVE;
 }
 
 static void
-go_out(void)
+go_out(Machine *machine, guint length_ms)
 {
-    guint length_ms = 500 + world_random(60000);
-
     if (machine->back_source != 0)
         return;
-    world_trace("libvirt goes for %u ms", length_ms);
-    tell(HOST_EVENT_KIND_DISCONNECTED, NULL);
+    world_trace("host %s: libvirt goes for %u ms", machine->name, length_ms);
+    tell(machine, HOST_EVENT_KIND_DISCONNECTED, NULL);
     machine->out_until_ms = world_now_ms() + length_ms;
-    machine->back_source = g_timeout_add(length_ms, come_back, NULL);
+    machine->back_source = g_timeout_add(length_ms, come_back, machine);
 }
 
 static gboolean
 happen(gpointer data)
 {
+    Machine *machine = data;
+
     machine->happening_source =
-        g_timeout_add(1 + world_random(HAPPENING_MS), happen, NULL);
-    if (strikes(FAULT_GUEST))
-        happen_to_guest();
-    if (strikes(FAULT_OUTAGE))
-        go_out();
-    if (strikes(FAULT_FREEZE)) {
+        g_timeout_add(1 + world_random(HAPPENING_MS), happen, machine);
+    if (strikes(machine, FAULT_GUEST))
+        happen_to_guest(machine);
+    if (strikes(machine, FAULT_OUTAGE))
+        go_out(machine, 500 + world_random(60000));
+    /* For as long as faults last. */
+    if (strikes(machine, FAULT_LOSS))
+        go_out(machine, LOST_MS);
+    if (strikes(machine, FAULT_FREEZE)) {
         machine->frozen_until_ms = world_now_ms() + world_random(60000);
-        world_trace("the worker answers nothing for a while");
+        world_trace("host %s: its worker answers nothing for a while", machine->name);
     }
     return G_SOURCE_REMOVE;
 }
 
-void
-machine_reset(void)
+static void
+reset(Machine *machine)
 {
     g_autoptr(GPtrArray) all = fake_fleet_list(machine->fleet);
 
@@ -296,19 +310,49 @@ machine_reset(void)
     machine->out_until_ms = machine->frozen_until_ms = 0;
 }
 
+void
+machine_reset(void)
+{
+    for (guint i = 0; i < n_machines; i++) {
+        reset(machines[i]);
+    }
+}
+
 /* The worker */
 
+static Machine *
+find(const char *name)
+{
+    for (guint i = 0; i < n_machines; i++) {
+        if (g_strcmp0(machines[i]->name, name) == 0)
+            return machines[i];
+    }
+    g_error("There is no machine %s", name);
+}
+
+static void
+on_ended(FakeHost *fake, gpointer data)
+{
+    const Machine *machine = data;
+
+    machine->ended(fake, machine->ended_data);
+}
+
 FakeHost *
-machine_serve(const int *fds,
+machine_serve(const char *name,
+              const int *fds,
               guint n_fds,
               void (*ended)(FakeHost *fake, gpointer data),
               gpointer data)
 {
+    Machine *machine = find(name);
     const FakeHostOptions options = {
-        machine->fleet, &machine->figures, match, ended, NULL, data,
+        machine->fleet, &machine->figures, match, on_ended, NULL, machine,
     };
 
-    world_trace("the worker starts");
+    world_trace("host %s: the worker starts", machine->name);
+    machine->ended = ended;
+    machine->ended_data = data;
     machine->frozen_until_ms = 0;
     machine->fake = fake_host_new(&options, fds, n_fds);
     return machine->fake;
@@ -319,20 +363,25 @@ machine_unserve(FakeHost *fake)
 {
     if (fake == NULL)
         return;
-    world_trace("the worker ends");
-    machine->fake = NULL;
+    for (guint i = 0; i < n_machines; i++) {
+        if (machines[i]->fake != fake)
+            continue;
+        world_trace("host %s: the worker ends", machines[i]->name);
+        machines[i]->fake = NULL;
+    }
     fake_host_free(fake, world_chance(500));
 }
 
 /* Strangers */
 
 static void
-add_strangers(void)
+add_strangers(Machine *machine)
 {
     for (guint i = 0; i < STRANGERS; i++) {
         ProtoDomain *domain = NULL;
 
-        machine->strangers[i] = g_strdup_printf("11111111-1111-4111-8111-%012u", i);
+        machine->strangers[i] =
+            g_strdup_printf("11111111-1111-4111-8111-%s%011u", machine->name, i);
         domain = fake_fleet_ensure(machine->fleet, machine->strangers[i]);
         g_free(domain->name);
         domain->name = g_strdup_printf("stranger-%u", i);
@@ -346,9 +395,11 @@ add_strangers(void)
 bool
 machine_is_stranger(const char *id)
 {
-    for (guint i = 0; i < STRANGERS; i++) {
-        if (strcmp(machine->strangers[i], id) == 0)
-            return true;
+    for (guint i = 0; i < n_machines; i++) {
+        for (guint j = 0; j < STRANGERS; j++) {
+            if (strcmp(machines[i]->strangers[j], id) == 0)
+                return true;
+        }
     }
     return false;
 }
@@ -356,22 +407,25 @@ machine_is_stranger(const char *id)
 void
 machine_check_strangers(void)
 {
-    for (guint i = 0; i < STRANGERS; i++) {
-        const ProtoDomain *domain =
-            fake_fleet_find(machine->fleet, machine->strangers[i]);
+    for (guint i = 0; i < n_machines; i++) {
+        for (guint j = 0; j < STRANGERS; j++) {
+            const char *id = machines[i]->strangers[j];
+            const ProtoDomain *domain = fake_fleet_find(machines[i]->fleet, id);
 
-        if (domain == NULL || domain->state != DOMAIN_STATE_RUNNING)
-            world_blame("domain %s, which is not ours, was touched",
-                        machine->strangers[i]);
+            if (domain == NULL || domain->state != DOMAIN_STATE_RUNNING)
+                world_blame("domain %s, which is not ours, was touched", id);
+        }
     }
 }
 
 /* Life */
 
-void
-machine_begin(void)
+static Machine *
+machine_new(guint index)
 {
-    machine = g_new0(Machine, 1);
+    Machine *machine = g_new0(Machine, 1);
+
+    g_snprintf(machine->name, sizeof machine->name, "%c", 'a' + (char) index);
     machine->fleet = fake_fleet_open(NULL, NULL);
     machine->figures = (ScriptFigures){
         .vcpus = 8 + world_random(32),
@@ -384,12 +438,13 @@ machine_begin(void)
     for (int i = 0; i < FAULTS; i++) {
         machine->rates[i] = world_chance(500) ? world_random(rate_max[i]) : 0;
     }
-    add_strangers();
-    machine->happening_source = g_timeout_add(HAPPENING_MS, happen, NULL);
+    add_strangers(machine);
+    machine->happening_source = g_timeout_add(HAPPENING_MS, happen, machine);
+    return machine;
 }
 
-void
-machine_end(void)
+static void
+machine_free(Machine *machine)
 {
     g_clear_handle_id(&machine->happening_source, g_source_remove);
     g_clear_handle_id(&machine->back_source, g_source_remove);
@@ -398,30 +453,67 @@ machine_end(void)
     for (guint i = 0; i < STRANGERS; i++) {
         g_free(machine->strangers[i]);
     }
-    g_clear_pointer(&machine, g_free);
+    g_free(machine);
+}
+
+void
+machine_begin(void)
+{
+    n_machines = world_chance(300) ? 1 : MACHINES;
+    for (guint i = 0; i < n_machines; i++) {
+        machines[i] = machine_new(i);
+    }
+}
+
+void
+machine_end(void)
+{
+    for (guint i = 0; i < n_machines; i++) {
+        g_clear_pointer(&machines[i], machine_free);
+    }
+    n_machines = 0;
+}
+
+static void
+calm(Machine *machine)
+{
+    machine->is_calm = true;
+    machine->frozen_until_ms = 0;
+    if (machine->back_source != 0) {
+        g_source_remove(machine->back_source);
+        machine->out_until_ms = 0;
+        come_back(machine);
+    }
 }
 
 void
 machine_calm(void)
 {
     world_trace("faults end");
-    machine->is_calm = true;
-    machine->frozen_until_ms = 0;
-    if (machine->back_source != 0) {
-        g_source_remove(machine->back_source);
-        machine->out_until_ms = 0;
-        come_back(NULL);
+    for (guint i = 0; i < n_machines; i++) {
+        calm(machines[i]);
     }
 }
 
 FakeFleet *
-machine_get_fleet(void)
+machine_get_fleet(const char *name)
 {
-    return machine->fleet;
+    return find(name)->fleet;
+}
+
+const char *
+machine_get_name(guint index)
+{
+    return index < n_machines ? machines[index]->name : NULL;
 }
 
 guint
 machine_count_faults(void)
 {
-    return machine->n_faults;
+    guint count = 0;
+
+    for (guint i = 0; i < n_machines; i++) {
+        count += machines[i]->n_faults;
+    }
+    return count;
 }

@@ -7,13 +7,13 @@
 #include "host/fake/fake.h"
 
 /**
- * The machine with the instances' domains: it outlives every process.  Until it is told
- * to be quiet, calls to it fail, take their time, hang or are done without an answer, its
- * worker dies, events come late, twice or not at all, its libvirt goes away for a while,
- * and guests do as they like.
+ * The machines with the instances' domains, one or several: they outlive every process.
+ * Until they are told to be quiet, calls to each fail, take their time, hang or are done
+ * without an answer, its worker dies, events come late, twice or not at all, its libvirt
+ * goes away for a while or for good, and guests do as they like.
  */
 
-/** Begins one, with domains that are nobody's we know. */
+/** Begins them, with domains that are nobody's we know. */
 void machine_begin(void);
 void machine_end(void);
 
@@ -23,8 +23,9 @@ void machine_calm(void);
 /** The power goes and comes back: no domain is on. */
 void machine_reset(void);
 
-/** The service of a worker that was started. */
-FakeHost *machine_serve(const int *fds,
+/** The service of a worker that was started for the machine of that name. */
+FakeHost *machine_serve(const char *name,
+                        const int *fds,
                         guint n_fds,
                         void (*ended)(FakeHost *fake, gpointer data),
                         gpointer data);
@@ -32,8 +33,11 @@ FakeHost *machine_serve(const int *fds,
 /** The worker has ended; what it was at may have been carried out by libvirt. */
 void machine_unserve(FakeHost *fake);
 
-/** What it holds. */
-FakeFleet *machine_get_fleet(void);
+/** What a machine holds. */
+FakeFleet *machine_get_fleet(const char *name);
+
+/** The name of the index-th machine; NULL after the last. */
+const char *machine_get_name(guint index);
 
 /** Whether an id is of the domains that are nobody's. */
 bool machine_is_stranger(const char *id);
@@ -41,5 +45,5 @@ bool machine_is_stranger(const char *id);
 /** Blames what became of the strangers. */
 void machine_check_strangers(void);
 
-/** How many faults it made. */
+/** How many faults they made. */
 guint machine_count_faults(void);

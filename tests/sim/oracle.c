@@ -6,6 +6,8 @@
 
 #include "audit/audit.h"
 #include "base/clock.h"
+#include "fleet/capacity.h"
+#include "instance/hosts.h"
 #include "sim/machine.h"
 #include "sim/process.h"
 #include "sim/world.h"
@@ -56,6 +58,61 @@ check_deadlines(void)
     }
 }
 
+/* Hosts: of what has not answered yet nothing is known. */
+static void
+check_capacity(const Host *host)
+{
+    const ProtoHost *view = host_get_view(host);
+    Quota capacity = capacity_of(host_get_config(host), view);
+    HostUse use = hosts_sum_one(process_get()->rpc.instances, view->name);
+
+    for (int i = 0; view->memory_bytes > 0 && i < QUOTA_SIZES; i++) {
+        if (use.used.amount[i] > capacity.amount[i] || use.reserved.amount[i] < 0)
+            world_blame("host %s has promised %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+                        " %s",
+                        view->name, use.used.amount[i], capacity.amount[i],
+                        quota_resource_to_string((QuotaResource) i));
+    }
+}
+
+/* Nothing that an instance wants to be apart from is on its host. */
+static void
+check_apart(const Instance *instance)
+{
+    const ProtoInstance *view = &instance->record.view;
+    GHashTableIter iter;
+    gpointer value = NULL;
+
+    if (view->placement == NULL || view->placement->anti_affinity == NULL)
+        return;
+    g_hash_table_iter_init(&iter, instance->book->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const ProtoInstance *other = &((const Instance *) value)->record.view;
+
+        if (other != view && strcmp(other->tenant, view->tenant) == 0 &&
+            strcmp(other->host, view->host) == 0 &&
+            place_has_labels(other->labels, view->placement->anti_affinity))
+            world_blame("instances %s and %s are on one host, and to be kept apart",
+                        view->name, other->name);
+    }
+}
+
+static void
+check_places(void)
+{
+    const GPtrArray *hosts = fleet_get_hosts(process_get()->rpc.fleet);
+    GHashTableIter iter;
+    gpointer instance = NULL;
+
+    for (guint i = 0; i < hosts->len; i++) {
+        check_capacity(hosts->pdata[i]);
+    }
+    g_hash_table_iter_init(&iter, process_get()->rpc.instances->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &instance)) {
+        check_apart(instance);
+    }
+}
+
 void
 oracle_look(void)
 {
@@ -65,6 +122,7 @@ oracle_look(void)
     if (process_get() == NULL)
         return;
     check_deadlines();
+    check_places();
     g_hash_table_iter_init(&iter, process_get()->rpc.instances->by_tenant);
     while (g_hash_table_iter_next(&iter, &tenant, NULL)) {
         check_quota(tenant);
@@ -98,7 +156,7 @@ check_audit(void)
 {
     const Rpc *rpc = &process_get()->rpc;
     const AuditSources sources = { rpc->store, rpc->templates, rpc->instances,
-                                   rpc->host };
+                                   rpc->fleet };
     bool done = false;
 
     audit_start(&sources, on_audited, &done);
@@ -285,7 +343,7 @@ check_instance(const Instance *instance)
     const ProtoInstance *view = &instance->record.view;
     const ProtoOpenSegment *open =
         ledger_find_open(&instance->record, RESOURCE_KIND_INSTANCE);
-    const ProtoDomain *domain = fake_fleet_find(machine_get_fleet(), view->id);
+    const ProtoDomain *domain = fake_fleet_find(machine_get_fleet(view->host), view->id);
     bool is_on =
         view->state == INSTANCE_STATE_RUNNING || view->state == INSTANCE_STATE_PAUSED;
 

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "sim/disk.h"
+#include "sim/machine.h"
 #include "sim/world.h"
 #include "wire/server-private.h"
 
@@ -43,7 +44,13 @@ make_config(void)
     config->state_dir = g_strdup(disk_get_folder());
     config->operations_kept = kept;
     config->backups_kept = 0;
-    config->host_connections = 8;
+    config->host.connections = 8;
+    for (guint i = 0; machine_get_name(i) != NULL; i++) {
+        const char *name = machine_get_name(i);
+        g_autofree char *uri = g_strdup_printf("host %s.uri=sim:///%s", name, name);
+
+        config_set(config, uri, NULL);
+    }
     config->quota_instances = quota_instances;
     config->quota_vcpus = quota_vcpus;
     config->quota_memory = 16 * gibibyte;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fleet/worker.h"
 
+#include <string.h>
 #include <sys/socket.h>
 
 #include "sim/machine.h"
@@ -19,6 +20,8 @@ enum {
 };
 
 struct Worker {
+    /** Of the machine that it is for. */
+    char *name;
     guint n_fds;
     WorkerEvents events;
     FakeHost *fake;
@@ -63,11 +66,23 @@ die(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* The end of its URI. */
+static const char *
+find_name(const char *const *argv)
+{
+    for (guint i = 0; argv[i] != NULL; i++) {
+        if (g_str_has_prefix(argv[i], "sim:///"))
+            return argv[i] + strlen("sim:///");
+    }
+    return NULL;
+}
+
 Worker *
 worker_new(const char *const *argv, guint n_fds, const WorkerEvents *events)
 {
     Worker *worker = g_new0(Worker, 1);
 
+    worker->name = g_strdup(find_name(argv));
     worker->n_fds = n_fds;
     worker->events = *events;
     worker->wait_ms = WAIT_FIRST_MS;
@@ -82,6 +97,7 @@ worker_free(Worker *worker)
     g_clear_handle_id(&worker->restart, g_source_remove);
     g_clear_handle_id(&worker->dying, g_source_remove);
     machine_unserve(worker->fake);
+    g_free(worker->name);
     g_free(worker);
 }
 
@@ -99,7 +115,7 @@ worker_start(Worker *worker)
         ours[i] = pair[0];
         theirs[i] = pair[1];
     }
-    worker->fake = machine_serve(theirs, worker->n_fds, on_ended, worker);
+    worker->fake = machine_serve(worker->name, theirs, worker->n_fds, on_ended, worker);
     worker->events.started(ours, worker->n_fds, worker->events.data);
 }
 

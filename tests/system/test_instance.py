@@ -20,7 +20,7 @@ def test_create_without_more_makes_a_running_one_that_gets_ready() -> None:
 def test_create_tells_the_time_of_each_phase() -> None:
     accepted = shared.call("Instance.Create", name="phases")["instances"][0]
     operation = shared.wait(accepted["operation"])
-    assert [phase["name"] for phase in operation["phases"]] == ["disk", "seed", "define", "start"]
+    assert [phase["name"] for phase in operation["phases"]] == ["template", "disk", "seed", "define", "start"]
     shared.do("Instance.Destroy", instance="phases")
 
 
@@ -34,6 +34,7 @@ def test_count_makes_all_of_them_side_by_side() -> None:
 
 def test_a_taken_name_is_refused_and_nothing_is_made() -> None:
     shared.create(name="taken")
+    shared.call("Instance.Wait", instance="taken", until="ready")
     before = shared.list_all()
     expect("io.vmctl.AlreadyExists", shared.call, "Instance.Create", name="taken")
     assert shared.list_all() == before
@@ -44,7 +45,7 @@ def test_a_dry_run_plans_and_changes_nothing() -> None:
     before = shared.call("GetInfo")["seq"]
     plan = shared.call("Instance.Create", vcpus=2, memory_bytes=GIB, dry_run=True)["plan"]
     assert plan["host"] == "local" and plan["refusals"] == [] and plan["size"]["vcpus"] == 2
-    used = {row["resource"]: row["after"] - row["used"] for row in plan["quota"]}
+    used = {row["resource"]: row["after"] - row["used"] for row in plan["quota"] if row["after"] != row["used"]}
     sizes = {"instances": 1, "vcpus": 2, "memory_bytes": GIB, "disk_bytes": GIB}
     assert used == {**sizes, "addresses": 1, "operations": 1}
     assert shared.call("GetInfo")["seq"] == before and shared.list_all() == []
@@ -257,6 +258,7 @@ def test_what_is_shown_is_what_was_asked_for() -> None:
     assert instance["labels"] == {"a": "1", "b": "2"} and instance["host"] == "local"
     assert instance["desired"] == "running" and instance["generation"] == 1
     assert instance["created_at"] <= instance["started_at"] <= instance["changed_at"]
+    shared.call("Instance.Wait", instance="shown", until="ready")
     assert shared.get(instance["id"]) | {"seen_at": ""} == shared.get("shown") | {"seen_at": ""}
     shared.do("Instance.Destroy", instance="shown")
 

@@ -221,6 +221,16 @@ test_apart_is_kept_by_host(void)
 }
 
 static void
+test_those_who_want_to_be_apart_are_left_alone(void)
+{
+    PlaceHost hosts[] = { make_host("a", 0), make_host("b", 500) };
+
+    hosts[0].is_denied = true;
+    assert_chosen(hosts, G_N_ELEMENTS(hosts), &plain, "b");
+    assert_refused(&hosts[0], &plain, "an instance there is kept apart from it");
+}
+
+static void
 test_apart_is_kept_by_label(void)
 {
     PlaceHost hosts[] = { make_host("a", 0), make_host("b", 0), make_host("c", 500) };
@@ -258,9 +268,7 @@ test_every_host_says_why_not(void)
     g_assert_cmpstr(said->refusals[0].host, ==, "away");
     g_assert_cmpstr(said->refusals[0].reason, ==, "it is drained");
     g_assert_cmpstr(said->refusals[1].reason, ==, "memory_bytes: 100 asked, 50 left");
-    g_assert_cmpstr(error->message, ==,
-                    "None of 2 hosts can take it: away: it is drained; "
-                    "small: memory_bytes: 100 asked, 50 left");
+    g_assert_cmpstr(error->message, ==, "None of 2 hosts can take it");
 }
 
 static void
@@ -433,6 +441,8 @@ main(int argc, char **argv)
     g_test_add_func("/place/pool-labels-architecture",
                     test_pool_labels_and_architecture_are_held);
     g_test_add_func("/place/apart-by-host", test_apart_is_kept_by_host);
+    g_test_add_func("/place/leaves-alone-who-is-apart",
+                    test_those_who_want_to_be_apart_are_left_alone);
     g_test_add_func("/place/apart-by-label", test_apart_is_kept_by_label);
     g_test_add_func("/place/never-above-capacity", test_capacity_is_never_exceeded);
     g_test_add_func("/place/order-does-not-matter",

@@ -66,6 +66,7 @@ typedef struct {
 
 struct Host {
     HostListener listener;
+    HostConfig *config;
     ProtoHost view;
     GPtrArray *calls;
     GPtrArray *events;
@@ -541,11 +542,12 @@ host_call(Host *host,
 /* Life */
 
 Host *
-host_new(const Config *config, const HostListener *listener)
+host_new(HostConfig *config, const HostListener *listener)
 {
     Host *host = g_new0(Host, 1);
 
     host->listener = *listener;
+    host->config = config;
     host->view = (ProtoHost){
         .name = g_strdup("sim"),
         .uri = g_strdup("sim:"),
@@ -575,6 +577,7 @@ host_free(Host *host)
     g_ptr_array_unref(host->calls);
     g_ptr_array_unref(host->events);
     proto_host_clear(&host->view);
+    host_config_free(host->config);
     g_free(host);
 }
 
@@ -586,20 +589,35 @@ host_start(Host *host)
     host->list_source = g_timeout_add(LIST_EVERY_MS, list_again, host);
 }
 
+void
+host_set_marks(Host *host, bool is_drained, char **labels)
+{
+    host->view.has_drained = true;
+    host->view.drained = is_drained;
+    g_strfreev(host->view.labels);
+    host->view.labels = labels;
+}
+
+const HostConfig *
+host_get_config(const Host *host)
+{
+    return host->config;
+}
+
 const char *
-host_get_name(Host *host)
+host_get_name(const Host *host)
 {
     return host->view.name;
 }
 
 bool
-host_is_connected(Host *host)
+host_is_connected(const Host *host)
 {
     return host->view.state == HOST_STATE_CONNECTED;
 }
 
 const ProtoHost *
-host_get_view(Host *host)
+host_get_view(const Host *host)
 {
     return &host->view;
 }

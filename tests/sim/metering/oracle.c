@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "instance/runs.h"
 #include "sim/metering/coverage.h"
 #include "sim/metering/guests.h"
 #include "sim/metering/tamper.h"
@@ -29,6 +28,8 @@ typedef struct {
     guint64 job;
     gint64 values[COUNTER_N];
     bool has[COUNTER_N];
+    /** What was told of the process before. */
+    gint64 before[COUNTER_N];
 } Note;
 
 /** What the ledger has of a resource. */
@@ -43,7 +44,7 @@ typedef struct {
 
 static struct {
     GArray *notes;
-    bool is_expected;
+    Note *current;
     guint64 n_rows;
 } oracle;
 
@@ -129,16 +130,12 @@ fill_note(Note *note, const ProtoDomainStats *stats)
     note_value(note, COUNTER_NET_TX_BYTES, nic->has_tx_bytes, nic->tx_bytes);
 }
 
-/* Whether vmd charges for what the guest uses, and so takes the reading.  What is of
- * another process than is known is left, and looked into: which jobs follow does not tell
- * that, as a step of the operation that asked for the reading is one too. */
+/* Whether vmd charges for what the guest uses, and so takes the reading. */
 static bool
 is_taken(const Instance *instance, const ProtoDomainStats *stats)
 {
     return instance != NULL && instance->counters.segment != 0 &&
-           (stats->state == DOMAIN_STATE_RUNNING ||
-            stats->state == DOMAIN_STATE_PAUSED) &&
-           !runs_is_other_process(instance, &stats->epoch);
+           (stats->state == DOMAIN_STATE_RUNNING || stats->state == DOMAIN_STATE_PAUSED);
 }
 
 static void
@@ -151,12 +148,14 @@ add_note(const Instance *instance, const ProtoDomainStats *stats, guint64 job)
     note.at_ms = store_ledger_now_ms(instance->book->store);
     note.life->told_ms = world_now_ms();
     note.job = job;
+    memcpy(note.before, note.life->told, sizeof note.before);
     fill_note(&note, stats);
     world_trace("reading of %s, process %" G_GINT64_FORMAT
                 ", in segment %" G_GINT64_FORMAT ": cpu %" G_GINT64_FORMAT,
                 instance->record.view.name, stats->epoch.pid, instance->counters.segment,
                 stats->vcpus[0].has_time_ns ? stats->vcpus[0].time_ns : -1);
     g_array_append_val(oracle.notes, note);
+    oracle.current = &g_array_index(oracle.notes, Note, oracle.notes->len - 1);
 }
 
 /* If it is taken, it is the next job of the store, once a step of the clock has been
@@ -168,22 +167,40 @@ oracle_expect_reading(const ProtoDomainStats *stats)
     const Instance *instance = instance_get(book, stats->id);
 
     settle();
-    oracle.is_expected = is_taken(instance, stats);
-    if (!oracle.is_expected)
+    oracle.current = NULL;
+    if (!is_taken(instance, stats))
         return;
     instance_book_follow_clock(book);
     add_note(instance, stats, thread_count_given() + 1);
 }
 
-/* A look that shows a guest as on, or in another process, opens the segment that what it
- * read is of: there, it is the newest job. */
+/* Whether what is counted from now on is counted from what that process told. */
+static bool
+is_of_process(const Instance *instance, const ProtoDomainStats *stats)
+{
+    const ProtoEpoch *epoch = instance->counters.epoch;
+
+    return epoch != NULL && epoch->pid == stats->epoch.pid &&
+           epoch->pid_start == stats->epoch.pid_start &&
+           strcmp(epoch->boot_id, stats->epoch.boot_id) == 0;
+}
+
+/* A look that shows a guest as on opens the segment that what it read is of: there, it is
+ * the newest job.  What is of another process than is known is left, and looked into. */
 void
 oracle_end_reading(const ProtoDomainStats *stats)
 {
     const Instance *instance = instance_get(vmd_get()->rpc.instances, stats->id);
+    Note *note = oracle.current;
 
-    if (!oracle.is_expected && is_taken(instance, stats))
+    if (note == NULL && is_taken(instance, stats)) {
         add_note(instance, stats, thread_count_given());
+    } else if (note != NULL &&
+               (thread_count_given() < note->job || !is_of_process(instance, stats))) {
+        memcpy(note->life->told, note->before, sizeof note->before);
+        g_array_set_size(oracle.notes, oracle.notes->len - 1);
+    }
+    oracle.current = NULL;
 }
 
 void

@@ -39,6 +39,7 @@ class Vmd:
         meter: bool = False,
         keep_domains: bool = True,
         import_dir: str = "",
+        hosts: dict[str, dict[str, Any]] | None = None,
         environment: dict[str, str] | None = None,
         **settings: dict[str, Any],
     ) -> None:
@@ -70,17 +71,37 @@ class Vmd:
                 "runs_dir": f"{base}/runs" if base else "",
             },
         }
+        self.host_names = list(hosts or {})
+        for name, values in (hosts or {}).items():
+            self.write_script({}, name)
+            groups[f"host {name}"] = {
+                "uri": f"fake:///{name}",
+                "worker_arguments": f"--script {self.script_of(name)} --domains-file {self.journal_of(name)}",
+                **values,
+            }
         for group, values in settings.items():
             groups.setdefault(group, {}).update(values)
+        self.groups = groups
+        self.write_config()
+
+    def write_config(self) -> None:
+        """Writes self.groups as what vmd reads at its start."""
         (self.dir / "vmd.conf").write_text(
             "".join(
                 f"[{group}]\n" + "".join(f"{key}={value}\n" for key, value in values.items())
-                for group, values in groups.items()
+                for group, values in self.groups.items()
             )
         )
 
-    def write_script(self, script: dict[str, Any]) -> None:
-        self.script.write_text(json.dumps(script))
+    def script_of(self, host: str) -> Path:
+        return self.dir / f"script-{host}.json"
+
+    def journal_of(self, host: str) -> Path:
+        return self.dir / f"domains-{host}.jsonl"
+
+    def write_script(self, script: dict[str, Any], host: str | None = None) -> None:
+        """What the worker, or that of one of several hosts, reads at its start."""
+        (self.script if host is None else self.script_of(host)).write_text(json.dumps(script))
 
     @property
     def socket(self) -> str:
@@ -109,7 +130,10 @@ class Vmd:
         return self
 
     def wait_for_host(self, seconds: float = 60) -> None:
-        wait_until(lambda: self.host()["state"] == "connected", "the host to be connected", seconds)
+        """All of them."""
+        wait_until(
+            lambda: all(host["state"] == "connected" for host in self.hosts()), "the hosts to be connected", seconds
+        )
 
     def answers(self) -> bool:
         assert self.process is not None
@@ -169,8 +193,12 @@ class Vmd:
         with self.connect(120) as connection:
             return connection.call("io.vmctl." + method, **parameters)
 
-    def host(self) -> dict[str, Any]:
-        return self.call("Host.List")["hosts"][0]
+    def hosts(self) -> list[dict[str, Any]]:
+        return self.call("Host.List")["hosts"]
+
+    def host(self, name: str | None = None) -> dict[str, Any]:
+        """The only one, or that of the name."""
+        return self.hosts()[0] if name is None else self.call("Host.Get", host=name)["host"]
 
     def wait(self, operation: str, timeout_ms: int = 90000) -> dict[str, Any]:
         return self.call("Operation.Wait", operation=operation, timeout_ms=timeout_ms)["operation"]
@@ -222,15 +250,25 @@ class Vmd:
         with self.connect() as connection:
             return [event for page in connection.stream("io.vmctl.Event.Read", after=after) for event in page["events"]]
 
-    def domains(self) -> dict[str, str]:
-        """What the fake host holds: id to state."""
-        held: dict[str, str] = {}
-        if self.journal.exists():
-            for line in self.journal.read_text().splitlines():
+    def domains(self, host: str | None = None) -> dict[str, str]:
+        """What the fake host, or one of several, or all of them hold: id to state."""
+        return {id: state for id, (tenant, state) in self.held(host).items() if tenant != ".template"}
+
+    def templates(self, host: str | None = None) -> set[str]:
+        """The ids of the templates there."""
+        return {id for id, (tenant, _) in self.held(host).items() if tenant == ".template"}
+
+    def held(self, host: str | None) -> dict[str, tuple[str, str]]:
+        if host is None and self.host_names:
+            return {id: entry for name in self.host_names for id, entry in self.held(name).items()}
+        held: dict[str, tuple[str, str]] = {}
+        journal = self.journal if host is None else self.journal_of(host)
+        if journal.exists():
+            for line in journal.read_text().splitlines():
                 entry = json.loads(line)
                 if entry["tenant"] == ".keepsake":
                     continue
-                held[entry["id"]] = entry["state"]
-                if entry["tenant"] in ("removed", ".template"):
+                held[entry["id"]] = (entry["tenant"], entry["state"])
+                if entry["tenant"] == "removed":
                     del held[entry["id"]]
         return held

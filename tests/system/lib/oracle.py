@@ -7,7 +7,6 @@ from typing import Any
 
 from . import ledger
 from .daemon import Vmd
-from .tap import wait_until
 
 
 def check_ledger(vmd: Vmd) -> dict[tuple[str, str], dict[str, Any]]:
@@ -23,7 +22,7 @@ def check_events(events: list[dict[str, Any]]) -> None:
 
 def check_audit(vmd: Vmd) -> None:
     """vmd's own audit, which also knows the host's files and the database's, finds nothing."""
-    wait_until(lambda: vmd.host()["state"] == "connected", "the host to be connected")
+    vmd.wait_for_host()
     findings = vmd.call("Audit.Run")["findings"]
     assert findings == [], findings
 
