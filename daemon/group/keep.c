@@ -246,7 +246,7 @@ remove_victims(Group *group, StoreTx *tx, const GPtrArray *members, const GroupP
         if (is_broken && failure == NULL)
             failure =
                 g_strdup_printf("%s: %s", view->name, get_complaint(group, instance));
-        if (instance_admit_destroy(instance, tx, &request, &error) == NULL) {
+        if (!instance_admit_destroy(instance, tx, &request, &error)) {
             g_warning("Removing %s: %s", view->name, error->message);
             return;
         }

@@ -44,7 +44,7 @@ finish_destroy(Operation *operation, StoreTx *tx)
     }
 }
 
-Operation *
+bool
 instance_admit_destroy(Instance *instance,
                        StoreTx *tx,
                        const OperationRequest *request,
@@ -61,14 +61,17 @@ instance_admit_destroy(Instance *instance,
     one.target_name = instance->record.view.name;
     admission = admission_ask(engine, &one, 1, error);
     if (admission == NULL)
-        return NULL;
+        return false;
     if (active != NULL)
         operation_cancel(active, NULL);
+    /* Its creation had not begun, and is taken back by now: nothing is left to write. */
+    if (instance_get(instance->book, one.target) == NULL)
+        return true;
     operation = operation_admit(admission, tx, &one);
     if (instance->record.view.operation == NULL)
         instance_set_operation(instance, operation->record.view.id);
     instance_put(instance, tx);
-    return operation;
+    return true;
 }
 
 static const WorkflowStep destroy_steps[] = {

@@ -27,12 +27,12 @@ enum {
 
 /**
  * Admits the removal of an instance that is not being removed yet, and has what is under
- * way on it taken back.  Fails as admission_ask() does.
+ * way on it taken back; that may be all that it takes.  Fails as admission_ask() does.
  */
-Operation *instance_admit_destroy(Instance *instance,
-                                  StoreTx *tx,
-                                  const OperationRequest *request,
-                                  GError **error);
+bool instance_admit_destroy(Instance *instance,
+                            StoreTx *tx,
+                            const OperationRequest *request,
+                            GError **error);
 
 /** "started", "stopped", ...: for sentences. */
 const char *instance_get_participle(OperationKind kind);

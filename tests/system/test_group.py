@@ -570,6 +570,20 @@ def test_a_removal_during_scale_out_leaves_nothing() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_members_that_had_not_begun_to_be_made_are_taken_back() -> None:
+    with run_with(daemon={"operations_side_by_side": 2}) as vmd:
+        vmd.import_template()
+        create(vmd, max=40, count=0)
+        for count in (40, 0, 40, 3):
+            vmd.call("Group.Scale", group="web", count=count)
+        wait_steady(vmd, 3)
+        assert len(names(vmd)) == 3
+        vmd.kill()
+        vmd.start()
+        assert len(names(vmd)) == 3
+        oracle.check_at_rest(vmd)
+
+
 def test_members_in_any_state_stay_below_the_most() -> None:
     with run_with({"rules": [{"method": "Remove", "times": -1, "delay_ms": 100}]}) as vmd:
         vmd.import_template()
