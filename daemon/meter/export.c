@@ -92,8 +92,8 @@ fail_file(const char *path, const char *what, GError **error)
 {
     int code = errno;
 
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s %s: %s", what,
-                path, g_strerror(code));
+    g_set_error(error, G_FILE_ERROR, (gint) g_file_error_from_errno(code), "%s %s: %s",
+                what, path, g_strerror(code));
     return false;
 }
 
