@@ -85,7 +85,8 @@ get(WireCall *call, const ProtoGroupGetCall *in)
         return;
     }
     group_count(group);
-    members = g_new0(ProtoGroupMember, g_hash_table_size(group->members));
+    /* qsort() takes no NULL, which an array of nothing is. */
+    members = g_new0(ProtoGroupMember, (gsize) g_hash_table_size(group->members) + 1);
     g_hash_table_iter_init(&iter, group->members);
     while (g_hash_table_iter_next(&iter, &instance, NULL)) {
         members[reply.n_members++] = show_member(group, instance);
