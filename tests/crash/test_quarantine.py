@@ -144,8 +144,8 @@ def test_a_suspect_that_waits_can_be_cancelled() -> None:
     bench.vmd.write_script({})
     assert bench.start()
     ended = sorted(bench.vmd.wait(row["operation"])["state"] for row in accepted)
-    # The one whose turn it was had crashed three times.
-    assert ended == ["cancelled", "cancelled", "failed"], ended
+    # The one whose turn it was had crashed three times, unless it was cancelled before its turn came again.
+    assert ended[:2] == ["cancelled", "cancelled"] and ended[2] in ("cancelled", "failed"), ended
     bench.clean_up()
     oracle.check_at_rest(bench.vmd)
     bench.stop()
