@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "group/calendar.h"
+#include "group/weekly.h"
 
 enum {
     DECIMALS = 3,
@@ -78,10 +78,10 @@ static bool
 check_schedule(char *const *schedule, GError **error)
 {
     for (gsize i = 0; schedule != NULL && schedule[i] != NULL; i += 2) {
-        Calendar calendar = { 0 };
+        Weekly weekly = { 0 };
         gint64 count = 0;
 
-        if (!calendar_parse(schedule[i], &calendar))
+        if (!weekly_parse(schedule[i], &weekly))
             return refuse(error, "parameters.schedule", schedule[i],
                           "is not a time as [DAYS] HH:MM, in UTC");
         if (!read_count(schedule[i + 1], &count))
@@ -121,16 +121,15 @@ read_schedule(char *const *schedule, gint64 now_ms)
     Said said = { 0 };
 
     for (gsize i = 0; schedule != NULL && schedule[i] != NULL; i += 2) {
-        Calendar calendar = { 0 };
+        Weekly weekly = { 0 };
         gint64 last_ms = 0;
         gint64 next_ms = 0;
         gint64 count = 0;
 
-        if (!calendar_parse(schedule[i], &calendar) ||
-            !read_count(schedule[i + 1], &count))
+        if (!weekly_parse(schedule[i], &weekly) || !read_count(schedule[i + 1], &count))
             continue;
-        last_ms = calendar_last(&calendar, now_ms);
-        next_ms = calendar_next(&calendar, now_ms);
+        last_ms = weekly_last(&weekly, now_ms);
+        next_ms = weekly_next(&weekly, now_ms);
         /* Of two at one time the larger counts. */
         if (said.last_ms == 0 || last_ms > said.last_ms ||
             (last_ms == said.last_ms && count > said.count)) {

@@ -1,18 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "instance/load.h"
 
-#include <string.h>
+#include "model/epoch.h"
 
 static const gint64 full = 100000;
 static const gint64 ns_per_ms = 1000000;
-
-static bool
-is_same_process(const ProtoEpoch *a, const ProtoEpoch *b)
-{
-    return a->boot_id != NULL && b->boot_id != NULL &&
-           strcmp(a->boot_id, b->boot_id) == 0 && a->pid == b->pid &&
-           a->pid_start == b->pid_start;
-}
 
 /* What its virtual CPUs ran for so far; what one of them did not tell is not counted. */
 static gint64
@@ -31,7 +23,7 @@ sum_cpu(const ProtoDomainStats *stats)
 static void
 begin(InstanceLoad *load, const ProtoDomainStats *stats, gint64 now_ms)
 {
-    if (!is_same_process(&load->epoch, &stats->epoch)) {
+    if (!epoch_is_same(&load->epoch, &stats->epoch)) {
         proto_epoch_clear(&load->epoch);
         load->epoch = (ProtoEpoch){ g_strdup(stats->epoch.boot_id), stats->epoch.pid,
                                     stats->epoch.pid_start };
@@ -47,7 +39,7 @@ load_take(InstanceLoad *load, const ProtoDomainStats *stats, gint64 now_ms)
 {
     gint64 took_ms = stats->read_boot_ms - load->read_boot_ms;
     gint64 ran_ns = sum_cpu(stats) - load->cpu_ns;
-    bool goes_on = load->has_reading && is_same_process(&load->epoch, &stats->epoch) &&
+    bool goes_on = load->has_reading && epoch_is_same(&load->epoch, &stats->epoch) &&
                    stats->n_vcpus > 0 && ran_ns >= 0;
 
     /* What was read before is no news. */

@@ -207,15 +207,27 @@ is_replaced(const Instance *instance, const ProtoDomain *domain)
            runs_is_other_process(instance, domain->epoch);
 }
 
+/* Whether the domain's process was there at that time since that boot, and may be what is
+ * on its way out; also when there is nothing of it to be read any more. */
+static bool
+is_of_before(const ProtoDomain *domain, const char *boot_id, gint64 boot_ms)
+{
+    const ProtoEpoch *epoch = domain->epoch;
+
+    if (epoch == NULL)
+        return strcmp(boot_id, clock_boot_id()) == 0;
+    return strcmp(epoch->boot_id, boot_id) == 0 &&
+           epoch->pid_start * CLOCK_TICK_MS <= boot_ms;
+}
+
 bool
 runs_is_doubtful(const Instance *instance, const ProtoDomain *domain)
 {
     const ProtoOpenSegment *open = find_open(instance);
 
-    return is_active(domain) && domain->epoch != NULL && open != NULL &&
+    return is_active(domain) && open != NULL &&
            instance->record.view.state == INSTANCE_STATE_STOPPED &&
-           strcmp(domain->epoch->boot_id, open->boot_id) == 0 &&
-           domain->epoch->pid_start * CLOCK_TICK_MS <= open->boot_ms;
+           is_of_before(domain, open->boot_id, open->boot_ms);
 }
 
 static LedgerMoment
@@ -244,9 +256,8 @@ runs_have_ended(const ProtoDomain *domain)
 {
     const ProtoRun *last = domain->n_runs > 0 ? &domain->runs[domain->n_runs - 1] : NULL;
 
-    return last != NULL && !last->begins && domain->epoch != NULL &&
-           strcmp(last->boot_id, domain->epoch->boot_id) == 0 &&
-           domain->epoch->pid_start * CLOCK_TICK_MS <= last->boot_ms;
+    return last != NULL && !last->begins &&
+           is_of_before(domain, last->boot_id, last->boot_ms);
 }
 
 void

@@ -25,7 +25,8 @@ void runs_follow(Instance *instance, StoreTx *tx, const ProtoDomain *domain);
 bool runs_is_other_process(const Instance *instance, const ProtoEpoch *epoch);
 
 /** Whether a domain is shown as on in a process that began before the ledger had the
- * instance as off: what was told came late, or the ledger is wrong. */
+ * instance as off, or in none that can be read any more: what was told came late, or the
+ * ledger is wrong. */
 bool runs_is_doubtful(const Instance *instance, const ProtoDomain *domain);
 
 /** The domain is on or off and nobody saw since when: when to book that it is, as said

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "model/epoch.h"
+
 /*
  * How it works
  *
@@ -568,13 +570,6 @@ count_misses(const Turn *turn)
     book_missing(turn->counters, turn->time.at_ms, turn->rows);
 }
 
-static bool
-is_same_epoch(const ProtoEpoch *a, const ProtoEpoch *b)
-{
-    return a->pid == b->pid && a->pid_start == b->pid_start &&
-           strcmp(a->boot_id, b->boot_id) == 0;
-}
-
 /* Another process counts from zero; what the one before counted since its last reading
  * nobody knows any more. */
 static void
@@ -629,7 +624,7 @@ counters_read(ProtoCounterRecord *counters,
               GArray *rows)
 {
     bool is_first =
-        counters->epoch == NULL || !is_same_epoch(counters->epoch, &stats->epoch);
+        counters->epoch == NULL || !epoch_is_same(counters->epoch, &stats->epoch);
     Turn turn = {
         .counters = counters,
         .time = *time,

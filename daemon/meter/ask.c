@@ -33,19 +33,6 @@ on_fresh(gpointer data)
     asking->ready(&asking->ask);
 }
 
-static bool
-check_role(const Ask *ask, Role has, GError **error)
-{
-    const WireMethod *method = wire_call_get_method(ask->call);
-    Role needs = (Role) method->role;
-
-    if (role_includes(has, needs))
-        return true;
-    proto_error_set_permission_denied(error, needs, "%s needs the role %s",
-                                      method->full_name, role_to_string(needs));
-    return false;
-}
-
 static void
 on_known(const Identity *identity, const GError *error, gpointer data)
 {
@@ -57,7 +44,7 @@ on_known(const Identity *identity, const GError *error, gpointer data)
         wire_call_fail(ask->call, g_error_copy(error));
         return;
     }
-    if (!check_role(ask, identity->role, &refusal)) {
+    if (!role_check(identity->role, wire_call_get_method(ask->call), &refusal)) {
         wire_call_fail(ask->call, refusal);
         return;
     }
@@ -96,18 +83,11 @@ static bool
 refuse_choice(const Identity *identity, GError **error)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
-    g_autofree char *list = NULL;
 
     for (gsize i = 0; i < identity->n_rights; i++) {
         g_ptr_array_add(names, identity->rights[i].tenant);
     }
-    g_ptr_array_add(names, NULL);
-    list = g_strjoinv(", ", (char **) names->pdata);
-    proto_error_set_invalid_parameter(error, "parameters.tenant", "is missing",
-                                      "You act for several tenants, and have to say for "
-                                      "which: %s",
-                                      list);
-    return false;
+    return role_refuse_choice(names, error);
 }
 
 bool
@@ -132,7 +112,7 @@ ask_find_tenant(const Ask *ask,
         return false;
     }
     *ret_tenant = name;
-    return check_role(ask, role, error);
+    return role_check(role, wire_call_get_method(ask->call), error);
 }
 
 bool

@@ -14,7 +14,9 @@
 #include "wire/client.h"
 
 enum {
-    CALL_MS = 120000
+    CALL_MS = 120000,
+    /* So far back it looks for the day that was exported last. */
+    MISSED_DAYS_MAX = 62
 };
 
 typedef struct {
@@ -207,24 +209,37 @@ choose_head(Export *self, const char *path, GError **error)
            keep_head(self, json_node_get_object(root), path, error);
 }
 
+/* What an earlier export chose.  Without a row the files would be of whatever there is.
+ */
+static bool
+read_head(Export *self, const char *path, GError **error)
+{
+    g_autofree char *text = NULL;
+    g_autoptr(JsonNode) head = NULL;
+
+    if (!g_file_get_contents(path, &text, NULL, error))
+        return false;
+    head = json_from_string(text, NULL);
+    if (head != NULL && JSON_NODE_HOLDS_OBJECT(head))
+        self->as_of =
+            json_object_get_int_member_with_default(json_node_get_object(head), "seq", 0);
+    if (self->as_of > 0)
+        return true;
+    proto_error_set_illegal_state(
+        error, "damaged",
+        "%s does not say as of which row the files are: to write "
+        "them anew, move the folder away",
+        path);
+    return false;
+}
+
 static bool
 find_head(Export *self, GError **error)
 {
     g_autofree char *path = find_path(self, "ledger.json");
-    g_autofree char *text = NULL;
-    g_autoptr(JsonNode) head = NULL;
 
-    if (!g_file_test(path, G_FILE_TEST_EXISTS))
-        return choose_head(self, path, error);
-    if (!g_file_get_contents(path, &text, NULL, error))
-        return false;
-    head = json_from_string(text, error);
-    if (head == NULL || !JSON_NODE_HOLDS_OBJECT(head)) {
-        g_prefix_error(error, "%s: ", path);
-        return false;
-    }
-    self->as_of = json_object_get_int_member(json_node_get_object(head), "seq");
-    return true;
+    return g_file_test(path, G_FILE_TEST_EXISTS) ? read_head(self, path, error)
+                                                 : choose_head(self, path, error);
 }
 
 /* Writing */
@@ -398,7 +413,32 @@ export_closed(const Options *options,
     return true;
 }
 
-/* Yesterday, and the months that were closed since the last time. */
+/* The day after the last one that is complete, should some have been missed. */
+static gint64
+find_first_day(const Options *options, gint64 last)
+{
+    for (gint64 day = last - 1; day >= last - MISSED_DAYS_MAX; day--) {
+        g_autofree char *name = calendar_format_day(day);
+
+        if (is_complete(options, name))
+            return day + 1;
+    }
+    return last;
+}
+
+static bool
+export_days(const Options *options, WireClient *client, GError **error)
+{
+    gint64 last = calendar_day_of(clock_wall_ms()) - 1;
+
+    for (gint64 day = find_first_day(options, last); day <= last; day++) {
+        if (!export_day(options, client, day, error))
+            return false;
+    }
+    return true;
+}
+
+/* The days up to yesterday, and the months, that have come since the last time. */
 static bool
 export_due(const Options *options, WireClient *client, GError **error)
 {
@@ -407,7 +447,7 @@ export_due(const Options *options, WireClient *client, GError **error)
     return wire_client_call(client, &proto_billing_list_periods, NULL, CALL_MS, &periods,
                             error) &&
            export_closed(options, client, &periods, error) &&
-           export_day(options, client, calendar_day_of(clock_wall_ms()) - 1, error);
+           export_days(options, client, error);
 }
 
 static bool
@@ -447,8 +487,10 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
           "Of which version FOCUS is (1.2)", "1.2|1.3|1.4" },
         { 0 },
     };
-    g_autoptr(GOptionContext) context = g_option_context_new(
-        "- write what a day or a month came to; neither: yesterday, and closed months");
+    g_autoptr(GOptionContext) context =
+        g_option_context_new("- write what a day or a month came to; neither: the days "
+                             "up to yesterday and the "
+                             "closed months since the last time");
 
     g_option_context_add_main_entries(context, entries, NULL);
     if (!g_option_context_parse(context, argc, argv, error))

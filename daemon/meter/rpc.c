@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/process.h"
 #include "build-config.h"
-#include "meter/evidence.h"
 #include "meter/rpc-private.h"
 
 static Meter *
@@ -180,9 +179,9 @@ static const ProtoBillingHandlers billing_handlers = {
     .close_period = meter_close_period,
     .report = meter_report,
     .correct = meter_correct,
-    .export_ledger = evidence_export_ledger,
-    .explain = evidence_explain,
-    .verify = evidence_verify,
+    .export_ledger = meter_export_ledger,
+    .explain = meter_explain,
+    .verify = meter_verify,
 };
 
 WireServer *

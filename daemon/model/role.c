@@ -21,6 +21,34 @@ role_includes(Role has, Role needs)
     return ranks[has] >= ranks[needs];
 }
 
+bool
+role_check(Role has, const WireMethod *method, GError **error)
+{
+    Role needs = (Role) method->role;
+
+    if (role_includes(has, needs))
+        return true;
+    proto_error_set_permission_denied(error, needs, "%s needs the role %s",
+                                      method->full_name, role_to_string(needs));
+    return false;
+}
+
+bool
+role_refuse_choice(const GPtrArray *tenants, GError **error)
+{
+    g_autoptr(GString) list = g_string_new(NULL);
+
+    for (guint i = 0; i < tenants->len; i++) {
+        g_string_append_printf(list, "%s%s", i > 0 ? ", " : "",
+                               (const char *) tenants->pdata[i]);
+    }
+    proto_error_set_invalid_parameter(error, "parameters.tenant", "is missing",
+                                      "You act for several tenants, and have to say for "
+                                      "which: %s",
+                                      list->str);
+    return false;
+}
+
 Role
 role_max(Role a, Role b)
 {

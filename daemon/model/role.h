@@ -12,6 +12,14 @@
 /** Whether who has the one role may do what needs the other. */
 bool role_includes(Role has, Role needs);
 
+/** Fails with PROTO_ERROR_PERMISSION_DENIED unless who has the role may call method. */
+bool role_check(Role has, const WireMethod *method, GError **error);
+
+/** Fails with PROTO_ERROR_INVALID_PARAMETER: who acts for all of these tenants (const
+ * char
+ * *) has named none.  Returns false. */
+bool role_refuse_choice(const GPtrArray *tenants, GError **error);
+
 /** The larger of the two. */
 Role role_max(Role a, Role b);
 

@@ -369,6 +369,16 @@ begin(Operation *operation)
 /* Turns */
 
 static void
+go_on(Operation *operation)
+{
+    if (operation->has_begun) {
+        advance(operation);
+    } else {
+        begin(operation);
+    }
+}
+
+static void
 give_turns(OperationEngine *engine)
 {
     Operation *operation = NULL;
@@ -381,11 +391,7 @@ give_turns(OperationEngine *engine)
         operation->is_waiting = false;
         operation->has_turn = true;
         g_queue_push_tail(engine->at_work, operation);
-        if (operation->has_begun) {
-            advance(operation);
-        } else {
-            begin(operation);
-        }
+        go_on(operation);
     }
     engine->is_giving_turns = false;
 }
@@ -435,6 +441,10 @@ wait_for_turn(Operation *operation)
 
     if (operation->is_waiting || operation->has_turn)
         return;
+    if (operation->workflow->only_waits) {
+        go_on(operation);
+        return;
+    }
     operation->is_waiting = true;
     turns_add(engine->turns, operation->record.view.tenant, operation,
               operation->workflow->gives_back);
@@ -933,7 +943,10 @@ operation_engine_resume(OperationEngine *engine)
         Operation *operation = heads->pdata[i];
 
         operation->is_durable = false;
-        if (operation->record.attempts >= ATTEMPTS_MAX) {
+        if (operation->workflow->only_waits) {
+            put(operation, tx);
+            store_on_commit(tx, take_up, operation);
+        } else if (operation->record.attempts >= ATTEMPTS_MAX) {
             park(operation);
         } else if (operation->record.attempts == ATTEMPTS_MAX - 1) {
             g_queue_push_tail(engine->suspects, operation);

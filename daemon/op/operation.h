@@ -52,6 +52,9 @@ typedef struct {
     /** It sets something free: no quota holds it up, nor that its tenant is disabled when
      * an admin asks for it. */
     bool gives_back;
+    /** It does nothing but wait for other operations: it takes no turn from them, and is
+     * not suspected when vmd crashes. */
+    bool only_waits;
     /** Whether it can be taken back while it is under way. */
     bool can_cancel;
     /** When its turn has come, before its first step; may be NULL. */

@@ -97,17 +97,6 @@ get(WireCall *call, const ProtoGroupGetCall *in)
     wire_call_reply(call, &reply);
 }
 
-/* The first entry after the page before; of a single tenant, not before its first. */
-static GTreeNode *
-find_start(GTree *tree, const char *after, const char *tenant)
-{
-    g_autofree char *first = tenant != NULL ? g_strdup_printf("%s/", tenant) : NULL;
-
-    if (after != NULL && (first == NULL || strcmp(after, first) > 0))
-        return g_tree_upper_bound(tree, after);
-    return first != NULL ? g_tree_lower_bound(tree, first) : g_tree_node_first(tree);
-}
-
 static void
 list(WireCall *call, const ProtoGroupListCall *in)
 {
@@ -125,7 +114,7 @@ list(WireCall *call, const ProtoGroupListCall *in)
         wire_call_fail(call, error);
         return;
     }
-    for (node = find_start(rpc->groups->by_name, in->after, tenant); node != NULL;
+    for (node = rpc_find_start(rpc->groups->by_name, in->after, tenant); node != NULL;
          node = g_tree_node_next(node)) {
         Group *group = g_tree_node_value(node);
 
@@ -155,16 +144,6 @@ typedef struct {
                          GError **error);
 } Wanted;
 
-static bool
-reply_repeat(WireCall *call, GPtrArray *repeated)
-{
-    if (repeated == NULL)
-        return false;
-    rpc_reply_operation(call, store_begin(rpc_of(call)->store), repeated->pdata[0]);
-    g_ptr_array_unref(repeated);
-    return true;
-}
-
 /* A change that was refused has changed nothing that is not to be written. */
 static bool
 answer(WireCall *call, StoreTx *tx, const Operation *operation)
@@ -189,7 +168,7 @@ try_create(WireCall *call, const ProtoGroupCreateCall *in, GError **error)
     if (!rpc_get_tenant(call, in->tenant, &tenant, error) ||
         !rpc_change_init(call, in, in->request_id, tenant, &change, &repeated, error))
         return false;
-    if (reply_repeat(call, repeated))
+    if (rpc_reply_repeat(call, repeated))
         return true;
     tx = store_begin(rpc->store);
     return answer(call, tx,
@@ -215,7 +194,7 @@ try_change(WireCall *call, const void *in, const Wanted *wanted, GError **error)
 
     if (!rpc_change_init(call, in, wanted->request_id, NULL, &change, &repeated, error))
         return false;
-    if (reply_repeat(call, repeated))
+    if (rpc_reply_repeat(call, repeated))
         return true;
     group = find_group(call, wanted->group, wanted->tenant, error);
     if (group == NULL)

@@ -158,17 +158,6 @@ identity_get(WireCall *call, Principal *ret_principal, GError **error)
 
 /* Rights */
 
-static bool
-check_role(Role has, const WireMethod *method, GError **error)
-{
-    if (role_includes(has, (Role) method->role))
-        return true;
-    proto_error_set_permission_denied(error, (Role) method->role, "%s needs the role %s",
-                                      method->full_name,
-                                      role_to_string((Role) method->role));
-    return false;
-}
-
 /* What an accountant may do who else only reads. */
 static bool
 is_for_accountant(WireCall *call, const WireMethod *method)
@@ -200,7 +189,7 @@ identity_authorize(WireCall *call, const WireMethod *method, GError **error)
     if (method == &proto_session_authenticate || is_for_accountant(call, method))
         return true;
     if (!check_reader(call, method, error) || !identity_get(call, &principal, error) ||
-        !check_role(principal.role, method, error))
+        !role_check(principal.role, method, error))
         return false;
     return principal.is_admin ||
            tenant_count_request(rpc_of(call)->tenants,
@@ -223,7 +212,7 @@ identity_check(WireCall *call, const char *tenant, GError **error)
     Role role = ROLE_BILLING;
 
     identity_get_role(call, tenant, &role);
-    return check_role(role, wire_call_get_method(call), error);
+    return role_check(role, wire_call_get_method(call), error);
 }
 
 static bool
@@ -232,15 +221,8 @@ fail_choice(WireCall *call, GError **error)
     guint32 gids[GROUPS_MAX];
     const MemberIds ids = get_ids(wire_call_get_peer(call), gids);
     g_autoptr(GPtrArray) names = member_list_tenants(rpc_of(call)->tenants, &ids);
-    g_autofree char *list = NULL;
 
-    g_ptr_array_add(names, NULL);
-    list = g_strjoinv(", ", (char **) names->pdata);
-    proto_error_set_invalid_parameter(error, "parameters.tenant", "is missing",
-                                      "You act for several tenants, and have to say for "
-                                      "which: %s",
-                                      list);
-    return false;
+    return role_refuse_choice(names, error);
 }
 
 /* "Not yours" and "not there" are the same bytes. */

@@ -164,17 +164,6 @@ matches(const Instance *instance, const ProtoInstanceListCall *in, const char *t
            has_labels(view->labels, in->labels);
 }
 
-/* The first entry after the page before; of a single tenant, not before its first. */
-static GTreeNode *
-find_start(GTree *tree, const char *after, const char *tenant)
-{
-    g_autofree char *first = tenant != NULL ? g_strdup_printf("%s/", tenant) : NULL;
-
-    if (after != NULL && (first == NULL || strcmp(after, first) > 0))
-        return g_tree_upper_bound(tree, after);
-    return first != NULL ? g_tree_lower_bound(tree, first) : g_tree_node_first(tree);
-}
-
 static void
 list(WireCall *call, const ProtoInstanceListCall *in)
 {
@@ -192,7 +181,7 @@ list(WireCall *call, const ProtoInstanceListCall *in)
         wire_call_fail(call, error);
         return;
     }
-    for (node = find_start(rpc->instances->by_name, in->after, tenant); node != NULL;
+    for (node = rpc_find_start(rpc->instances->by_name, in->after, tenant); node != NULL;
          node = g_tree_node_next(node)) {
         const Instance *instance = g_tree_node_value(node);
 

@@ -119,6 +119,26 @@ rpc_show_instance(const Instance *instance)
     return shown;
 }
 
+bool
+rpc_reply_repeat(WireCall *call, GPtrArray *repeated)
+{
+    if (repeated == NULL)
+        return false;
+    rpc_reply_operation(call, store_begin(rpc_of(call)->store), repeated->pdata[0]);
+    g_ptr_array_unref(repeated);
+    return true;
+}
+
+GTreeNode *
+rpc_find_start(GTree *tree, const char *after, const char *tenant)
+{
+    g_autofree char *first = tenant != NULL ? g_strdup_printf("%s/", tenant) : NULL;
+
+    if (after != NULL && (first == NULL || strcmp(after, first) > 0))
+        return g_tree_upper_bound(tree, after);
+    return first != NULL ? g_tree_lower_bound(tree, first) : g_tree_node_first(tree);
+}
+
 guint
 rpc_get_limit(bool has_limit, gint64 limit)
 {

@@ -108,8 +108,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Change, rpc_change_clear)
  * with one string. */
 void rpc_reply_operation(WireCall *call, StoreTx *tx, const Operation *operation);
 
+/** Answers a repeated request with the operation that it made, and takes what
+ * rpc_change_init() found; false if it is a new one. */
+bool rpc_reply_repeat(WireCall *call, GPtrArray *repeated);
+
 /** A page's size. */
 guint rpc_get_limit(bool has_limit, gint64 limit);
+
+/** In a tree by "tenant/name", the first entry after the page before; of a single tenant,
+ * not before its first.  after and tenant may be NULL. */
+GTreeNode *rpc_find_start(GTree *tree, const char *after, const char *tenant);
 
 /* Streams of events and of the ledger. */
 

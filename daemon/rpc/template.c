@@ -50,17 +50,6 @@ get(WireCall *call, const ProtoTemplateGetCall *in)
     wire_call_reply(call, &reply);
 }
 
-/* Answers a repeated request with what it made; false if it is a new one. */
-static bool
-reply_repeat(WireCall *call, GPtrArray *repeated)
-{
-    if (repeated == NULL)
-        return false;
-    rpc_reply_operation(call, store_begin(rpc_of(call)->store), repeated->pdata[0]);
-    g_ptr_array_unref(repeated);
-    return true;
-}
-
 static bool
 try_import(WireCall *call, const ProtoTemplateImportCall *in, GError **error)
 {
@@ -73,7 +62,7 @@ try_import(WireCall *call, const ProtoTemplateImportCall *in, GError **error)
     if (!rpc_change_init(call, in, in->request_id, identity_get_home(call), &change,
                          &repeated, error))
         return false;
-    if (reply_repeat(call, repeated))
+    if (rpc_reply_repeat(call, repeated))
         return true;
     tx = store_begin(rpc->store);
     operation = template_import(rpc->templates, tx, in->source, &change.request, error);
@@ -107,7 +96,7 @@ try_remove(WireCall *call, const ProtoTemplateRemoveCall *in, GError **error)
     if (!rpc_change_init(call, in, in->request_id, identity_get_home(call), &change,
                          &repeated, error))
         return false;
-    if (reply_repeat(call, repeated))
+    if (rpc_reply_repeat(call, repeated))
         return true;
     template = template_find(rpc->templates, in->template, error);
     if (template == NULL)

@@ -27,7 +27,7 @@ from lib.varlink import VarlinkError  # noqa: E402
 
 @dataclass(frozen=True)
 class Scenario:
-    """One change, on a vmd with a running, a stopped and a paused instance and a template that nobody uses."""
+    """One change, on a vmd with a running, a stopped and a paused instance, a template that nobody uses, and a group of nobody."""
 
     name: str
     method: str
@@ -53,6 +53,10 @@ SCENARIOS = [
     Scenario("destroy-off", "Instance.Destroy", {"instance": "off"}),
     Scenario("import", "Template.Import", {"source": "other"}),
     Scenario("remove", "Template.Remove", {"template": "spare"}),
+    Scenario("group-create", "Group.Create", {"group": "new", "max": 2, "count": 1}),
+    Scenario("group-scale", "Group.Scale", {"group": "few", "count": 1}),
+    Scenario("group-update", "Group.Update", {"group": "few", "template": "spare"}),
+    Scenario("group-remove", "Group.Remove", {"group": "few"}),
 ]
 
 
@@ -91,6 +95,7 @@ class Bench:
             vmd.create(name=name)
         vmd.do("Instance.Stop", instance="off")
         vmd.do("Instance.Pause", instance="held")
+        vmd.do("Group.Create", group="few", max=3, count=0)
         assert vmd.kill(signal.SIGTERM) == 0
         shutil.copytree(vmd.dir / "state", self.kept / "state")
         shutil.copy(vmd.journal, self.kept / "domains")

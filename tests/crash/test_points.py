@@ -11,9 +11,6 @@ SEED = int(os.environ.get("SEED", "20261124"))
 # Pairs of kills for each scenario; tools/torture takes more.
 PAIRS = int(os.environ.get("PAIRS", "4"))
 
-# Those of groups go through operations of their members, which are killed at every point; there are no scenarios of their own yet.
-WITHOUT_SCENARIO = {"group_create", "group_scale", "group_update", "group_remove"}
-
 bench = Bench()
 points = {}
 
@@ -22,7 +19,7 @@ def test_every_kind_of_operation_has_a_scenario() -> None:
     kinds = {name.split(".")[0] for names in points.values() for name in names}
     schema = (tap.ROOT / "proto/io.vmctl.Operation.varlink").read_text()
     wanted = schema.split("type OperationKind (")[1].split(")")[0].replace(",", " ").split()
-    assert set(wanted) - WITHOUT_SCENARIO <= kinds, set(wanted) - kinds
+    assert set(wanted) <= kinds, set(wanted) - kinds
 
 
 def test_a_kill_at_every_point_is_as_if_it_had_not_been() -> None:

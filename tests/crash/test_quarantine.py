@@ -12,7 +12,7 @@ CRASHES = 3
 CRASHES_MOST = CRASHES + 2 * 6
 # A place of the first step of each workflow: nothing is finished there between two crashes.
 FIRST = {
-    "create": "instance_create.disk.before",
+    "create": "instance_create.template.before",
     "start": "instance_start.define.before",
     "stop": "instance_stop.shutdown.after",
     "restart": "instance_restart.shutdown.before",
@@ -124,6 +124,23 @@ def test_only_crashes_in_a_row_count() -> None:
     assert bench.start()
     operation = bench.vmd.wait(accepted["operation"])
     assert operation["state"] == "succeeded", operation
+    oracle.check_at_rest(bench.vmd)
+    bench.stop()
+
+
+def test_what_only_waits_for_others_is_no_suspect_and_holds_up_none() -> None:
+    bench.restore(NAMED["start"])
+    bench.vmd.write_script({"rules": [{"method": "CreateDisk", "delay_ms": 60000}]})
+    assert bench.start()
+    # Enough of them that one stands before what it waits for, in whatever order suspects are.
+    accepted = [bench.vmd.call("Group.Create", group=f"new-{number}", max=1, count=1) for number in range(8)]
+    bench.vmd.kill()
+    assert bench.start()
+    bench.vmd.kill()
+    bench.vmd.write_script({})
+    assert bench.start()
+    ended = [bench.vmd.wait(reply["operation"])["state"] for reply in accepted]
+    assert ended == ["succeeded"] * len(accepted), ended
     oracle.check_at_rest(bench.vmd)
     bench.stop()
 

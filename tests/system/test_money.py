@@ -366,10 +366,11 @@ def check_days(vmd: Vmd) -> None:
     assert {*parts[0], *parts[1]} == {line for line in whole if b"Adjustment" not in line}
 
 
-def export(vmd: Vmd, into: Path, *words: str) -> str:
-    """What is said, nothing if it went well."""
+def export(vmd: Vmd, into: Path, *words: str, clock: FakeClock | None = None) -> str:
+    """What is said, nothing if it went well; by its own clock or by this one."""
     command = [program("VMD_METER"), "export", "--socket", str(Path(vmd.socket).with_name("meter.sock")), "--into", str(into), *words]
-    done = subprocess.run(command, env={"LC_ALL": "C"}, capture_output=True, text=True, timeout=100, check=False)
+    environment = {"LC_ALL": "C", **(clock.environment if clock is not None else {})}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
     assert (done.returncode == 0) == (done.stderr == ""), done
     return done.stderr
 
@@ -408,6 +409,28 @@ def test_what_is_exported_again_has_the_same_bytes() -> None:
         assert export(vmd, into, "--month", "2026-10", "--focus-version", "1.4") == "" and read_files(into / "2026-10") == month
         assert "would not be what it was" in export(vmd, into, *day, "--focus-version", "1.3")
         assert read_files(into / "2026-10-12") == files
+
+
+def test_the_nightly_export_makes_up_for_what_was_missed() -> None:
+    with FakeClock(meter=True, jump="@2026-10-30 08:00:00") as clock, tempfile.TemporaryDirectory() as name:
+        vmd, into = clock.vmd, Path(name)
+        vmd.import_template()
+        set_example(vmd)
+        vmctl(vmd, "create", "web")
+        begun = {"@2026-10-31 01:00:00": {"2026-10-30"}, "@2026-11-03 01:00:00": {"2026-10-31", "2026-11-01", "2026-11-02"}}
+        there: set[str] = set()
+        for number, (jump, made) in enumerate(begun.items(), start=1):
+            clock.set(jump)
+            wait_until(lambda: sum(1 for row in vmd.ledger() if row["kind"] == "clock") == number, "the next night")  # noqa: B023
+            assert export(vmd, into, clock=clock) == ""
+            there |= made
+            assert {path.name for path in into.iterdir()} == there
+            assert all(read_files(folder) for folder in into.iterdir())
+        clock.set("@2026-11-04 00:00:00")
+        vmctl(vmd, "usage", "close", "2026-10")
+        assert export(vmd, into, clock=clock) == "" and read_files(into / "2026-10")
+        (into / "2026-11-02" / "ledger.json").write_text("")
+        assert "does not say as of which row" in export(vmd, into, "--day", "2026-11-02")
 
 
 def test_an_export_that_cannot_be_leaves_nothing() -> None:

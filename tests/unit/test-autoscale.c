@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "group/autoscale.h"
-#include "group/calendar.h"
+#include "group/weekly.h"
 #include "instance/load.h"
 
 enum {
@@ -252,16 +252,16 @@ test_times_of_the_week_are_read(void)
     gint64 now_ms = at("2026-10-07T08:00:00Z");
 
     for (gsize i = 0; i < G_N_ELEMENTS(good); i++) {
-        Calendar calendar = { 0 };
+        Weekly weekly = { 0 };
 
-        g_assert_true(calendar_parse(good[i].text, &calendar));
-        g_assert_cmpint(calendar_last(&calendar, now_ms), ==, at(good[i].last));
-        g_assert_cmpint(calendar_next(&calendar, now_ms), ==, at(good[i].next));
+        g_assert_true(weekly_parse(good[i].text, &weekly));
+        g_assert_cmpint(weekly_last(&weekly, now_ms), ==, at(good[i].last));
+        g_assert_cmpint(weekly_next(&weekly, now_ms), ==, at(good[i].next));
     }
     for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
-        Calendar calendar = { 0 };
+        Weekly weekly = { 0 };
 
-        if (calendar_parse(bad[i], &calendar))
+        if (weekly_parse(bad[i], &weekly))
             g_error("\"%s\" was taken for a time", bad[i]);
     }
 }
@@ -350,7 +350,7 @@ main(int argc, char **argv)
     g_test_add_func("/autoscale/schedule-once", test_a_schedule_is_followed_once);
     g_test_add_func("/autoscale/schedule-is-the-least",
                     test_a_schedule_beside_a_target_is_the_least);
-    g_test_add_func("/autoscale/calendar", test_times_of_the_week_are_read);
+    g_test_add_func("/autoscale/weekly", test_times_of_the_week_are_read);
     g_test_add_func("/autoscale/numbers", test_numbers_are_read_exactly);
     g_test_add_func("/autoscale/load", test_load_is_what_was_run_of_what_could_be);
     return g_test_run();

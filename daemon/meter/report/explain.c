@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "meter/calendar.h"
-#include "meter/report/turns.h"
+#include "meter/report/stream.h"
 #include "meter/rollup.h"
 #include "proto.h"
 #include "wire/pack.h"
@@ -307,5 +307,5 @@ explain_start(
     explain->rows = g_byte_array_new();
     explain->facts = g_array_new(FALSE, FALSE, sizeof(ProtoFact));
     g_array_set_clear_func(explain->facts, (GDestroyNotify) proto_fact_clear);
-    turns_start(call, step, explain, explain_free);
+    stream_start(call, step, explain, explain_free);
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "meter/report/turns.h"
+#include "meter/report/stream.h"
 
 enum {
     /* Of text in a reply. */
@@ -156,5 +156,5 @@ report_reply_start(WireCall *call, Biller *biller, const ReportWish *wish)
         .focus = wish->focus,
     };
     wish->format->begin(&self->context, self->out);
-    turns_start(call, step, self, report_reply_free);
+    stream_start(call, step, self, report_reply_free);
 }

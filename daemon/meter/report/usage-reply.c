@@ -2,7 +2,7 @@
 #include "meter/report/usage-reply.h"
 
 #include "base/clock.h"
-#include "meter/report/turns.h"
+#include "meter/report/stream.h"
 #include "meter/usage.h"
 
 enum {
@@ -184,5 +184,5 @@ usage_reply_start(WireCall *call, View *view, const char *tenant, const Window *
         .from = clock_format_time(window->from_ms),
         .to = clock_format_time(window->to_ms),
     };
-    turns_start(call, step, self, usage_reply_free);
+    stream_start(call, step, self, usage_reply_free);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "meter/report/verify-reply.h"
 
-#include "meter/report/turns.h"
+#include "meter/report/stream.h"
 #include "proto.h"
 
 enum {
@@ -89,5 +89,5 @@ verify_reply_start(WireCall *call, Verify *verify, bool shows_resources)
     self->shows_resources = shows_resources;
     self->shown = g_array_new(FALSE, FALSE, sizeof(ProtoLedgerFault));
     g_array_set_clear_func(self->shown, (GDestroyNotify) proto_ledger_fault_clear);
-    turns_start(call, step, self, verify_reply_free);
+    stream_start(call, step, self, verify_reply_free);
 }

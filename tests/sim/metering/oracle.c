@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "model/epoch.h"
 #include "sim/metering/coverage.h"
 #include "sim/metering/guests.h"
 #include "sim/metering/tamper.h"
@@ -96,8 +97,7 @@ find_life(const Guest *guest, const ProtoEpoch *epoch)
     for (guint i = 0; i < guest->lives->len; i++) {
         Life *life = guest->lives->pdata[i];
 
-        if (life->epoch.pid == epoch->pid && life->epoch.pid_start == epoch->pid_start &&
-            strcmp(life->epoch.boot_id, epoch->boot_id) == 0)
+        if (epoch_is_same(&life->epoch, epoch))
             return life;
     }
     return NULL;
@@ -180,9 +180,7 @@ is_of_process(const Instance *instance, const ProtoDomainStats *stats)
 {
     const ProtoEpoch *epoch = instance->counters.epoch;
 
-    return epoch != NULL && epoch->pid == stats->epoch.pid &&
-           epoch->pid_start == stats->epoch.pid_start &&
-           strcmp(epoch->boot_id, stats->epoch.boot_id) == 0;
+    return epoch != NULL && epoch_is_same(epoch, &stats->epoch);
 }
 
 /* A look that shows a guest as on opens the segment that what it read is of: there, it is

@@ -9,8 +9,8 @@
  */
 
 /** Does a turn's work.  False when it has ended the call, with an answer or an error. */
-typedef bool (*TurnsStep)(WireCall *call, gpointer data);
+typedef bool (*StreamStep)(WireCall *call, gpointer data);
 
 /** Calls step again and again until it has ended call or the client has gone, then frees
  * data. */
-void turns_start(WireCall *call, TurnsStep step, gpointer data, GDestroyNotify free);
+void stream_start(WireCall *call, StreamStep step, gpointer data, GDestroyNotify free);

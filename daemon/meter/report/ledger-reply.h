@@ -9,4 +9,4 @@
  * tenant whole, of others their leaf.  tenant NULL: all whole.  Who may see what was
  * decided before.  Ends call.
  */
-void export_start(WireCall *call, View *view, const char *tenant);
+void ledger_reply_start(WireCall *call, View *view, const char *tenant);

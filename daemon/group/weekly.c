@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "group/calendar.h"
+#include "group/weekly.h"
 
 #include <string.h>
 
@@ -85,25 +85,25 @@ parse_clock(const char *text, gint64 *ret_minute)
 }
 
 bool
-calendar_parse(const char *text, Calendar *ret_calendar)
+weekly_parse(const char *text, Weekly *ret_weekly)
 {
     g_auto(GStrv) words = g_strsplit(text, " ", -1);
     gsize n_words = g_strv_length(words);
-    Calendar calendar = { ALL_DAYS, 0 };
+    Weekly weekly = { ALL_DAYS, 0 };
     gsize at = 0;
 
     if (strcmp(text, "daily") == 0 || strcmp(text, "weekly") == 0) {
-        *ret_calendar = (Calendar){ *text == 'd' ? ALL_DAYS : 1, 0 };
+        *ret_weekly = (Weekly){ *text == 'd' ? ALL_DAYS : 1, 0 };
         return true;
     }
     if (n_words > 1 && g_ascii_isalpha(words[0][0]) &&
-        !parse_days(words[at++], &calendar.days))
+        !parse_days(words[at++], &weekly.days))
         return false;
     if (n_words > at + 1 && strcmp(words[at], "*-*-*") == 0)
         at++;
-    if (n_words != at + 1 || !parse_clock(words[at], &calendar.minute))
+    if (n_words != at + 1 || !parse_clock(words[at], &weekly.minute))
         return false;
-    *ret_calendar = calendar;
+    *ret_weekly = weekly;
     return true;
 }
 
@@ -114,31 +114,31 @@ get_day(gint64 ms)
 }
 
 static bool
-is_on(const Calendar *calendar, gint64 day)
+is_on(const Weekly *weekly, gint64 day)
 {
     gint64 weekday = ((day + FIRST_DAY) % DAYS + DAYS) % DAYS;
 
-    return (calendar->days & (1u << weekday)) != 0;
+    return (weekly->days & (1u << weekday)) != 0;
 }
 
 gint64
-calendar_last(const Calendar *calendar, gint64 now_ms)
+weekly_last(const Weekly *weekly, gint64 now_ms)
 {
     for (gint64 day = get_day(now_ms);; day--) {
-        gint64 at_ms = day * DAY_MS + calendar->minute * MINUTE_MS;
+        gint64 at_ms = day * DAY_MS + weekly->minute * MINUTE_MS;
 
-        if (at_ms <= now_ms && is_on(calendar, day))
+        if (at_ms <= now_ms && is_on(weekly, day))
             return at_ms;
     }
 }
 
 gint64
-calendar_next(const Calendar *calendar, gint64 now_ms)
+weekly_next(const Weekly *weekly, gint64 now_ms)
 {
     for (gint64 day = get_day(now_ms);; day++) {
-        gint64 at_ms = day * DAY_MS + calendar->minute * MINUTE_MS;
+        gint64 at_ms = day * DAY_MS + weekly->minute * MINUTE_MS;
 
-        if (at_ms > now_ms && is_on(calendar, day))
+        if (at_ms > now_ms && is_on(weekly, day))
             return at_ms;
     }
 }

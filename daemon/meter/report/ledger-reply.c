@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "meter/report/export.h"
+#include "meter/report/ledger-reply.h"
 
 #include <string.h>
 
-#include "meter/report/turns.h"
+#include "meter/report/stream.h"
 #include "proto.h"
 #include "store/chain.h"
 #include "wire/pack.h"
@@ -17,12 +17,12 @@ typedef struct {
     ChainHash hash;
     GByteArray *rows;
     GArray *proofs;
-} Export;
+} LedgerReply;
 
 static void
-export_free(gpointer data)
+ledger_reply_free(gpointer data)
 {
-    Export *self = data;
+    LedgerReply *self = data;
 
     view_free(self->view);
     g_free(self->tenant);
@@ -35,7 +35,7 @@ export_free(gpointer data)
 /* What is of nobody, the clock and forks, is everybody's; entries of the books that are
  * of nobody are the operator's. */
 static bool
-is_whole(Export *self, const ProtoLedgerRow *row, bool *ret_whole, GError **error)
+is_whole(LedgerReply *self, const ProtoLedgerRow *row, bool *ret_whole, GError **error)
 {
     const char *owner = row->tenant;
 
@@ -53,8 +53,11 @@ is_whole(Export *self, const ProtoLedgerRow *row, bool *ret_whole, GError **erro
 }
 
 static bool
-add_proof(
-    Export *self, const guint8 *packed, gsize length, gsize *ret_used, GError **error)
+add_proof(LedgerReply *self,
+          const guint8 *packed,
+          gsize length,
+          gsize *ret_used,
+          GError **error)
 {
     g_auto(ProtoLedgerRow) row = { 0 };
     ProtoLedgerProof proof = { 0 };
@@ -78,7 +81,7 @@ add_proof(
 }
 
 static bool
-read_on(Export *self, GError **error)
+read_on(LedgerReply *self, GError **error)
 {
     gint64 last = 0;
     gsize used = 0;
@@ -96,7 +99,7 @@ read_on(Export *self, GError **error)
 static bool
 step(WireCall *call, gpointer data)
 {
-    Export *self = data;
+    LedgerReply *self = data;
     const ViewHead *head = view_get_head(self->view);
     ProtoBillingExportLedgerReply reply = {
         .service_id = (char *) (gsize) head->service_id,
@@ -121,9 +124,9 @@ step(WireCall *call, gpointer data)
 }
 
 void
-export_start(WireCall *call, View *view, const char *tenant)
+ledger_reply_start(WireCall *call, View *view, const char *tenant)
 {
-    Export *self = g_new0(Export, 1);
+    LedgerReply *self = g_new0(LedgerReply, 1);
     const ViewHead *head = view_get_head(view);
 
     self->view = view;
@@ -133,5 +136,5 @@ export_start(WireCall *call, View *view, const char *tenant)
     self->rows = g_byte_array_new();
     self->proofs = g_array_new(FALSE, FALSE, sizeof(ProtoLedgerProof));
     g_array_set_clear_func(self->proofs, (GDestroyNotify) proto_ledger_proof_clear);
-    turns_start(call, step, self, export_free);
+    stream_start(call, step, self, ledger_reply_free);
 }

@@ -18,11 +18,11 @@ typedef struct {
     guint days;
     /** Since midnight. */
     gint64 minute;
-} Calendar;
+} Weekly;
 
 /** False if text is no such time. */
-bool calendar_parse(const char *text, Calendar *ret_calendar);
+bool weekly_parse(const char *text, Weekly *ret_weekly);
 
 /** The last time at or before now_ms, and the first one after it. */
-gint64 calendar_last(const Calendar *calendar, gint64 now_ms);
-gint64 calendar_next(const Calendar *calendar, gint64 now_ms);
+gint64 weekly_last(const Weekly *weekly, gint64 now_ms);
+gint64 weekly_next(const Weekly *weekly, gint64 now_ms);

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "meter/evidence.h"
-
-#include "meter/ask.h"
 #include "meter/report/explain.h"
-#include "meter/report/export.h"
+#include "meter/report/ledger-reply.h"
 #include "meter/report/verify-reply.h"
+#include "meter/rpc-private.h"
 
 /* Exporting */
 
@@ -22,11 +20,11 @@ export_ready(const Ask *ask)
         wire_call_fail(ask->call, error);
         return;
     }
-    export_start(ask->call, g_steal_pointer(&view), tenant);
+    ledger_reply_start(ask->call, g_steal_pointer(&view), tenant);
 }
 
 void
-evidence_export_ledger(WireCall *call, const ProtoBillingExportLedgerCall *in)
+meter_export_ledger(WireCall *call, const ProtoBillingExportLedgerCall *in)
 {
     ask_start_without_books(call, in, export_ready);
 }
@@ -99,7 +97,7 @@ explain_ready(const Ask *ask)
 }
 
 void
-evidence_explain(WireCall *call, const ProtoBillingExplainCall *in)
+meter_explain(WireCall *call, const ProtoBillingExplainCall *in)
 {
     ask_start_without_books(call, in, explain_ready);
 }
@@ -145,7 +143,7 @@ verify_ready(const Ask *ask)
 }
 
 void
-evidence_verify(WireCall *call, const ProtoBillingVerifyCall *in)
+meter_verify(WireCall *call, const ProtoBillingVerifyCall *in)
 {
     ask_start_without_books(call, in, verify_ready);
 }
