@@ -256,7 +256,7 @@ runs_have_ended(const ProtoDomain *domain)
 {
     const ProtoRun *last = domain->n_runs > 0 ? &domain->runs[domain->n_runs - 1] : NULL;
 
-    return last != NULL && !last->begins &&
+    return is_active(domain) && last != NULL && !last->begins &&
            is_of_before(domain, last->boot_id, last->boot_ms);
 }
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import shutil
 import signal
 import time
 import uuid
@@ -271,6 +272,18 @@ def test_a_domain_that_is_seen_on_its_way_out_has_ended() -> None:
         metered.end_worker(lambda: metered.put_behind_its_back(instance, **OFF))
         assert metered.vmd.segments(instance)[1:] == [ended, off]
         oracle.check_at_rest(metered.vmd)
+
+
+def test_a_domain_whose_end_is_written_down_is_rebuilt_as_stopped() -> None:
+    with Metered() as metered:
+        instance = metered.vmd.create(name="rests")["id"]
+        metered.vmd.do("Instance.Stop", instance="rests", force=True)
+        metered.vmd.kill()
+        metered.put_behind_its_back(instance, runs=[run(False, boot_ms())])
+        shutil.rmtree(metered.vmd.dir / "state")
+        assert metered.vmd.rebuild().returncode == 0
+        metered.vmd.start()
+        assert metered.vmd.get("rests")["state"] == "stopped"
 
 
 def test_a_process_that_was_replaced_without_a_word_ends_where_it_was_last_seen() -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Iterator
 
 from lib import oracle, tap
-from lib.daemon import MIB, Vmd, program
+from lib.daemon import MIB, Vmd
 from lib.tap import wait_until
 from lib.varlink import Connection
 
@@ -153,13 +153,7 @@ def test_a_lost_database_is_rebuilt_from_libvirts_metadata() -> None:
     before, pid = {row["name"]: row for row in shared.list_all()}, qemu_pid(first["id"])
     shared.kill()
     shutil.rmtree(shared.dir / "state")
-    said = subprocess.run(
-        [program("VMD"), "--config", str(shared.dir / "vmd.conf"), "--rebuild"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    said = shared.rebuild()
     assert said.returncode == 0 and "2 instances were taken up" in said.stdout, said
     shared.start()
     for name, row in before.items():

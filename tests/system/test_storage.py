@@ -293,12 +293,6 @@ def test_a_damaged_database_is_refused_or_read_right_and_destroys_nothing() -> N
     assert 0 < refused
 
 
-def rebuild(vmd: Vmd) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [program("VMD"), "--config", str(vmd.dir / "vmd.conf"), "--rebuild"], capture_output=True, text=True, timeout=60, check=False
-    )
-
-
 def describe(vmd: Vmd) -> list[dict]:
     """The instances, without what is of a moment."""
     passing = ("seen_at", "changed_at", "started_at", "reason")
@@ -316,7 +310,7 @@ def test_a_lost_database_is_rebuilt_from_what_the_domains_carry() -> None:
         before, domains = describe(vmd), vmd.domains()
         vmd.kill()
         shutil.rmtree(vmd.dir / "state")
-        said = rebuild(vmd)
+        said = vmd.rebuild()
         assert said.returncode == 0 and said.stdout == "2 instances were taken up, 0 were left\n", said
         vmd.start()
         wait_until(lambda: vmd.get("runs")["ready"], "the guest")
@@ -336,7 +330,7 @@ def test_a_rebuild_of_a_whole_database_changes_nothing() -> None:
         vmd.import_template()
         vmd.create(name="one")
         vmd.kill(signal.SIGTERM)
-        said = rebuild(vmd)
+        said = vmd.rebuild()
         assert said.returncode == 0 and said.stdout == "0 instances were taken up, 0 were left\n", said
         vmd.start()
         oracle.check_at_rest(vmd)
@@ -352,7 +346,7 @@ def test_a_domain_with_a_damaged_keepsake_is_left_as_it_is() -> None:
             with vmd.journal.open("a") as journal:
                 line = {"id": bad["id"], "tenant": ".keepsake", "name": keepsake}
                 journal.write(json.dumps({**last_entry(vmd, bad["id"]), **line}) + "\n")
-            said = rebuild(vmd)
+            said = vmd.rebuild()
             assert said.returncode == 1 and "1 instances were taken up, 1 were left" in said.stdout, said
             assert f"left: {bad['id']} (bad of default): " in said.stdout, said
         vmd.start()

@@ -161,6 +161,11 @@ class Vmd:
         self.process = None
         return status
 
+    def rebuild(self) -> subprocess.CompletedProcess[str]:
+        """Makes the database again from the domains, with vmd down."""
+        command = [program("VMD"), "--config", str(self.dir / "vmd.conf"), "--rebuild"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
     def children(self, name: str) -> list[int]:
         """Pids of vmd's children of that name."""
         assert self.process is not None
