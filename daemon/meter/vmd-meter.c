@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/service.h"
 #include "build-config.h"
+#include "meter/budgets.h"
 #include "meter/http.h"
 #include "meter/metrics.h"
 #include "meter/rpc.h"
@@ -220,6 +221,7 @@ run(const Options *options)
     g_autoptr(IdentityBook) identities = NULL;
     Meter meter = { .started_boot_ms = clock_boot_ms() };
     g_autoptr(Watch) watch = NULL;
+    g_autoptr(Budgets) budgets = NULL;
     g_autoptr(Metrics) metrics = NULL;
     g_auto(MeterServers) servers = {
         .http = g_ptr_array_new_with_free_func((GDestroyNotify) http_server_free),
@@ -245,6 +247,7 @@ run(const Options *options)
     meter.identities = identities = identity_book_new(controller);
     meter.bookkeeper = bookkeeper = bookkeeper_new(store, controller);
     meter.grace_hours = options->grace_hours;
+    budgets = budgets_new(options->controller, &meter);
     g_message("Ready: version %s, ledger read up to row %" G_GINT64_FORMAT, VMCTL_VERSION,
               meter_store_get_cursor(store));
     service_notify("READY=1");
