@@ -187,6 +187,20 @@ check_operands(const Arguments *arguments, GError **error)
     return true;
 }
 
+/* Takes the last operand for the value that it is. */
+static bool
+take_last_operand(Arguments *arguments, GError **error)
+{
+    const Option *option = arguments->command->last_operand;
+    g_autofree char *value = NULL;
+
+    if (option == NULL || arguments_has(arguments, "help"))
+        return true;
+    value = arguments->operands[--arguments->n_operands];
+    arguments->operands[arguments->n_operands] = NULL;
+    return add(arguments, option, option->metavar, value, error);
+}
+
 /* Options may stand before the command, but only those that every command has a use for;
  * they are moved behind its words. */
 static bool
@@ -254,7 +268,8 @@ arguments_parse(const char *const *argv, GError **error)
     arguments->n_operands = operands->len;
     g_ptr_array_add(operands, NULL);
     arguments->operands = (char **) g_ptr_array_steal(operands, NULL);
-    if (!check_operands(arguments, error) || !add_tenant(arguments, error))
+    if (!check_operands(arguments, error) || !take_last_operand(arguments, error) ||
+        !add_tenant(arguments, error))
         return NULL;
     return g_steal_pointer(&arguments);
 }

@@ -43,7 +43,7 @@ static const struct {
     { "reboot", "restart" },
     { "suspend", "pause" }, { "unpause", "resume" },
     { "delete", "destroy" }, { "rm", "destroy" }, { "remove", "destroy" }, { "undefine", "destroy" },
-    { "set", "resize" }, { "scale", "resize" },
+    { "set", "resize" }, { "scale", "group scale" }, { "groups", "group list" },
     { "console", "log" }, { "logs", "log" },
     { "images", "template list" }, { "image", "template" }, { "ops", "operation list" },
     { "hosts", "host list" }, { "templates", "template list" }, { "operations", "operation list" }, { "tenants", "tenant list" },
@@ -221,6 +221,7 @@ find_near(const char *word)
     g_ptr_array_add(words, (gpointer) (guintptr) "member");
     g_ptr_array_add(words, (gpointer) (guintptr) "token");
     g_ptr_array_add(words, (gpointer) (guintptr) "rate");
+    g_ptr_array_add(words, (gpointer) (guintptr) "group");
     g_ptr_array_add(words, NULL);
     near = suggest_find(word, (const char *const *) words->pdata);
     return near;

@@ -115,6 +115,8 @@ struct Command {
     gsize operands_max;
     /** The field that each operand fills. */
     const char *operand_field;
+    /** The last operand is the value of this; NULL: it is as the others. */
+    const Option *last_operand;
     Service service;
     const WireMethod *method;
     const View *view;

@@ -55,6 +55,58 @@ static const Option wait_options[] = {
     { "timeout", NULL, 0, OPTION_DURATION, "timeout_ms", "TIME", "How long at most (5m)" },
 };
 
+static const Option group_create_options[] = {
+    { "max", NULL, 0, OPTION_INTEGER, "max", "N", "How many members at most, in any state (needed)" },
+    { "min", NULL, 0, OPTION_INTEGER, "min", "N", "How many at least (0)" },
+    { "count", NULL, 'n', OPTION_INTEGER, "count", "N", "How many there are to be now (the least)" },
+    { "cpus", "vcpus", 'c', OPTION_INTEGER, "vcpus", "N", "Virtual CPUs of each" },
+    { "mem", "memory", 'm', OPTION_SIZE, "memory_bytes", "SIZE", "Memory of each" },
+    { "disk", NULL, 'd', OPTION_SIZE, "disk_bytes", "SIZE", "Disk of each" },
+    { "template", NULL, 't', OPTION_TEXT, "template", "NAME[:VERSION]", "What members are made from" },
+    { "ssh-key", NULL, 0, OPTION_KEY, "ssh_keys", "KEY|FILE", "A public key for the login user; may be repeated" },
+    { "user-data", NULL, 0, OPTION_FILE, "user_data", "FILE", "Given to the guests as it is; - is the standard input" },
+    { "label", NULL, 'l', OPTION_LABEL, "labels", "KEY=VALUE", "A label; may be repeated" },
+    { "spread", NULL, 0, OPTION_TEXT, "spread", "host|LABEL", "Spread members over hosts, or over those with other values of a label" },
+    { "pool", NULL, 0, OPTION_TEXT, "pool", "NAME", "Only on hosts of this pool" },
+    { "host-label", NULL, 0, OPTION_LABEL, "host_labels", "KEY=VALUE", "Only on hosts with this label; may be repeated" },
+    { "health", NULL, 0, OPTION_TEXT, "health", "PROBE", "Who answers is well: agent, tcp:PORT or http:PORT/PATH" },
+    { "grace", NULL, 0, OPTION_DURATION, "health_grace_ms", "TIME", "How long a new member may take to be well (60s)" },
+    { "interval", NULL, 0, OPTION_DURATION, "health_interval_ms", "TIME", "How often each is asked (10s)" },
+    { "victims", NULL, 0, OPTION_CHOICE, "victims", "RULE", "Who goes first when there are too many (newest)" },
+};
+
+static const Option apply_options[] = {
+    { "file", NULL, 'f', OPTION_FILE, NULL, "FILE", "What there is to be; - is the standard input, and what is read if it is left out" },
+    { "dry-run", NULL, 0, OPTION_FLAG, NULL, NULL, "Only say what would be done" },
+    { "prune", NULL, 0, OPTION_FLAG, NULL, NULL, "Remove what the fleet had and does not name any more" },
+    { "tenant", NULL, 0, OPTION_TEXT, NULL, "TENANT", "Act on another tenant's; for admins" },
+};
+
+static const Option autoscale_options[] = {
+    { "cpu", NULL, 0, OPTION_TEXT, "cpu", "PERCENT", "Hold the members' processors near this" },
+    { "metric", NULL, 0, OPTION_TEXT, "metric", "NUMBER", "Hold what `vmctl group metric` pushes near this" },
+    { "schedule", NULL, 0, OPTION_LABEL, "schedule", "WHEN=N", "So many from then on, as \"Mon..Fri 08:00=10\"; may be repeated" },
+    { "tolerance", NULL, 0, OPTION_INTEGER, "tolerance_percent", "PERCENT", "So near is near enough (10)" },
+    { "step-out", NULL, 0, OPTION_INTEGER, "step_out", "N", "Grow by so many at a time (4)" },
+    { "step-in", NULL, 0, OPTION_INTEGER, "step_in", "N", "Shrink by so many at a time (4)" },
+    { "cooldown-out", NULL, 0, OPTION_DURATION, "cooldown_out_ms", "TIME", "Rest so long before growing (60s)" },
+    { "cooldown-in", NULL, 0, OPTION_DURATION, "cooldown_in_ms", "TIME", "Rest so long before shrinking (5m)" },
+    { "off", NULL, 0, OPTION_FLAG, "off", NULL, "Only what it is told counts from now on" },
+};
+
+static const Option metric_value =
+    { "value", NULL, 0, OPTION_TEXT, "value", "VALUE", "What is pushed" };
+
+static const Option group_update_options[] = {
+    { "template", NULL, 't', OPTION_TEXT, "template", "NAME[:VERSION]", "What members are made from; left out: go on with what halted" },
+    { "rollback", NULL, 0, OPTION_FLAG, "rollback", NULL, "Go back to the template before" },
+    { "batch", NULL, 0, OPTION_INTEGER, "batch", "N", "How many at a time (1)" },
+    { "max-unavailable", NULL, 0, OPTION_INTEGER, "max_unavailable", "N", "How many of them go before their successors are up (1)" },
+};
+
+static const Option scale_count =
+    { "count", NULL, 0, OPTION_INTEGER, "count", "N", "How many there are to be" };
+
 static const Option event_options[] = {
     { "follow", NULL, 'f', OPTION_FLAG, "follow", NULL, "Go on as things happen; without --after only what is new" },
     { "after", NULL, 0, OPTION_INTEGER, "after", "SEQ", "Only what came after this number" },
@@ -76,6 +128,7 @@ static const Option usage_options[] = {
     { "to", NULL, 0, OPTION_TIME, "to", "DAY", "Up to this day, exclusive" },                                          \
     { "group-by", NULL, 'g', OPTION_TEXT, "group_by", "LIST", "tenant, instance, meter, day and label:KEY" },          \
     { "output", "format", 'o', OPTION_CHOICE, "format", "FORMAT", "How it is printed (table)" },                       \
+    { "focus-version", NULL, 0, OPTION_CHOICE, "focus_version", "1.2|1.3|1.4", "Of which version the format focus is (1.2)" },   \
     { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "As of this row of the ledger (the newest)" }
 
 static const Option report_options[] = {
@@ -125,7 +178,7 @@ static const Option export_options[] = {
 
 static const Option operation_options[] = {
     { "state", NULL, 's', OPTION_CHOICE, "state", "STATE", "Only those in this state" },
-    { "target", NULL, 0, OPTION_TEXT, "target", "ID", "Only those on this instance or template" },
+    { "target", NULL, 0, OPTION_TEXT, "target", "ID", "Only those on this instance, template or group" },
     { "limit", NULL, 'n', OPTION_INTEGER, "limit", "N", "At most so many, newest first" },
 };
 
@@ -162,6 +215,7 @@ static const Option quota_options[] = {
     { "mem", "memory", 'm', OPTION_SIZE, "memory_bytes", "SIZE", "Memory of all of them" },
     { "disk", NULL, 'd', OPTION_SIZE, "disk_bytes", "SIZE", "Disk of all of them" },
     { "addresses", NULL, 0, OPTION_INTEGER, "addresses", "N", "Addresses; each instance has one" },
+    { "groups", NULL, 0, OPTION_INTEGER, "groups", "N", "Groups, with members or without" },
     { "operations", NULL, 0, OPTION_INTEGER, "operations", "N", "Operations under way" },
     { "requests", NULL, 0, OPTION_INTEGER, "requests", "N", "Requests in a second" },
     { "reset", NULL, 0, OPTION_FLAG, "reset", NULL, "What is not given goes back to everybody's" },
@@ -189,6 +243,15 @@ static const Option whoami_options[] = {
 static const char size_details[] =
     "A SIZE is a whole number and a unit: 512M, 2G, 1T, also MiB, GiB, TiB. "
     "1G is 1 GiB.";
+
+static const char group_details[] =
+    "Members are instances called NAME-1, NAME-2 and so on. One that is lost, in error "
+    "or "
+    "off by itself is replaced; one that somebody stops is left alone. Who goes first "
+    "when there are too many: the newest, the oldest, those that are unhealthy and then "
+    "the newest, or by name the highest number; what is only being made goes before all. "
+    "After failures in a row nothing is made for a while, which `vmctl group show` "
+    "explains.";
 
 static const char create_details[] =
     "Waits until the guest's agent answers and an address is known, and says how long "
@@ -318,6 +381,113 @@ const Command commands[] = {
       OPTIONS(wait_options),
       .run = run_wait,
       .summary = "Wait until instances are running, ready, stopped or destroyed" },
+    { .words = "group create",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_create,
+      .view = &view_operations,
+      OPTIONS(group_create_options),
+      .wait = "none|done",
+      .run = run_change,
+      .summary = "Make a group: like instances, kept at a number",
+      .details = group_details },
+    { .words = "group list",
+      .method = &proto_group_list,
+      .view = &view_groups,
+      .run = run_query,
+      .summary = "List groups" },
+    { .words = "group show",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_get,
+      .view = &view_group,
+      .run = run_group_show,
+      .summary = "Show all about a group, and its members" },
+    { .words = "group scale",
+      .operands = "NAME N",
+      .operands_min = 2,
+      .operands_max = 2,
+      .operand_field = "group",
+      .last_operand = &scale_count,
+      .method = &proto_group_scale,
+      .view = &view_operations,
+      .wait = "none|done",
+      .run = run_change,
+      .summary = "Tell a group how many members to have",
+      .details = "All of them find room, or nothing changes. Waits until the group is as "
+                 "wanted, and says what is in the way if it is not." },
+    { .words = "group autoscale",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_autoscale,
+      OPTIONS(autoscale_options),
+      .run = run_set,
+      .summary = "Have a group choose its number by load or by the time",
+      .details = "With n members up that have the value v on average, n * v / target are "
+                 "needed. WHEN is [DAYS] HH:MM in UTC, with days as Mon, Mon..Fri or "
+                 "Sat,Sun; where a target is tracked as well, its number is the least." },
+    { .words = "group metric",
+      .operands = "NAME VALUE",
+      .operands_min = 2,
+      .operands_max = 2,
+      .operand_field = "group",
+      .last_operand = &metric_value,
+      .method = &proto_group_metric,
+      .run = run_set,
+      .summary = "Push the value that a group is scaled by" },
+    { .words = "group plan",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_plan,
+      .view = &view_group_plan,
+      .run = run_group_plan,
+      .summary = "Say what a group would do now, and why" },
+    { .words = "group rolling-update",
+      .operands = "NAME",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "group",
+      .method = &proto_group_update,
+      .view = &view_operations,
+      OPTIONS(group_update_options),
+      .wait = "none|done",
+      .run = run_change,
+      .summary = "Replace the members by ones of another template",
+      .details =
+          "The next batch begins when all members are well. If one of the new ones "
+          "is not, the group halts: nothing is made or replaced until it is "
+          "updated again, rolled back or scaled." },
+    { .words = "group remove",
+      .operands = "NAME...",
+      .operands_min = 1,
+      .operands_max = MANY,
+      .operand_field = "group",
+      .method = &proto_group_remove,
+      .view = &view_operations,
+      OPTIONS(destroy_options),
+      .wait = "none|done",
+      .run = run_destroy,
+      .summary = "Remove groups with all their members",
+      .details = "Asks on a terminal unless --yes is given; elsewhere --yes is needed." },
+    { .words = "apply",
+      .view = &view_steps,
+      OPTIONS(apply_options),
+      .wait = "none|done",
+      .run = run_apply,
+      .summary = "Bring groups and instances to what a file says",
+      .details =
+          "The file is {\"fleet\": NAME, \"groups\": [...], \"instances\": [...]}, each "
+          "with the parameters of io.vmctl.Group.Create or io.vmctl.Instance.Create. "
+          "What is as it says is left alone; nothing is done if something cannot be "
+          "changed in place. See docs/scripting.md." },
     { .words = "events",
       .method = &proto_event_read,
       .view = &view_events,

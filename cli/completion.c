@@ -24,7 +24,7 @@ static const char head[] =
     "        *) command=${command:+$command }${COMP_WORDS[index]} ;;\n"
     "        esac\n"
     "        case $command in\n"
-    "        template | host | operation | '') ;;\n"
+    "        template | host | operation | group | '') ;;\n"
     "        *) break ;;\n"
     "        esac\n"
     "    done\n";
@@ -46,6 +46,7 @@ static const struct {
     { "instance", "$(_vmctl_names list)" },
     { "template", "$(_vmctl_names template list)" },
     { "host", "$(_vmctl_names host list)" },
+    { "group", "$(_vmctl_names group list)" },
     { "operation", "$(vmctl operation list -q 2>/dev/null)" },
 };
 
@@ -158,6 +159,7 @@ run_completion(Session *session, const Arguments *arguments, GError **error)
     append_group(out, "template");
     append_group(out, "host");
     append_group(out, "operation");
+    append_group(out, "group");
     for (const Command *command = commands; command->words != NULL; command++)
         append_command(out, command);
     g_string_append(out, "    esac\n");

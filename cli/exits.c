@@ -48,6 +48,8 @@ static const Row rows[] = {
       "make room on the disk of the state folder; destroying still works" },
     { PROTO_ERROR_NO_CAPACITY, EXIT_FAILED,
       "ask for less, or free something: `vmctl host list` shows what is left" },
+    { PROTO_ERROR_HELD_UP, EXIT_FAILED,
+      "the group goes on trying: `vmctl group show NAME` tells why and when" },
     { PROTO_ERROR_CANCELLED, EXIT_FAILED, NULL },
     { PROTO_ERROR_QUARANTINED, EXIT_FAILED,
       "it is not tried again; the service's log has the cause: journalctl -u vmd" },
@@ -63,6 +65,7 @@ static const struct {
     { "instance", "`vmctl list` shows the instances that you may see" },
     { "template", "`vmctl template list` shows the templates" },
     { "host", "`vmctl host list` shows the hosts" },
+    { "group", "`vmctl group list` shows the groups" },
     { "operation", "`vmctl operation list` shows the operations" },
 };
 

@@ -326,8 +326,14 @@ given_fill(const Given *given, const Command *command, void *value, GError **err
     case OPTION_INTEGER:
     case OPTION_SIZE:
     case OPTION_DURATION:
-    case OPTION_CHOICE:
         set_number(field, given->number, value);
+        return true;
+    case OPTION_CHOICE:
+        if (field->kind == WIRE_ENUM) {
+            set_number(field, given->number, value);
+        } else {
+            set_text(field, given->text, value);
+        }
         return true;
     case OPTION_TIME:
     case OPTION_TEXT:

@@ -21,6 +21,18 @@ bool run_change(Session *session, const Arguments *arguments, GError **error);
 /** run_change, after it has asked. */
 bool run_destroy(Session *session, const Arguments *arguments, GError **error);
 
+/** run_query of a group, with its members. */
+bool run_group_show(Session *session, const Arguments *arguments, GError **error);
+
+/** run_query of what a group would do, with whom it would remove. */
+bool run_group_plan(Session *session, const Arguments *arguments, GError **error);
+
+/** One call that has done all when it is answered. */
+bool run_set(Session *session, const Arguments *arguments, GError **error);
+
+/** Brings groups and instances to what a file says. */
+bool run_apply(Session *session, const Arguments *arguments, GError **error);
+
 bool run_create(Session *session, const Arguments *arguments, GError **error);
 bool run_member_add(Session *session, const Arguments *arguments, GError **error);
 bool run_member_remove(Session *session, const Arguments *arguments, GError **error);

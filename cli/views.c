@@ -22,6 +22,7 @@ static const Column instance_columns[] = {
     { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
     { "ID", "id", CELL_TEXT, COLUMN_WIDE },
     { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "GROUP", "group", CELL_TEXT, COLUMN_WIDE },
     { "REASON", "reason", CELL_TEXT, COLUMN_WIDE },
     { "DESIRED", "desired", CELL_TEXT, COLUMN_WIDE },
     { "OPERATION", "operation", CELL_TEXT, COLUMN_WIDE },
@@ -130,6 +131,87 @@ static const Column budget_columns[] = {
 
 static const Column budget_removed_columns[] = {
     { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column group_columns[] = {
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "WANTED", "wanted", CELL_TEXT, COLUMN_NARROW },
+    { "UP", "up", CELL_TEXT, COLUMN_NARROW },
+    { "MEMBERS", "members", CELL_TEXT, COLUMN_NARROW },
+    { "MIN", "min", CELL_TEXT, COLUMN_NARROW },
+    { "MAX", "max", CELL_TEXT, COLUMN_NARROW },
+    { "TEMPLATE", "template", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "ID", "id", CELL_TEXT, COLUMN_WIDE },
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_WIDE },
+    { "CPUS", "vcpus", CELL_TEXT, COLUMN_WIDE },
+    { "MEMORY", "memory_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "DISK", "disk_bytes", CELL_SIZE, COLUMN_WIDE },
+    { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
+    { "VICTIMS", "victims", CELL_TEXT, COLUMN_WIDE },
+    { "SPREAD", "spread", CELL_TEXT, COLUMN_WIDE },
+    { "POOL", "pool", CELL_TEXT, COLUMN_WIDE },
+    { "HOST-LABELS", "host_labels", CELL_TEXT, COLUMN_WIDE },
+    { "HEALTH", "health", CELL_TEXT, COLUMN_WIDE },
+    { "GRACE", "health_grace_ms", CELL_DURATION, COLUMN_WIDE },
+    { "INTERVAL", "health_interval_ms", CELL_DURATION, COLUMN_WIDE },
+    { "TRACKS", "scaling.track", CELL_TEXT, COLUMN_WIDE },
+    { "TARGET", "scaling.target", CELL_TEXT, COLUMN_WIDE },
+    { "SCHEDULE", "scaling.schedule", CELL_TEXT, COLUMN_WIDE },
+    { "DECISION", "decision", CELL_TEXT, COLUMN_WIDE },
+    { "COMING", "coming", CELL_TEXT, COLUMN_WIDE },
+    { "ASIDE", "aside", CELL_TEXT, COLUMN_WIDE },
+    { "SICK", "sick", CELL_TEXT, COLUMN_WIDE },
+    { "DEAD", "dead", CELL_TEXT, COLUMN_WIDE },
+    { "LEAVING", "leaving", CELL_TEXT, COLUMN_WIDE },
+    { "OUTDATED", "outdated", CELL_TEXT, COLUMN_WIDE },
+    { "ROLLING", "rolling", CELL_YES, COLUMN_WIDE },
+    { "HALTED", "halted", CELL_YES, COLUMN_WIDE },
+    { "BATCH", "batch", CELL_TEXT, COLUMN_WIDE },
+    { "MAX-UNAVAILABLE", "max_unavailable", CELL_TEXT, COLUMN_WIDE },
+    { "PREVIOUS", "previous_template", CELL_TEXT, COLUMN_WIDE },
+    { "FAILURES", "failures", CELL_TEXT, COLUMN_WIDE },
+    { "FAILURE", "failure", CELL_TEXT, COLUMN_WIDE },
+    { "OPEN-UNTIL", "open_until", CELL_TEXT, COLUMN_WIDE },
+    { "OPERATION", "operation", CELL_TEXT, COLUMN_WIDE },
+    { "CHANGED", "changed_at", CELL_AGE, COLUMN_WIDE },
+};
+
+static const Column group_member_columns[] = {
+    { "MEMBER", "name", CELL_TEXT, COLUMN_NARROW },
+    { "PHASE", "phase", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "READY", "ready", CELL_YES, COLUMN_NARROW },
+    { "ADDRESS", "addresses", CELL_TEXT, COLUMN_NARROW },
+    { "HOST", "host", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "SINCE", "since", CELL_AGE, COLUMN_WIDE },
+    { "TEMPLATE", "template", CELL_TEXT, COLUMN_WIDE },
+    { "ID", "instance", CELL_TEXT, COLUMN_WIDE },
+};
+
+static const Column group_plan_columns[] = {
+    { "WANTED", "wanted", CELL_TEXT, COLUMN_NARROW },
+    { "DECIDED", "decided", CELL_TEXT, COLUMN_NARROW },
+    { "WHY", "why", CELL_TEXT, COLUMN_NARROW },
+    { "MAKES", "makes", CELL_TEXT, COLUMN_NARROW },
+    { "HELD-BACK", "held_back", CELL_TEXT, COLUMN_NARROW },
+    { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column removal_columns[] = {
+    { "REMOVES", "name", CELL_TEXT, COLUMN_NARROW },
+    { "CAUSE", "cause", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column step_columns[] = {
+    { "ACTION", "action", CELL_TEXT, COLUMN_NARROW },
+    { "KIND", "kind", CELL_TEXT, COLUMN_NARROW },
+    { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
+    { "DETAIL", "detail", CELL_TEXT, COLUMN_NARROW },
 };
 
 static const Column template_columns[] = {
@@ -373,6 +455,12 @@ const View view_token = VIEW(token_columns, false, "token", "name", "id");
 const View view_token_secret = VIEW(token_secret_columns, false, NULL, "token.name", "secret");
 const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
 const View view_refusals = VIEW(refusal_columns, true, "host_refusals", "host", "host");
+const View view_groups = VIEW(group_columns, true, "groups", "name", "id");
+const View view_group = VIEW(group_columns, false, "group", "name", "id");
+const View view_group_members = VIEW(group_member_columns, true, "members", "name", "instance");
+const View view_group_plan = VIEW(group_plan_columns, false, NULL, "decided", "decided");
+const View view_removals = VIEW(removal_columns, true, "removes", "name", "name");
+const View view_steps = VIEW(step_columns, true, "steps", "name", "name");
 const View view_templates = VIEW(template_columns, true, "templates", "name", "id");
 const View view_template = VIEW(template_columns, false, "template", "name", "id");
 const View view_hosts = VIEW(host_columns, true, "hosts", "name", "name");

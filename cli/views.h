@@ -21,6 +21,14 @@ extern const View view_members;
 extern const View view_tokens;
 extern const View view_token;
 extern const View view_token_secret;
+extern const View view_groups;
+extern const View view_group;
+extern const View view_group_members;
+/** What a group would do, and whom it would remove. */
+extern const View view_group_plan;
+extern const View view_removals;
+/** What `vmctl apply` does. */
+extern const View view_steps;
 extern const View view_templates;
 extern const View view_template;
 extern const View view_hosts;

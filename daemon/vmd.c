@@ -105,13 +105,22 @@ start_meter(Vmd *vmd)
     g_autofree char *metrics = g_build_filename(config->run_dir, "metrics.sock", NULL);
     g_autofree char *port = g_strdup_printf("%" G_GINT64_FORMAT, config->metrics_port);
     g_autofree char *grace = g_strdup_printf("%" G_GINT64_FORMAT, config->grace_hours);
-    const char *const argv[] = { config->meter, "--controller",
-                                 controller,    "--socket",
-                                 socket,        "--state",
-                                 state,         "--metrics-socket",
-                                 metrics,       "--metrics-port",
-                                 port,          "--grace-hours",
-                                 grace,         NULL };
+    const char *const argv[] = { config->meter,
+                                 "--controller",
+                                 controller,
+                                 "--socket",
+                                 socket,
+                                 "--state",
+                                 state,
+                                 "--metrics-socket",
+                                 metrics,
+                                 "--metrics-port",
+                                 port,
+                                 "--grace-hours",
+                                 grace,
+                                 "--operator",
+                                 config->operator_name,
+                                 NULL };
     const WorkerEvents events = { 0 };
 
     if (*config->meter == '\0')

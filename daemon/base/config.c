@@ -73,6 +73,7 @@ static const ConfigKey keys[] = {
     COUNT("metering", "tick_seconds", tick_seconds, "60", 1, 3600, "How often the counters of what runs are read."),
     TEXT("metering", "anchor", anchor, "/var/lib/vmd-anchor/ledger", "$XDG_STATE_HOME/vmd-anchor/ledger", "A file, away from state_dir, that keeps where the ledger stood, so that a database put back to an older copy is found out; empty: none."),
     COUNT("metering", "grace_hours", grace_hours, "48", 0, 744, "How long after its end a month may be closed, where vmd starts vmd-meter: late facts are in it."),
+    TEXT("metering", "operator", operator_name, "vmctl", NULL, "Who provides what is billed and sends the invoices, as FOCUS names it, where vmd starts vmd-meter."),
     COUNT("metering", "metrics_port", metrics_port, "0", 0, 65535, "The port of the loopback at which vmd-meter serves /metrics, to everybody on this machine, where vmd starts it; 0: none."),
 
     TEXT("host", "name", host.name, "local", NULL, "The host's name; of a host that has a group of its own, that of the group."),
@@ -102,11 +103,18 @@ static const ConfigKey keys[] = {
     COUNT("headroom", "vcpus", headroom_vcpus, "8", 1, 256, "Every instance can grow to at least so many without a restart."),
     SIZE("headroom", "memory", headroom_memory, "8G", 1, "The same for its memory."),
 
+    COUNT("group", "failures", group_failures, "3", 1, 1000, "So many failures in a row stop a group from making members for a while."),
+    COUNT("group", "backoff_seconds", group_backoff_seconds, "30", 1, 86400, "How long the first time; then one member is tried, and if that fails it is twice as long."),
+    COUNT("group", "backoff_max_seconds", group_backoff_max_seconds, "1800", 1, 86400, "How long at most."),
+    COUNT("group", "proof_seconds", group_proof_seconds, "30", 1, 86400, "How long a member has to run for earlier failures to be forgotten."),
+    COUNT("group", "dead_seconds", group_dead_seconds, "10", 0, 86400, "How long a member may be in error, or off by itself, before it is replaced."),
+
     COUNT("quota", "instances", quota_instances, "100", 0, 1000000, "Instances of a tenant that has no quota of its own."),
     COUNT("quota", "vcpus", quota_vcpus, "400", 0, 100000000, "Its virtual CPUs."),
     SIZE("quota", "memory", quota_memory, "1T", 1, "Its memory."),
     SIZE("quota", "disk", quota_disk, "100T", 1, "Its disks."),
     COUNT("quota", "addresses", quota_addresses, "100000", 0, 1000000, "Its addresses: each instance has one."),
+    COUNT("quota", "groups", quota_groups, "500", 0, 1000000, "Its groups."),
     COUNT("quota", "operations", quota_operations, "10000", 0, 1000000, "Its operations under way."),
     COUNT("quota", "requests", quota_requests, "100000", 1, 1000000, "Its requests in a second; those of admins are not counted."),
 };

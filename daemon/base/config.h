@@ -52,6 +52,7 @@ typedef struct {
     gint64 tick_seconds;
     char *anchor;
     gint64 grace_hours;
+    char *operator_name;
     gint64 metrics_port;
 
     /** The group [host]: the one host there is, or what the hosts have in common. */
@@ -65,11 +66,18 @@ typedef struct {
     gint64 headroom_vcpus;
     gint64 headroom_memory;
 
+    gint64 group_failures;
+    gint64 group_backoff_seconds;
+    gint64 group_backoff_max_seconds;
+    gint64 group_proof_seconds;
+    gint64 group_dead_seconds;
+
     gint64 quota_instances;
     gint64 quota_vcpus;
     gint64 quota_memory;
     gint64 quota_disk;
     gint64 quota_addresses;
+    gint64 quota_groups;
     gint64 quota_operations;
     gint64 quota_requests;
 } Config;

@@ -65,8 +65,10 @@ on_host_state(Host *host, gpointer data)
 
     store_add_event(tx, &event);
     store_commit(tx);
-    if (host_is_connected(host))
-        operation_engine_kick(controller->rpc.engine);
+    if (!host_is_connected(host))
+        return;
+    operation_engine_kick(controller->rpc.engine);
+    group_book_kick(controller->rpc.groups);
 }
 
 static void
@@ -97,6 +99,7 @@ make_books(Controller *controller, GError **error)
                             [QUOTA_MEMORY_BYTES] = controller->config->quota_memory,
                             [QUOTA_DISK_BYTES] = controller->config->quota_disk,
                             [QUOTA_ADDRESSES] = controller->config->quota_addresses,
+                            [QUOTA_GROUPS] = controller->config->quota_groups,
                             [QUOTA_OPERATIONS] = controller->config->quota_operations,
                             [QUOTA_REQUESTS] = controller->config->quota_requests } };
 
@@ -116,6 +119,7 @@ make_books(Controller *controller, GError **error)
     rpc->templates = template_book_new(rpc->store, rpc->engine, rpc->fleet);
     rpc->instances = instance_book_new(rpc->store, rpc->engine, rpc->tenants,
                                        rpc->templates, rpc->fleet, controller->config);
+    rpc->groups = group_book_new(rpc->instances);
     return true;
 }
 
@@ -126,7 +130,8 @@ load_books(const Rpc *rpc, GError **error)
            fleet_load(rpc->fleet, rpc->store, error) &&
            template_book_load(rpc->templates, error) &&
            operation_engine_load(rpc->engine, error) &&
-           instance_book_load(rpc->instances, error);
+           instance_book_load(rpc->instances, error) &&
+           group_book_load(rpc->groups, error);
 }
 
 bool
@@ -165,6 +170,7 @@ controller_start(Controller *controller)
     tick_start(controller->rpc.instances);
     operation_engine_resume(controller->rpc.engine);
     disabled_start(controller->rpc.instances);
+    group_book_kick(controller->rpc.groups);
 }
 
 void
@@ -191,6 +197,7 @@ controller_done(Controller *controller)
     wire_server_free(controller->server);
     fleet_free(rpc->fleet);
     store_close(rpc->store);
+    group_book_free(rpc->groups);
     instance_book_free(rpc->instances);
     operation_engine_free(rpc->engine);
     template_book_free(rpc->templates);

@@ -17,6 +17,8 @@ typedef enum {
     JOB_URGENT,
     /** What only looks. */
     JOB_QUERY,
+    /** What asks guests, which may not answer. */
+    JOB_HEALTH,
     JOB_LANES,
 } JobLane;
 

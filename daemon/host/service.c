@@ -6,6 +6,7 @@
 #include "host/console-log.h"
 #include "host/domain.h"
 #include "host/guests.h"
+#include "host/health.h"
 #include "host/import.h"
 #include "host/inventory.h"
 #include "host/jobs.h"
@@ -669,6 +670,18 @@ remove_domain(WireCall *call, const ProtoWorkerRemoveCall *in)
 }
 
 static bool
+work_check_health(Task *task, virConnectPtr libvirt, GError **error)
+{
+    return health_check(libvirt, task->in, task->out, error);
+}
+
+static void
+check_health(WireCall *call, const ProtoWorkerCheckHealthCall *in)
+{
+    submit(task_new(call, in, work_check_health), JOB_HEALTH, NULL);
+}
+
+static bool
 work_read_log(Task *task, virConnectPtr libvirt, GError **error)
 {
     return console_log_read(options_of(task), task->in, task->out, error);
@@ -725,6 +738,7 @@ static const ProtoWorkerHandlers handlers = {
     .resume = resume,
     .resize = resize,
     .remove = remove_domain,
+    .check_health = check_health,
     .read_log = read_log,
     .import_template = import,
     .remove_template = remove_template,

@@ -20,6 +20,7 @@ instance_free(Instance *instance)
     instance_waits_free(instance);
     proto_instance_record_clear(&instance->record);
     proto_counter_record_clear(&instance->counters);
+    load_clear(&instance->load);
     g_free(instance);
 }
 
@@ -258,6 +259,8 @@ instance_put(Instance *instance, StoreTx *tx)
 
     store_put(tx, STORE_INSTANCE, view->id, view->tenant, view->name,
               &proto_instance_record_type, &instance->record);
+    if (instance->record.group != NULL && instance->book->listener.put != NULL)
+        instance->book->listener.put(instance, tx, instance->book->listener.data);
     if (instance->waits == NULL)
         return;
     change = g_new0(Change, 1);
@@ -281,6 +284,8 @@ instance_remove(Instance *instance, StoreTx *tx)
     g_autofree char *key = g_strdup_printf("%s/%s", view->tenant, view->name);
     Template *template = template_get(book->templates, instance->record.template_id);
 
+    if (instance->record.group != NULL && book->listener.removed != NULL)
+        book->listener.removed(instance, tx, book->listener.data);
     store_delete(tx, STORE_INSTANCE, view->id);
     store_delete(tx, STORE_COUNTER, view->id);
     g_hash_table_remove(get_tenant_set(book, view->tenant), instance);

@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "fleet/fleet.h"
+#include "instance/load.h"
 #include "ledger/ledger.h"
 #include "ledger/steps.h"
 #include "model/lifecycle.h"
@@ -26,6 +27,7 @@ struct Instance {
     ProtoInstanceRecord record;
     /** What was read of its counters. */
     ProtoCounterRecord counters;
+    InstanceLoad load;
     InstanceBook *book;
     /** Callers of Wait. */
     GSList *waits;
@@ -51,6 +53,18 @@ typedef struct {
     bool is_ticking;
 } BookHost;
 
+/** Whoever keeps sets of instances: is told of each change of one that is a member of a
+ * group, in the transaction of the change. */
+typedef struct {
+    /** It is written; perhaps it is new. */
+    void (*put)(Instance *instance, StoreTx *tx, gpointer data);
+    /** It is taken off the book. */
+    void (*removed)(Instance *instance, StoreTx *tx, gpointer data);
+    /** The counters of all on a host were read. */
+    void (*ticked)(gpointer data);
+    gpointer data;
+} InstanceListener;
+
 struct InstanceBook {
     Store *store;
     OperationEngine *engine;
@@ -72,6 +86,8 @@ struct InstanceBook {
     guint tick_source;
     /** The next look at tenants that are disabled. */
     guint disabled_source;
+    /** All NULL: nobody listens. */
+    InstanceListener listener;
 };
 
 /** Makes the book and adds the workflows of instances to the engine. */

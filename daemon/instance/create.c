@@ -124,13 +124,17 @@ static bool
 plan_names(InstanceBook *book,
            const char *tenant,
            const ProtoInstanceCreateCall *in,
+           const CreateGroup *group,
            const char *stem,
            CreatePlan *plan,
            GError **error)
 {
     plan->names = g_new0(char *, plan->count + 1);
     for (gsize i = 0; i < plan->count; i++) {
-        plan->names[i] = plan_name(book, tenant, in->name, stem, i, plan->count, error);
+        plan->names[i] =
+            group != NULL
+                ? plan_name(book, tenant, group->names[i], stem, 0, 1, error)
+                : plan_name(book, tenant, in->name, stem, i, plan->count, error);
         if (plan->names[i] == NULL)
             return false;
     }
@@ -290,6 +294,7 @@ check_keys(char *const *keys, GError **error)
 bool
 create_plan(InstanceBook *book,
             const ProtoInstanceCreateCall *in,
+            const CreateGroup *group,
             const OperationRequest *request,
             CreatePlan *ret_plan,
             GError **error)
@@ -308,7 +313,8 @@ create_plan(InstanceBook *book,
     plan.template_id = g_strdup(template->record.view.id);
     plan.count = in->has_count ? (gsize) in->count : 1;
     if (!plan_size(&template->record.view, in, &plan.size, error) ||
-        !plan_names(book, request->tenant, in, template->record.view.name, &plan, error))
+        !plan_names(book, request->tenant, in, group, template->record.view.name, &plan,
+                    error))
         return false;
     plan_quota(book, in, request, &plan);
     plan_hosts(book, request->tenant, in, template, &plan);
@@ -346,6 +352,7 @@ make_instance(InstanceBook *book,
               const CreatePlan *plan,
               gsize index,
               const ProtoInstanceCreateCall *in,
+              const CreateGroup *group,
               const char *tenant)
 {
     Instance *instance = g_new0(Instance, 1);
@@ -359,6 +366,7 @@ make_instance(InstanceBook *book,
                   .tenant = g_strdup(tenant),
                   .template = template_get_title(template),
                   .host = g_strdup(plan->hosts[index]),
+                  .group = g_strdup(group != NULL ? group->name : NULL),
                   .state = INSTANCE_STATE_PENDING,
                   .desired = INSTANCE_WISH_RUNNING,
                   .vcpus = plan->size.vcpus,
@@ -370,6 +378,7 @@ make_instance(InstanceBook *book,
                   .created_at = g_strdup(now),
                   .changed_at = g_strdup(now) },
         .template_id = g_strdup(plan->template_id),
+        .group = g_strdup(group != NULL ? group->id : NULL),
         .ssh_keys = g_strdupv(in->ssh_keys),
         .user_data = g_strdup(in->user_data),
         .max_vcpus = MAX(plan->size.vcpus, book->config->headroom_vcpus),
@@ -383,13 +392,14 @@ create_admit(InstanceBook *book,
              StoreTx *tx,
              CreatePlan *plan,
              const ProtoInstanceCreateCall *in,
+             const CreateGroup *group,
              const OperationRequest *request)
 {
     GPtrArray *operations = g_ptr_array_new();
 
     tenant_ensure(book->tenants, tx, request->tenant);
     for (gsize i = 0; i < plan->count; i++) {
-        Instance *instance = make_instance(book, plan, i, in, request->tenant);
+        Instance *instance = make_instance(book, plan, i, in, group, request->tenant);
         OperationRequest one = *request;
         Operation *operation = NULL;
 

@@ -26,13 +26,22 @@ typedef struct {
     Admission *admission;
 } CreatePlan;
 
+/** The group that instances are made for. */
+typedef struct {
+    const char *id;
+    const char *name;
+    /** What they are called; as many as the count. */
+    char *const *names;
+} CreateGroup;
+
 /**
  * Looks at everything that a create would need, and changes nothing.  request says who
- * asks, for which tenant.  Fails when the request itself is no good; what only hinders it
- * now (quota, room) is in ret_plan->refusals.
+ * asks, for which tenant; group may be NULL.  Fails when the request itself is no good;
+ * what only hinders it now (quota, room) is in ret_plan->refusals.
  */
 bool create_plan(InstanceBook *book,
                  const ProtoInstanceCreateCall *in,
+                 const CreateGroup *group,
                  const OperationRequest *request,
                  CreatePlan *ret_plan,
                  GError **error);
@@ -45,4 +54,5 @@ GPtrArray *create_admit(InstanceBook *book,
                         StoreTx *tx,
                         CreatePlan *plan,
                         const ProtoInstanceCreateCall *in,
+                        const CreateGroup *group,
                         const OperationRequest *request);

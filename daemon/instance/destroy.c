@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "instance/workflows.h"
+#include "op/admission.h"
 
 /*
  * A destroy is never taken back: it goes on until nothing is left, however long its host
@@ -41,6 +42,36 @@ finish_destroy(Operation *operation, StoreTx *tx)
     } else {
         instance_put(instance, tx);
     }
+}
+
+bool
+instance_admit_destroy(Instance *instance,
+                       StoreTx *tx,
+                       const OperationRequest *request,
+                       GError **error)
+{
+    OperationEngine *engine = instance->book->engine;
+    Operation *active = operation_find_active(engine, instance->record.view.id);
+    OperationRequest one = *request;
+    g_autoptr(Admission) admission = NULL;
+    Operation *operation = NULL;
+
+    one.kind = OPERATION_KIND_INSTANCE_DESTROY;
+    one.target = instance->record.view.id;
+    one.target_name = instance->record.view.name;
+    admission = admission_ask(engine, &one, 1, error);
+    if (admission == NULL)
+        return false;
+    if (active != NULL)
+        operation_cancel(active, NULL);
+    /* Its creation had not begun, and is taken back by now: nothing is left to write. */
+    if (instance_get(instance->book, one.target) == NULL)
+        return true;
+    operation = operation_admit(admission, tx, &one);
+    if (instance->record.view.operation == NULL)
+        instance_set_operation(instance, operation->record.view.id);
+    instance_put(instance, tx);
+    return true;
 }
 
 static const WorkflowStep destroy_steps[] = {

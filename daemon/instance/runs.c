@@ -149,6 +149,7 @@ end(Instance *instance, StoreTx *tx, const LedgerMoment *when, const char *cause
 
     moment.at_ms =
         MAX(when->at_ms, MIN(booked_ms, store_ledger_now_ms(instance->book->store)));
+    moment.boot_ms += moment.at_ms - when->at_ms;
     instance_transition_at(instance, tx, LIFECYCLE_STOPS, &moment, NULL, cause);
 }
 

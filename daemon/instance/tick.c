@@ -79,6 +79,7 @@ tick_take(Instance *instance, const ProtoDomainStats *stats)
         reconcile_look(instance);
         return;
     }
+    load_take(&instance->load, stats, clock_wall_ms());
     instance_book_follow_clock(book);
     time = (CounterTime){ store_ledger_now_ms(book->store), clock_boot_ms() };
     store_pass_ledger_ms(book->store, time.at_ms);
@@ -146,6 +147,7 @@ on_stats(const void *out, bool continues, const GError *error, gpointer data)
 {
     const ProtoWorkerStatsReply *reply = out;
     BookHost *host = data;
+    const InstanceListener *listener = &host->book->listener;
 
     if (reply != NULL)
         take_batch(host, reply->samples);
@@ -156,6 +158,8 @@ on_stats(const void *out, bool continues, const GError *error, gpointer data)
     host->is_ticking = false;
     instance_book_follow_clock(host->book);
     book_gaps(host);
+    if (listener->ticked != NULL)
+        listener->ticked(listener->data);
 }
 
 static gboolean on_tick(gpointer data);

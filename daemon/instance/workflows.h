@@ -25,6 +25,15 @@ enum {
     INSTANCE_SLOW_MS = 120000,
 };
 
+/**
+ * Admits the removal of an instance that is not being removed yet, and has what is under
+ * way on it taken back; that may be all that it takes.  Fails as admission_ask() does.
+ */
+bool instance_admit_destroy(Instance *instance,
+                            StoreTx *tx,
+                            const OperationRequest *request,
+                            GError **error);
+
 /** "started", "stopped", ...: for sentences. */
 const char *instance_get_participle(OperationKind kind);
 

@@ -9,6 +9,9 @@ static const ReportFormat *const formats[] = {
     [REPORT_FORMAT_NAME_TABLE] = &report_table,
     [REPORT_FORMAT_NAME_CSV] = &report_csv,
     [REPORT_FORMAT_NAME_JSON] = &report_json,
+    [REPORT_FORMAT_NAME_FOCUS] = &report_focus,
+    /* Is told without a bill. */
+    [REPORT_FORMAT_NAME_FOCUS_METADATA] = NULL,
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(formats) == REPORT_FORMAT_NAME_N);
@@ -80,13 +83,37 @@ check_instead(const Ask *ask, const ProtoBillingReportCall *in, GError **error)
     return false;
 }
 
+/* FOCUS has its own lines. */
 static bool
-read_wish(const ProtoBillingReportCall *in,
-          const BillQuery *query,
-          ReportWish *wish,
-          GError **error)
+check_focus(const ProtoBillingReportCall *in, const ReportWish *wish, GError **error)
 {
-    wish->format = formats[in->has_format ? in->format : REPORT_FORMAT_NAME_TABLE];
+    bool is_focus = wish->format == &report_focus || wish->format == NULL;
+
+    if (!is_focus && in->focus_version != NULL)
+        return refuse_parameter(error, "parameters.focus_version",
+                                "the format is not focus");
+    if (is_focus && in->group_by != NULL)
+        return refuse_parameter(error, "parameters.group_by",
+                                "FOCUS has each line of the bill, by day");
+    return true;
+}
+
+static bool
+read_focus(const Ask *ask, ReportWish *wish, GError **error)
+{
+    const ProtoBillingReportCall *in = ask->in;
+
+    wish->focus.provider = ask->meter->operator_name;
+    wish->focus.shows_hosts = ask->is_admin;
+    return check_focus(in, wish, error) &&
+           focus_parse_version(in->focus_version, &wish->focus.version, error);
+}
+
+static bool
+read_wish(const Ask *ask, const BillQuery *query, ReportWish *wish, GError **error)
+{
+    const ProtoBillingReportCall *in = ask->in;
+
     wish->window = (Window){ calendar_day_start(query->from_day),
                              calendar_day_start(query->to_day) };
     if (!report_read_groups(in->group_by, &wish->groups, &wish->label, error))
@@ -98,11 +125,19 @@ read_wish(const ProtoBillingReportCall *in,
 }
 
 static void
-report_ready(const Ask *ask)
+tell_metadata(const Ask *ask, FocusVersion version)
+{
+    g_autofree char *text = focus_format_metadata(version);
+    const ProtoBillingReportReply reply = { .text = text };
+
+    wire_call_reply(ask->call, &reply);
+}
+
+static void
+start_report(const Ask *ask, ReportWish *wish)
 {
     const ProtoBillingReportCall *in = ask->in;
     BillQuery query = { .as_of = in->has_as_of ? in->as_of : 0 };
-    ReportWish wish = { 0 };
     g_autofree char *period = NULL;
     Biller *biller = NULL;
     GError *error = NULL;
@@ -110,19 +145,37 @@ report_ready(const Ask *ask)
 
     if (ask_find_tenant(ask, in->tenant, &query.tenant, &error) &&
         check_instead(ask, in, &error) && find_month(ask, in, &month, &error) &&
-        read_days(in, month, &query, &error) && read_wish(in, &query, &wish, &error)) {
+        read_days(in, month, &query, &error) && read_wish(ask, &query, wish, &error)) {
         query.period = period = calendar_format_month(month);
-        query.instead = wish.instead;
+        query.instead = wish->instead;
         biller = biller_new(ask->meter->store,
                             bookkeeper_get_books(ask->meter->bookkeeper), &query, &error);
     }
     if (biller == NULL) {
-        card_free(wish.instead);
-        g_free(wish.label);
+        card_free(wish->instead);
+        g_free(wish->label);
         wire_call_fail(ask->call, error);
         return;
     }
-    report_reply_start(ask->call, biller, &wish);
+    report_reply_start(ask->call, biller, wish);
+}
+
+static void
+report_ready(const Ask *ask)
+{
+    const ProtoBillingReportCall *in = ask->in;
+    ReportWish wish = {
+        .format = formats[in->has_format ? in->format : REPORT_FORMAT_NAME_TABLE],
+    };
+    GError *error = NULL;
+
+    if (!read_focus(ask, &wish, &error)) {
+        wire_call_fail(ask->call, error);
+    } else if (wish.format == NULL) {
+        tell_metadata(ask, wish.focus.version);
+    } else {
+        start_report(ask, &wish);
+    }
 }
 
 void

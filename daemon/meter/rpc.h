@@ -20,6 +20,8 @@ typedef struct {
     Bookkeeper *bookkeeper;
     /** How long after its end a period may be closed. */
     gint64 grace_hours;
+    /** Who provides what is billed, and sends the invoices. */
+    const char *operator_name;
     /** One at a time; see closing.h. */
     bool is_closing;
     gint64 started_boot_ms;

@@ -11,6 +11,7 @@
 #include "base/service.h"
 #include "build-config.h"
 #include "meter/budgets.h"
+#include "meter/export.h"
 #include "meter/http.h"
 #include "meter/metrics.h"
 #include "meter/rpc.h"
@@ -29,6 +30,7 @@ typedef struct {
     char *metrics_socket;
     int metrics_port;
     int grace_hours;
+    char *operator_name;
     gboolean version;
 } Options;
 
@@ -39,6 +41,7 @@ options_clear(Options *options)
     g_free(options->socket);
     g_free(options->state);
     g_free(options->metrics_socket);
+    g_free(options->operator_name);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
@@ -100,6 +103,8 @@ read_options(Options *options, int *argc, char ***argv, GError **error)
           "Serve /metrics at this port of the loopback too", "N" },
         { "grace-hours", 0, 0, G_OPTION_ARG_INT, &options->grace_hours,
           "How long after its end a month may be closed (48)", "N" },
+        { "operator", 0, 0, G_OPTION_ARG_STRING, &options->operator_name,
+          "Who sends the bills, as FOCUS names it (vmctl)", "NAME" },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version",
           NULL },
         { 0 },
@@ -247,6 +252,8 @@ run(const Options *options)
     meter.identities = identities = identity_book_new(controller);
     meter.bookkeeper = bookkeeper = bookkeeper_new(store, controller);
     meter.grace_hours = options->grace_hours;
+    meter.operator_name =
+        options->operator_name != NULL ? options->operator_name : "vmctl";
     budgets = budgets_new(options->controller, &meter);
     g_message("Ready: version %s, ledger read up to row %" G_GINT64_FORMAT, VMCTL_VERSION,
               meter_store_get_cursor(store));
@@ -263,6 +270,8 @@ main(int argc, char **argv)
     g_auto(Options) options = { .grace_hours = GRACE_HOURS };
     g_autoptr(GError) error = NULL;
 
+    if (argc > 1 && strcmp(argv[1], "export") == 0)
+        return export_main(argc - 1, argv + 1);
     log_open("vmd-meter");
     umask(0077);
     signal(SIGPIPE, SIG_IGN);

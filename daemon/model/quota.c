@@ -4,8 +4,8 @@
 static const char *const names[] = {
     [QUOTA_INSTANCES] = "instances",       [QUOTA_VCPUS] = "vcpus",
     [QUOTA_MEMORY_BYTES] = "memory_bytes", [QUOTA_DISK_BYTES] = "disk_bytes",
-    [QUOTA_ADDRESSES] = "addresses",       [QUOTA_OPERATIONS] = "operations",
-    [QUOTA_REQUESTS] = "requests",
+    [QUOTA_ADDRESSES] = "addresses",       [QUOTA_GROUPS] = "groups",
+    [QUOTA_OPERATIONS] = "operations",     [QUOTA_REQUESTS] = "requests",
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(names) == QUOTA_RESOURCES);
 

@@ -17,6 +17,7 @@ typedef enum {
     /** Those above make up a size, and are what a host has; the others only a tenant. */
     QUOTA_SIZES,
     QUOTA_ADDRESSES = QUOTA_SIZES,
+    QUOTA_GROUPS,
     /** Under way. */
     QUOTA_OPERATIONS,
     /** In a second. */

@@ -26,7 +26,7 @@ admission_sum(OperationEngine *engine, const OperationRequest *request, gint64 c
 
     workflow->takes(operation_engine_get_owner(engine, request->kind), request, &one);
     if (!workflow->gives_back)
-        one.amount[QUOTA_OPERATIONS] = 1;
+        one.amount[QUOTA_OPERATIONS]++;
     quota_add_times(&sum, &one, count);
     return sum;
 }

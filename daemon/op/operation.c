@@ -975,6 +975,14 @@ operation_find_active(OperationEngine *engine, const char *target)
     return queue != NULL ? g_queue_peek_head(queue) : NULL;
 }
 
+Operation *
+operation_find_newest(OperationEngine *engine, const char *target)
+{
+    GQueue *queue = g_hash_table_lookup(engine->by_target, target);
+
+    return queue != NULL ? g_queue_peek_tail(queue) : NULL;
+}
+
 GPtrArray *
 operation_find_request(OperationEngine *engine,
                        gint64 uid,

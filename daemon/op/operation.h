@@ -136,6 +136,8 @@ struct OperationRequest {
     gint64 timeout_ms;
     const ProtoSize *old_size;
     const ProtoSize *new_size;
+    /** Of a group: how many members of new_size it makes at once. */
+    gint64 n_members;
 };
 
 /**
@@ -169,6 +171,9 @@ Operation *operation_find(OperationEngine *engine, const char *id);
 
 /** The operation that works on the target, or is the next to, or NULL. */
 Operation *operation_find_active(OperationEngine *engine, const char *target);
+
+/** The newest operation on the target that has not ended, or NULL. */
+Operation *operation_find_newest(OperationEngine *engine, const char *target);
 
 /** What an earlier request with this id made: the operations of its batch in order, or an
  * empty array. */

@@ -95,7 +95,7 @@ try_create(WireCall *call, const ProtoInstanceCreateCall *in, GError **error)
         reply_created(call, store_begin(rpc->store), repeated);
         return true;
     }
-    if (!create_plan(rpc->instances, in, &change.request, &plan, error))
+    if (!create_plan(rpc->instances, in, NULL, &change.request, &plan, error))
         return false;
     if (in->has_dry_run && in->dry_run) {
         reply_plan(call, &plan, template_get(rpc->templates, plan.template_id));
@@ -106,7 +106,8 @@ try_create(WireCall *call, const ProtoInstanceCreateCall *in, GError **error)
         return false;
     }
     tx = store_begin(rpc->store);
-    reply_created(call, tx, create_admit(rpc->instances, tx, &plan, in, &change.request));
+    reply_created(call, tx,
+                  create_admit(rpc->instances, tx, &plan, in, NULL, &change.request));
     return true;
 }
 

@@ -50,6 +50,7 @@ rpc_server_new(Rpc *rpc)
 
     wire_server_add(server, &proto_vmctl_interface, &rpc_vmctl_handlers);
     wire_server_add(server, &proto_instance_interface, &rpc_instance_handlers);
+    wire_server_add(server, &proto_group_interface, &rpc_group_handlers);
     wire_server_add(server, &proto_template_interface, &rpc_template_handlers);
     wire_server_add(server, &proto_host_interface, &rpc_host_handlers);
     wire_server_add(server, &proto_operation_interface, &rpc_operation_handlers);

@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "fleet/fleet.h"
+#include "group/group.h"
 #include "instance/book.h"
 #include "op/operation.h"
 #include "store/store.h"
@@ -25,6 +26,7 @@ typedef struct Rpc {
     TemplateBook *templates;
     InstanceBook *instances;
     Fleet *fleet;
+    GroupBook *groups;
     gint64 started_boot_ms;
     /** The group whose members are admins; -1 if there is none. */
     gid_t admin_group;
@@ -40,6 +42,7 @@ typedef struct Rpc {
 
 extern const ProtoVmctlHandlers rpc_vmctl_handlers;
 extern const ProtoInstanceHandlers rpc_instance_handlers;
+extern const ProtoGroupHandlers rpc_group_handlers;
 extern const ProtoTemplateHandlers rpc_template_handlers;
 extern const ProtoHostHandlers rpc_host_handlers;
 extern const ProtoOperationHandlers rpc_operation_handlers;

@@ -5,6 +5,7 @@
 
 #include "instance/disabled.h"
 #include "rpc/tenant-private.h"
+#include "tenant/gate.h"
 
 static gint64
 count_instances(const Rpc *rpc, const char *tenant)
@@ -199,22 +200,29 @@ enable(WireCall *call, const ProtoTenantEnableCall *in)
     const Actor actor = identity_get_actor(call);
     StoreTx *tx = begin(call, in->tenant);
 
-    if (tx != NULL)
-        finish(call, tx, tenant_enable(rpc->tenants, tx, in->tenant, &actor), NULL);
+    if (tx == NULL)
+        return;
+    finish(call, tx, tenant_enable(rpc->tenants, tx, in->tenant, &actor), NULL);
+    group_book_kick(rpc->groups);
 }
 
 static bool
 check_owns_nothing(const Rpc *rpc, const char *tenant, GError **error)
 {
-    gint64 instances = count_instances(rpc, tenant);
-    guint operations = operation_engine_count_active_of(rpc->engine, tenant);
+    const Quota held = tenant_get_use(rpc->tenants, tenant);
+    bool owns = count_instances(rpc, tenant) > 0;
 
-    if (instances == 0 && operations == 0)
+    for (int i = 0; i < QUOTA_REQUESTS; i++) {
+        owns |= held.amount[i] > 0;
+    }
+    if (!owns)
         return true;
-    proto_error_set_illegal_state(error, "in_use",
-                                  "The tenant \"%s\" has %" G_GINT64_FORMAT
-                                  " instances, and %u operations under way",
-                                  tenant, instances, operations);
+    proto_error_set_illegal_state(
+        error, "in_use",
+        "The tenant \"%s\" has %" G_GINT64_FORMAT " instances, %" G_GINT64_FORMAT
+        " groups, and %" G_GINT64_FORMAT " operations under way",
+        tenant, held.amount[QUOTA_INSTANCES], held.amount[QUOTA_GROUPS],
+        held.amount[QUOTA_OPERATIONS]);
     return false;
 }
 

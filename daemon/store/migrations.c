@@ -7,10 +7,10 @@
  * Step n brings the version before it to version FIRST + n; a new database begins with
  * the first.  A step that was released is never edited: what comes later is a new step.
  *
- * The rows of tenants, templates, instances, operations, counters and hosts are a key,
- * the two columns that they are found by, a body: the record of io.vmctl.record as JSON
- * (of counters, which are many and written often, packed), and its sum: a bit that fell
- * over on the disk is seen.  A field more in the record needs no step.  A row of the
+ * The rows of tenants, templates, instances, operations, counters, hosts and groups are a
+ * key, the two columns that they are found by, a body: the record of io.vmctl.record as
+ * JSON (of counters, which are many and written often, packed), and its sum: a bit that
+ * fell over on the disk is seen.  A field more in the record needs no step.  A row of the
  * ledger is packed as it is hashed.
  */
 enum {
@@ -60,6 +60,10 @@ static const char *const steps[] = {
     /* What was decided of hosts. */
     "CREATE TABLE host (key TEXT PRIMARY KEY, a TEXT, b TEXT, body TEXT NOT NULL,"
     " sum TEXT NOT NULL) STRICT;",
+    /* Sets of like instances. */
+    "CREATE TABLE instance_group (key TEXT PRIMARY KEY, a TEXT, b TEXT,"
+    " body TEXT NOT NULL, sum TEXT NOT NULL) STRICT;"
+    "CREATE UNIQUE INDEX instance_group_name ON instance_group (a, b);",
 };
 
 static bool

@@ -29,6 +29,7 @@ typedef enum {
     STORE_OPERATION,
     STORE_COUNTER,
     STORE_HOST,
+    STORE_GROUP,
     STORE_TABLES,
 } StoreTable;
 

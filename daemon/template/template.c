@@ -543,11 +543,12 @@ template_remove(TemplateBook *book,
     ProtoTemplate *view = &template->record.view;
     Operation *active = operation_find_active(book->engine, view->id);
 
-    if (template->n_instances > 0 || active != NULL) {
+    if (template->n_instances > 0 || template->n_groups > 0 || active != NULL) {
         proto_error_set_conflict(
             error, "template", view->name, active != NULL ? active->record.view.id : NULL,
-            "The template is in use: %" G_GINT64_FORMAT " instances, %s",
-            template->n_instances,
+            "The template is in use: %" G_GINT64_FORMAT " instances, %" G_GINT64_FORMAT
+            " groups, %s",
+            template->n_instances, template->n_groups,
             active != NULL ? "an operation is under way" : "no operation");
         return NULL;
     }

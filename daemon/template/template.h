@@ -24,6 +24,8 @@ typedef struct {
     GSList *fetches;
     /** Its row is of before there were several hosts: its instances tell where it is. */
     bool has_old_record;
+    /** Groups that make their members from it. */
+    gint64 n_groups;
 } Template;
 
 TemplateBook *template_book_new(Store *store, OperationEngine *engine, Fleet *fleet);

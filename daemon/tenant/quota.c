@@ -24,8 +24,8 @@ typedef struct {
 static const Limit limits[] = {
     [QUOTA_INSTANCES] = LIMIT(instances),       [QUOTA_VCPUS] = LIMIT(vcpus),
     [QUOTA_MEMORY_BYTES] = LIMIT(memory_bytes), [QUOTA_DISK_BYTES] = LIMIT(disk_bytes),
-    [QUOTA_ADDRESSES] = LIMIT(addresses),       [QUOTA_OPERATIONS] = LIMIT(operations),
-    [QUOTA_REQUESTS] = LIMIT(requests),
+    [QUOTA_ADDRESSES] = LIMIT(addresses),       [QUOTA_GROUPS] = LIMIT(groups),
+    [QUOTA_OPERATIONS] = LIMIT(operations),     [QUOTA_REQUESTS] = LIMIT(requests),
 };
 G_STATIC_ASSERT(G_N_ELEMENTS(limits) == QUOTA_RESOURCES);
 

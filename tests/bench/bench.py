@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "system"))
 
 import bills  # noqa: E402
 import calls  # noqa: E402
+import groups  # noqa: E402
 import guests  # noqa: E402
 import ledgers  # noqa: E402
 import tenants  # noqa: E402
@@ -26,6 +27,7 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "burst": calls.measure_burst,
     "commands": calls.measure_commands,
     "tenants": tenants.measure,
+    "groups": groups.measure,
     "calls": calls.measure_calls,
     "memory": calls.measure_memory,
     "ledger": ledgers.measure,

@@ -115,6 +115,21 @@ def test_stop_stops_what_runs_and_starts_nothing_by_itself() -> None:
     shared.do("Instance.Destroy", instance=instance)
 
 
+def test_what_is_stopped_of_a_group_is_not_replaced() -> None:
+    with Vmd(group={"dead_seconds": 1}) as vmd:
+        vmd.import_template()
+        give(vmd, "shop", "stop")
+        vmd.do("Group.Create", group="web", tenant="shop", count=2, max=5)
+        before = {row["id"] for row in vmd.list_all()}
+        tell(vmd, "shop", "100")
+        expect("io.vmctl.BudgetExceeded", vmd.call, "Group.Scale", group="web", tenant="shop", count=3)
+        wait_until(lambda: {row["state"] for row in vmd.list_all()} == {"stopped"}, "its members to be stopped")
+        group = vmd.call("Group.Get", group="web", tenant="shop")["group"]
+        assert "budget" in group["reason"] and {row["id"] for row in vmd.list_all()} == before
+        vmd.do("Group.Remove", group="web", tenant="shop")
+        assert vmd.list_all() == []
+
+
 def test_what_was_told_last_holds_over_a_start_and_says_how_old_it_is() -> None:
     give(shared, "held", "refuse")
     at = now() - timedelta(hours=3)

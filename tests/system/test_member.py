@@ -88,6 +88,12 @@ def create(tenant: str, name: str) -> str:
     return accepted["instance"]
 
 
+def create_group(tenant: str) -> str:
+    """The id of a group of nobody."""
+    shared.do("Group.Create", tenant=tenant, group="matrix", max=1)
+    return shared.call("Group.Get", tenant=tenant, group="matrix")["group"]["id"]
+
+
 def parameters_of(method: str, fields: set[str], thing: dict[str, str]) -> dict[str, Any]:
     """What the method wants, about these things, so that nothing is wrong with it but who asks."""
     wanted: dict[str, Any] = {
@@ -95,6 +101,9 @@ def parameters_of(method: str, fields: set[str], thing: dict[str, str]) -> dict[
         "Instance.Resize": {"vcpus": 2},
         "Instance.Wait": {"until": "ready", "timeout_ms": 0},
         "Operation.Wait": {"timeout_ms": 0},
+        "Group.Create": {"group": "made", "max": 1},
+        "Group.Scale": {"count": 1},
+        "Group.Metric": {"value": "1"},
         "Event.Read": {"after": 0},
         "Tenant.AddMember": {"kind": "uid", "id": 4242, "role": "viewer"},
         "Tenant.RemoveMember": {"kind": "uid", "id": 4242},
@@ -120,10 +129,11 @@ def check_every_method(meter: bool, least: int) -> None:
     methods = read_schema(meter)
     own_id, other_id = create("shop", "matrix"), create("other", "hidden")
     operations = {tenant: shared.call("Operation.List", tenant=tenant)["operations"][0]["id"] for tenant in ("shop", "other")}
-    own = {"instance": own_id, "operation": operations["shop"], "tenant": "shop"}
-    other = {"instance": other_id, "operation": operations["other"], "tenant": "other"}
-    absent = {"instance": ABSENT, "operation": ABSENT, "tenant": "nobody"}
-    about = {"instance", "operation", "tenant"}
+    groups = {tenant: create_group(tenant) for tenant in ("shop", "other")}
+    own = {"instance": own_id, "operation": operations["shop"], "group": groups["shop"], "tenant": "shop"}
+    other = {"instance": other_id, "operation": operations["other"], "group": groups["other"], "tenant": "other"}
+    absent = {"instance": ABSENT, "operation": ABSENT, "group": ABSENT, "tenant": "nobody"}
+    about = set(own)
     asked = [method for method, (_, _, fields) in methods.items() if fields & about]
     assert len(asked) >= least, asked
     for role, uid in UIDS.items():
@@ -143,10 +153,11 @@ def check_every_method(meter: bool, least: int) -> None:
             assert (reply.get("error") != "PermissionDenied") == may, (method, role, reply)
     for tenant, instance in (("shop", own_id), ("other", other_id)):
         shared.do("Instance.Destroy", instance=instance, tenant=tenant)
+        shared.do("Group.Remove", group=groups[tenant], tenant=tenant)
 
 
 def test_every_method_of_every_role_on_ones_own_anothers_and_what_is_absent() -> None:
-    check_every_method(meter=False, least=21)
+    check_every_method(meter=False, least=30)
 
 
 def test_every_method_of_the_meter_of_every_role_on_ones_own_anothers_and_what_is_absent() -> None:
@@ -226,6 +237,21 @@ def test_a_token_does_what_its_role_allows_in_its_tenant() -> None:
     operation = shared.wait(created["reply"]["instances"][0]["operation"])
     assert (operation["tenant"], operation["token"]) == ("shop", made["token"]["id"])
     shared.do("Instance.Destroy", instance="by-token", tenant="shop")
+
+
+def test_what_a_group_does_is_done_in_the_name_of_the_token_that_made_it() -> None:
+    made = shared.call("Tenant.CreateToken", tenant="shop", name="scaler", role="operator")
+    begun, *_ = with_token(
+        made["secret"],
+        ("Group.Create", {"group": "scaled", "max": 2, "count": 1}),
+        ("Group.Scale", {"group": "scaled", "count": 2}),
+    )
+    shared.wait(begun["reply"]["operation"])
+    wait_until(lambda: shared.call("Group.Get", tenant="shop", group="scaled")["group"]["up"] == 2, "two to be up")
+    done = [row for row in shared.call("Operation.List", tenant="shop")["operations"] if row["target_name"].startswith("scaled")]
+    assert {row["kind"] for row in done} == {"group_create", "group_scale", "instance_create"}
+    assert {row["token"] for row in done} == {made["token"]["id"]}
+    shared.do("Group.Remove", tenant="shop", group="scaled")
 
 
 def test_a_token_makes_no_tokens() -> None:

@@ -13,13 +13,14 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from lib import cli, tap
+from lib import cli, focus, tap
 from lib.daemon import GIB, MIB, Vmd, program
 from lib.fakeclock import FakeClock
 from lib.tap import wait_until
@@ -324,6 +325,99 @@ def test_a_closing_that_is_killed_goes_on_and_comes_to_the_same() -> None:
             assert hashlib.sha256(lines).hexdigest() == invoice["hash"]
 
 
+def print_report(vmd: Vmd, *words: str) -> bytes:
+    """As it is, with its ends of lines."""
+    command = [program("VMCTL"), "usage", "report", *words]
+    return subprocess.run(command, env=cli.environment(vmd.socket), capture_output=True, check=True, timeout=60).stdout
+
+
+def check_focus(vmd: Vmd, month: str) -> None:
+    costs = sum(Decimal(row["cost"]) for row in report(vmd, "--period", month))
+    for version in focus.VERSIONS:
+        words = ("--period", month, "--focus-version", version)
+        data = print_report(vmd, *words, "-o", "focus")
+        broken = focus.check(version, data)
+        assert broken == [], (version, broken, data)
+        assert sum(Decimal(row["BilledCost"]) for row in rows_of(data.decode())) == costs
+        described = print_report(vmd, *words, "-o", "focus_metadata").decode()
+        assert focus.check_metadata(version, described, data) == [], described
+
+
+def test_a_focus_dataset_keeps_the_rules_and_names_the_operator() -> None:
+    set_example(shared)
+    run_one(shared, "focused")
+    data = print_report(shared, "-o", "focus")
+    assert data == print_report(shared, "-o", "focus", "--focus-version", "1.2")
+    broken = focus.check("1.2", data)
+    assert broken == [], (broken, data)
+    lines = rows_of(data.decode())
+    assert {line["ProviderName"] for line in lines} == {"vmctl"}
+    assert {"vcpu.alloc", "disk.alloc"} <= {line["x_MeterId"] for line in lines}
+    assert "the format is not focus" in refused(shared, "usage", "report", "--focus-version", "1.3")
+    assert "by day" in refused(shared, "usage", "report", "-o", "focus", "-g", "tenant")
+
+
+def check_days(vmd: Vmd) -> None:
+    """The days of a month have the lines of the month, but for the one rounding."""
+    words = ("-o", "focus", "--focus-version", "1.4")
+    whole = print_report(vmd, *words, "--period", "2026-10").splitlines()
+    parts = [print_report(vmd, *words, "--from", begin, "--to", end).splitlines()
+             for begin, end in (("2026-10", "2026-10-13"), ("2026-10-13", "2026-11"))]
+    assert {*parts[0], *parts[1]} == {line for line in whole if b"Adjustment" not in line}
+
+
+def export(vmd: Vmd, into: Path, *words: str) -> str:
+    """What is said, nothing if it went well."""
+    command = [program("VMD_METER"), "export", "--socket", str(Path(vmd.socket).with_name("meter.sock")), "--into", str(into), *words]
+    done = subprocess.run(command, env={"LC_ALL": "C"}, capture_output=True, text=True, timeout=100, check=False)
+    assert (done.returncode == 0) == (done.stderr == ""), done
+    return done.stderr
+
+
+def read_files(folder: Path) -> dict[str, bytes]:
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=folder, check=True, timeout=60)
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_is_exported_again_has_the_same_bytes() -> None:
+    with FakeClock(meter=True, jump="@2026-10-12 08:00:00") as clock, tempfile.TemporaryDirectory() as name:
+        vmd, into = clock.vmd, Path(name)
+        vmd.import_template()
+        set_example(vmd)
+        vmctl(vmd, "create", "web")
+        last = vmd.ledger()[-1]["resource"]
+        wait_until(lambda: seconds_since(vmd, last) >= 1, "a second of usage")
+        day = ("--day", "2026-10-12")
+        assert "all of 2026-10-12 is known when there is a later one" in export(vmd, into, *day)
+        clock.set("@2026-11-04 00:00:00")
+        wait_until(lambda: any(row["kind"] == "clock" for row in vmd.ledger()), "November")
+        assert export(vmd, into, *day) == ""
+        files = read_files(into / "2026-10-12")
+        assert focus.check("1.2", files["focus.csv"]) == [], files["focus.csv"]
+        assert focus.check_metadata("1.2", files["focus-metadata.json"].decode(), files["focus.csv"]) == []
+        assert json.loads(files["report.json"])["ledger_head"] == json.loads(files["ledger.json"])
+        assert {row["from"][:10] for row in rows_of(files["usage.csv"].decode())} == {"2026-10-12"}
+        assert "2026-10 is not closed" in export(vmd, into, "--month", "2026-10")
+        vmctl(vmd, "usage", "close", "2026-10")
+        assert export(vmd, into, "--month", "2026-10", "--focus-version", "1.4") == ""
+        month = read_files(into / "2026-10")
+        assert focus.check("1.4", month["focus.csv"]) == [], month["focus.csv"]
+        assert {row["invoice"] for row in rows_of(month["usage.csv"].decode())} == {"INV-2026-10-default"}
+        vmctl(vmd, "destroy", "--yes", "web")
+        assert export(vmd, into, *day) == "" and read_files(into / "2026-10-12") == files
+        assert export(vmd, into, "--month", "2026-10", "--focus-version", "1.4") == "" and read_files(into / "2026-10") == month
+        assert "would not be what it was" in export(vmd, into, *day, "--focus-version", "1.3")
+        assert read_files(into / "2026-10-12") == files
+
+
+def test_an_export_that_cannot_be_leaves_nothing() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        assert "is not a day like" in export(shared, Path(name), "--day", "2026-13-01")
+        assert "has not begun" in export(shared, Path(name), "--month", "2037-01")
+        assert "--into is needed" in export(shared, Path(name), "--day", "2026-10-12", "--month", "2026-10")
+        assert [path for path in Path(name).rglob("*") if path.is_file()] == []
+
+
 def test_the_month_of_the_manual_is_as_it_says() -> None:
     blocks = re.findall(r"```sh\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.DOTALL)
     commands = [line for block in blocks for line in block.splitlines()]
@@ -342,6 +436,9 @@ def test_the_month_of_the_manual_is_as_it_says() -> None:
             )
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
             shown += done.stdout + done.stderr
+        for month in ("2026-10", "2026-11"):
+            check_focus(clock.vmd, month)
+        check_days(clock.vmd)
     for words, times in (("(correction)", 1), ("segment", 1), ("rows, all right; the last has the hash", 2)):
         assert shown.count(words) >= times, shown
 

@@ -31,6 +31,7 @@ class Shared(Vmd):
         return self.process.pid
 
 
+INTERFACES.insert(INTERFACES.index("io.vmctl.Instance") + 1, "io.vmctl.Group")
 shared = Shared()
 
 

@@ -188,6 +188,15 @@ ON_INSTANCES = {
     "Instance.Log": {},
     "Instance.Wait": {"until": "ready", "timeout_ms": 0},
 }
+ON_GROUPS = {
+    "Group.Get": {},
+    "Group.Scale": {"count": 1},
+    "Group.Update": {"template": "tiny"},
+    "Group.Autoscale": {"cpu": "50"},
+    "Group.Metric": {"value": "1"},
+    "Group.Plan": {},
+    "Group.Remove": {},
+}
 ON_OPERATIONS = {"Operation.Get": {}, "Operation.Cancel": {}, "Operation.Wait": {"timeout_ms": 0}}
 FOR_ADMINS = {
     "Host.List": {},
@@ -219,6 +228,7 @@ FOR_ALL = {
     "WhoAmI": {},
     "Instance.List": {},
     "Operation.List": {},
+    "Group.List": {},
     "Template.List": {},
     "Template.Get": {"template": "tiny"},
     "Event.Read": {"after": 0},
@@ -241,6 +251,10 @@ FOR_OWNERS = {
 # Those that can name a tenant: another one is as absent as one that is not.
 WITH_TENANT = {
     **{method: {"instance": "x", **more} for method, more in ON_INSTANCES.items()},
+    **{method: {"group": "x", **more} for method, more in ON_GROUPS.items() if method != "Group.Remove"},
+    "Group.Create": {"group": "y", "max": 0},
+    "Group.Remove": {"group": "y"},
+    "Group.List": {},
     "Instance.Create": {"dry_run": True},
     "Instance.List": {},
     "Operation.List": {},
@@ -272,7 +286,7 @@ def test_the_table_of_rights_has_every_method() -> None:
             if interface.startswith("io.vmctl"):
                 prefix = interface.removeprefix("io.vmctl").removeprefix(".")
                 served |= {f"{prefix}.{name}".lstrip(".") for name in re.findall(r"^method (\w+)", text, re.MULTILINE)}
-    table = {*ON_INSTANCES, *ON_OPERATIONS, *FOR_ADMINS, *FOR_ALL, *FOR_OWNERS, "Instance.Create"}
+    table = {*ON_INSTANCES, *ON_GROUPS, *ON_OPERATIONS, *FOR_ADMINS, *FOR_ALL, *FOR_OWNERS, "Instance.Create", "Group.Create"}
     assert served == table, served ^ table
 
 
@@ -306,6 +320,24 @@ def test_another_tenants_operation_is_the_same_bytes_as_an_absent_one() -> None:
     shared.do("Instance.Destroy", instance="busy", tenant=f"u{ALICE}")
 
 
+def test_another_tenants_group_is_the_same_bytes_as_an_absent_one() -> None:
+    (made,) = call_as(ALICE, ("io.vmctl.Group.Create", {"group": "hidden", "max": 2}))
+    assert shared.wait(made["reply"]["operation"])["state"] == "succeeded"
+    hidden = shared.call("Group.Get", group="hidden", tenant=f"u{ALICE}")["group"]["id"]
+    for method, more in ON_GROUPS.items():
+        for who, sees in ((BOB, False), (ALICE, True)):
+            others, absent = call_as(
+                who,
+                (f"io.vmctl.{method}", {"group": hidden, **more}),
+                (f"io.vmctl.{method}", {"group": ABSENT, **more}),
+            )
+            assert absent["error"] == "io.vmctl.NotFound", (method, absent)
+            assert (blank(others, hidden) == blank(absent, ABSENT)) != sees, (method, who, others, absent)
+    (listed,) = call_as(BOB, ("io.vmctl.Group.List", {}))
+    assert listed["reply"] == {"groups": []}, listed
+    wait_until(lambda: shared.call("Group.List", tenant=f"u{ALICE}")["groups"] == [], "the group to be gone")
+
+
 def test_another_tenant_is_the_same_bytes_as_an_absent_one() -> None:
     create_as(ALICE, "x")
     for method, more in WITH_TENANT.items():
@@ -317,7 +349,7 @@ def test_another_tenant_is_the_same_bytes_as_an_absent_one() -> None:
         )
         assert blank(others, f"u{ALICE}") == blank(absent, "u99999"), (method, others, absent)
         assert "error" in others, (method, others)
-        assert "reply" in own or own["parameters"].get("kind") == "instance", (method, own)
+        assert "reply" in own or own["parameters"].get("kind") in ("instance", "group"), (method, own)
     assert shared.call("Instance.Get", instance="x", tenant=f"u{ALICE}")["instance"]["state"] == "running"
     shared.do("Instance.Destroy", instance="x", tenant=f"u{ALICE}")
 
@@ -370,6 +402,7 @@ def test_a_disabled_tenant_changes_nothing_and_is_stopped() -> None:
         ("io.vmctl.Instance.Start", {"instance": runs}),
         ("io.vmctl.Instance.Destroy", {"instance": runs}),
         ("io.vmctl.Instance.Resize", {"instance": runs, "vcpus": 2}),
+        ("io.vmctl.Group.Create", {"group": "late", "max": 1}),
         ("io.vmctl.Tenant.AddMember", {"kind": "uid", "id": BOB, "role": "viewer"}),
         ("io.vmctl.Tenant.RemoveMember", {"kind": "uid", "id": BOB}),
         ("io.vmctl.Tenant.CreateToken", {"name": "late", "role": "viewer"}),
@@ -411,6 +444,9 @@ def test_a_tenant_that_owns_something_is_not_removed_and_its_name_is_never_anoth
     assert expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="gone")["state"] == "in_use"
     shared.wait(accepted["operation"])
     shared.do("Instance.Destroy", instance="last", tenant="gone")
+    shared.do("Group.Create", group="empty", max=1, tenant="gone")
+    assert "1 groups" in expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="gone")["message"]
+    shared.do("Group.Remove", group="empty", tenant="gone")
     for _ in range(2):
         assert shared.call("Tenant.Remove", tenant="gone")["tenant"]["state"] == "removed"
     expect("io.vmctl.AlreadyExists", shared.call, "Tenant.Create", tenant="gone")

@@ -56,17 +56,17 @@ make_line(MeterId meter, const char *quantity, const char *price)
 }
 
 static void
-add(FocusWriter *writer, GString *out, const BillLine *line)
+add(const FocusOptions *options, GString *out, const BillLine *line)
 {
     g_autoptr(GError) error = NULL;
 
-    focus_writer_add(writer, line, out, &error);
+    focus_add(options, line, out, &error);
     g_assert_no_error(error);
 }
 
 /* A line of an earlier month that was wrong, and what stands in its place. */
 static void
-add_correction(FocusWriter *writer, GString *out)
+add_correction(const FocusOptions *options, GString *out)
 {
     BillLine back = make_line(METER_VCPU, "-48.0", "0.01");
     BillLine right = make_line(METER_VCPU, "24.0", "0.01");
@@ -76,13 +76,13 @@ add_correction(FocusWriter *writer, GString *out)
     back.from_ms = right.from_ms = OCTOBER_MS - 3 * DAY_MS;
     back.to_ms = right.to_ms = OCTOBER_MS - 2 * DAY_MS;
     back.sku = back.sku_price = right.sku = right.sku_price = "vm.vcpu";
-    add(writer, out, &back);
-    add(writer, out, &right);
+    add(options, out, &back);
+    add(options, out, &right);
 }
 
 /* Makes the sum of the invoice of acme what can be paid. */
 static void
-add_rounding(FocusWriter *writer, GString *out)
+add_rounding(const FocusOptions *options, GString *out)
 {
     BillLine line = make_line(METER_VCPU, "0", "0");
 
@@ -90,11 +90,11 @@ add_rounding(FocusWriter *writer, GString *out)
     line.contracted_cost = decimal("0.00060547327325");
     line.from_ms = line.period_from_ms;
     line.to_ms = line.period_to_ms;
-    add(writer, out, &line);
+    add(options, out, &line);
 }
 
 static void
-add_used(FocusWriter *writer, GString *out, MeterId meter, const char *sku)
+add_used(const FocusOptions *options, GString *out, MeterId meter, const char *sku)
 {
     static const char *const quantities[METER_N] = {
         [METER_INSTANCE_TIME] = "23.99966", [METER_VCPU] = "48.0",
@@ -111,11 +111,11 @@ add_used(FocusWriter *writer, GString *out, MeterId meter, const char *sku)
         line.contracted_price = decimal("0.003");
     g_assert_true(decimal_multiply(line.quantity, line.contracted_price,
                                    &line.contracted_cost, NULL));
-    add(writer, out, &line);
+    add(options, out, &line);
 }
 
 static void
-add_open(FocusWriter *writer, GString *out)
+add_open(const FocusOptions *options, GString *out)
 {
     BillLine line = make_line(METER_VCPU, "2.5", "0.01");
 
@@ -125,22 +125,21 @@ add_open(FocusWriter *writer, GString *out)
     line.labels = NULL;
     line.invoice = NULL;
     line.region = "north";
-    add(writer, out, &line);
+    add(options, out, &line);
 }
 
 static char *
 print_bill(const FocusOptions *options)
 {
-    g_autoptr(FocusWriter) writer = focus_writer_new(options);
     GString *out = g_string_new(NULL);
 
-    focus_writer_begin(writer, out);
+    focus_begin(options, out);
     for (guint i = 0; i < METER_N; i++) {
-        add_used(writer, out, (MeterId) i, meter_get_info((MeterId) i)->name);
+        add_used(options, out, (MeterId) i, meter_get_info((MeterId) i)->name);
     }
-    add_correction(writer, out);
-    add_rounding(writer, out);
-    add_open(writer, out);
+    add_correction(options, out);
+    add_rounding(options, out);
+    add_open(options, out);
     return g_string_free(out, FALSE);
 }
 
@@ -207,13 +206,12 @@ static void
 refuses_usage_without_a_price(void)
 {
     const FocusOptions options = { .provider = "x" };
-    g_autoptr(FocusWriter) writer = focus_writer_new(&options);
     g_autoptr(GError) error = NULL;
     GString *out = g_string_new(NULL);
     BillLine line = make_line(METER_MEMORY, "1.0", "0");
 
     line.sku_price = NULL;
-    g_assert_false(focus_writer_add(writer, &line, out, &error));
+    g_assert_false(focus_add(&options, &line, out, &error));
     g_assert_error(error, PROTO_ERROR, PROTO_ERROR_ILLEGAL_STATE);
     g_assert_cmpstr(error->message, ==,
                     "Memory allocation of " ID

@@ -403,9 +403,10 @@ test_prints_empty_as_empty(void)
     g_autofree char *text = print(&proto_plan_type, &plan);
     g_autofree char *none = print(&proto_instance_list_reply_type, &list);
 
-    g_assert_cmpstr(text, ==,
-                    "{\"refusals\":[],\"size\":{\"vcpus\":0,\"memory_bytes\":0,"
-                    "\"disk_bytes\":0},\"template\":\"\",\"quota\":[]}");
+    g_assert_cmpstr(
+        text, ==,
+        "{\"refusals\":[],\"size\":{\"vcpus\":0,\"memory_bytes\":0,"
+        "\"disk_bytes\":0},\"template\":\"\",\"quota\":[],\"host_refusals\":[]}");
     g_assert_cmpstr(none, ==, "{\"instances\":[]}");
 }
 

@@ -483,6 +483,19 @@ do_remove(FakeHost *fake, WireCall *call, const void *in)
     wire_call_reply(call, NULL);
 }
 
+/* Everybody is well of whom no rule says otherwise, with its message. */
+static void
+do_check_health(FakeHost *fake, WireCall *call, const void *in)
+{
+    const ScriptRule *rule = fake->options.match(SCRIPT_SICK, in, fake->options.data);
+    ProtoWorkerCheckHealthReply reply = {
+        .healthy = rule == NULL,
+        .reason = rule != NULL ? rule->message : NULL,
+    };
+
+    wire_call_reply(call, &reply);
+}
+
 static void
 do_read_log(FakeHost *fake, WireCall *call, const void *in)
 {
@@ -623,6 +636,7 @@ HANDLER(pause, Pause, do_pause)
 HANDLER(resume, Resume, do_resume)
 HANDLER(resize, Resize, do_resize)
 HANDLER(remove, Remove, do_remove)
+HANDLER(check_health, CheckHealth, do_check_health)
 HANDLER(read_log, ReadLog, do_read_log)
 HANDLER(import_template, ImportTemplate, do_import_template)
 HANDLER(remove_template, RemoveTemplate, do_remove_template)
@@ -648,6 +662,7 @@ static const ProtoWorkerHandlers handlers = {
     .resume = call_resume,
     .resize = call_resize,
     .remove = call_remove,
+    .check_health = call_check_health,
     .read_log = call_read_log,
     .import_template = call_import_template,
     .remove_template = call_remove_template,

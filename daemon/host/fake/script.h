@@ -20,7 +20,8 @@
  * (-1 is always) applies: the call waits delay_ms, then hangs, or ends the process
  * (exit_after: once it is done, without an answer), or fails, or is answered and not done
  * (deaf), or goes on.  An event is of the method "Event": it waits, or is lost (hang), or
- * comes at once and then again (twice).
+ * comes at once and then again (twice).  One of the method "Sick" makes a guest that is
+ * asked for its health not well, with its message.
  *
  * What is told of the counters of the instance of a name, until the script is read again:
  *
@@ -46,6 +47,7 @@ typedef struct {
 } ScriptRule;
 
 #define SCRIPT_EVENT "Event"
+#define SCRIPT_SICK "Sick"
 
 typedef struct {
     char *name;

@@ -120,4 +120,4 @@ end(const ReportContext *context, const GArray *rows, GString *out)
     append_rows(out, rows);
 }
 
-const ReportFormat report_csv = { "csv", begin, tenant, end };
+const ReportFormat report_csv = { "csv", begin, report_fold_line, tenant, end };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "meter/calendar.h"
+#include "meter/report/format.h"
 
 /*
  * A column is a row of a table: its name, in which versions it is, its type, and what
@@ -24,15 +25,8 @@ typedef enum {
     TYPE_N
 } ColumnType;
 
-struct FocusWriter {
-    const FocusOptions *options;
-    /* The invoice of the last line, and how many lines it has. */
-    char *invoice;
-    guint64 lines;
-};
-
 typedef struct {
-    const FocusWriter *writer;
+    const FocusOptions *options;
     const BillLine *line;
     GString *out;
 } Cell;
@@ -304,15 +298,20 @@ write_contracted_price(const Cell *cell)
 static void
 write_provider(const Cell *cell)
 {
-    write_text(cell->out, cell->writer->options->provider);
+    write_text(cell->out, cell->options->provider);
 }
 
+/* The part of an invoice that a charge is of: the same in a report of any of its days. */
 static void
 write_invoice_detail(const Cell *cell)
 {
-    if (cell->line->invoice != NULL)
-        g_string_append_printf(cell->out, "%s-%" G_GUINT64_FORMAT, cell->line->invoice,
-                               cell->writer->lines);
+    g_autofree char *text = NULL;
+
+    if (cell->line->invoice == NULL)
+        return;
+    text = g_strdup_printf("%s-%s", cell->line->invoice,
+                           is_usage(cell) ? cell->line->sku_price : "rounding");
+    write_text(cell->out, text);
 }
 
 static void
@@ -424,7 +423,7 @@ write_estimated(const Cell *cell)
 static void
 write_host(const Cell *cell)
 {
-    write_usage_text(cell, cell->writer->options->shows_hosts ? cell->line->host : NULL);
+    write_usage_text(cell, cell->options->shows_hosts ? cell->line->host : NULL);
 }
 
 static void
@@ -521,37 +520,19 @@ focus_parse_version(const char *text, FocusVersion *ret_version, GError **error)
             return true;
         }
     }
-    proto_error_set_invalid_parameter(error, "focus_version", "is not known",
+    proto_error_set_invalid_parameter(error, "parameters.focus_version", "is not known",
                                       "There is no FOCUS %s here: 1.2, 1.3 and 1.4 are",
                                       text);
     return false;
 }
 
-FocusWriter *
-focus_writer_new(const FocusOptions *options)
-{
-    FocusWriter *writer = g_new0(FocusWriter, 1);
-
-    writer->options = options;
-    return writer;
-}
-
 void
-focus_writer_free(FocusWriter *writer)
-{
-    if (writer == NULL)
-        return;
-    g_free(writer->invoice);
-    g_free(writer);
-}
-
-void
-focus_writer_begin(const FocusWriter *writer, GString *out)
+focus_begin(const FocusOptions *options, GString *out)
 {
     const char *comma = "";
 
     for (gsize i = 0; i < G_N_ELEMENTS(columns); i++) {
-        if (!has_column(&columns[i], writer->options->version))
+        if (!has_column(&columns[i], options->version))
             continue;
         g_string_append(out, comma);
         g_string_append(out, columns[i].name);
@@ -567,22 +548,10 @@ has_price(const BillLine *line)
            (line->sku != NULL && line->sku_price != NULL);
 }
 
-/* Lines of an invoice are numbered. */
-static void
-count_line(FocusWriter *writer, const char *invoice)
-{
-    if (g_strcmp0(writer->invoice, invoice) != 0) {
-        g_free(writer->invoice);
-        writer->invoice = g_strdup(invoice);
-        writer->lines = 0;
-    }
-    writer->lines++;
-}
-
 bool
-focus_writer_add(FocusWriter *writer, const BillLine *line, GString *out, GError **error)
+focus_add(const FocusOptions *options, const BillLine *line, GString *out, GError **error)
 {
-    const Cell cell = { writer, line, out };
+    const Cell cell = { options, line, out };
     const char *comma = "";
 
     if (!has_price(line)) {
@@ -591,9 +560,8 @@ focus_writer_add(FocusWriter *writer, const BillLine *line, GString *out, GError
             meter_get_info(line->meter)->title, line->resource);
         return false;
     }
-    count_line(writer, line->invoice);
     for (gsize i = 0; i < G_N_ELEMENTS(columns); i++) {
-        if (!has_column(&columns[i], writer->options->version))
+        if (!has_column(&columns[i], options->version))
             continue;
         g_string_append(out, comma);
         columns[i].write(&cell);
@@ -602,6 +570,37 @@ focus_writer_add(FocusWriter *writer, const BillLine *line, GString *out, GError
     g_string_append(out, "\r\n");
     return true;
 }
+
+static void
+begin(const ReportContext *context, GString *out)
+{
+    focus_begin(&context->focus, out);
+}
+
+static bool
+add_line(const ReportContext *context,
+         ReportFold *fold,
+         const BillLine *line,
+         GString *out,
+         GError **error)
+{
+    return focus_add(&context->focus, line, out, error);
+}
+
+static void
+end_tenant(const ReportContext *context,
+           const GArray *rows,
+           const BillTotal *total,
+           GString *out)
+{
+}
+
+static void
+end(const ReportContext *context, const GArray *rows, GString *out)
+{
+}
+
+const ReportFormat report_focus = { "focus", begin, add_line, end_tenant, end };
 
 /* What describes it */
 

@@ -34,20 +34,14 @@ typedef struct {
     bool shows_hosts;
 } FocusOptions;
 
-typedef struct FocusWriter FocusWriter;
-
-/** options must outlive it. */
-FocusWriter *focus_writer_new(const FocusOptions *options);
-void focus_writer_free(FocusWriter *writer);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(FocusWriter, focus_writer_free)
-
 /** Appends the names of the columns. */
-void focus_writer_begin(const FocusWriter *writer, GString *out);
+void focus_begin(const FocusOptions *options, GString *out);
 
-/** Appends a line; they come in the order of a bill.  Fails, with nothing appended, on
- * usage without a price. */
-bool
-focus_writer_add(FocusWriter *writer, const BillLine *line, GString *out, GError **error);
+/** Appends a line.  Fails, with nothing appended, on usage without a price. */
+bool focus_add(const FocusOptions *options,
+               const BillLine *line,
+               GString *out,
+               GError **error);
 
 /** What describes the dataset of a version, focus-metadata.json; free with g_free(). */
 char *focus_format_metadata(FocusVersion version);

@@ -285,6 +285,16 @@ report_fold_add(ReportFold *fold, const BillLine *line, GError **error)
     return add_elsewhere(fold, line, error);
 }
 
+bool
+report_fold_line(const ReportContext *context,
+                 ReportFold *fold,
+                 const BillLine *line,
+                 GString *out,
+                 GError **error)
+{
+    return report_fold_add(fold, line, error);
+}
+
 /* Texts */
 
 void

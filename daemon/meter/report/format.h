@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "meter/money/biller.h"
+#include "meter/report/focus.h"
 
 /**
  * A report as text: lines of bills, put together as was asked for, in a format.  Pure;
@@ -57,6 +58,7 @@ typedef struct {
     /** The days that were asked for. */
     Window window;
     const BillFoot *foot;
+    FocusOptions focus;
     /** The number of the tenant, from 0 on. */
     guint tenant;
 } ReportContext;
@@ -66,6 +68,13 @@ typedef struct {
 
     /** Before all; of the foot the period, the row and its hash are there. */
     void (*begin)(const ReportContext *context, GString *out);
+
+    /** A line as it is billed: to be put together with others, or written at once. */
+    bool (*line)(const ReportContext *context,
+                 ReportFold *fold,
+                 const BillLine *line,
+                 GString *out,
+                 GError **error);
 
     /** A tenant's rows, none if they are not asked for by tenant, and what they come to.
      */
@@ -81,6 +90,16 @@ typedef struct {
 extern const ReportFormat report_table;
 extern const ReportFormat report_csv;
 extern const ReportFormat report_json;
+
+/** Every line apart. */
+extern const ReportFormat report_focus;
+
+/** The line of a format that puts lines together. */
+bool report_fold_line(const ReportContext *context,
+                      ReportFold *fold,
+                      const BillLine *line,
+                      GString *out,
+                      GError **error);
 
 /** "2026-10-01T00:00:00Z", with milliseconds if there are any. */
 void report_append_time(GString *out, gint64 at_ms);

@@ -191,4 +191,4 @@ end(const ReportContext *context, const GArray *rows, GString *out)
     g_string_append(out, "}\n");
 }
 
-const ReportFormat report_json = { "json", begin, tenant, end };
+const ReportFormat report_json = { "json", begin, report_fold_line, tenant, end };

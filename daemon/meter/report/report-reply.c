@@ -3,35 +3,29 @@
 
 #include <string.h>
 
+#include "meter/report/turns.h"
+
 enum {
     /* Of text in a reply. */
     PIECE_BYTES = 128 * 1024,
     /* Of text in the one reply of a call that did not ask for more. */
-    WHOLE_BYTES = 512 * 1024,
-    /* Bytes that may wait for the client before it has to catch up. */
-    BACKLOG_BYTES = 256 * 1024
+    WHOLE_BYTES = 512 * 1024
 };
 
-/* It lives as long as its call: from the start to the final reply, or until the client
- * has gone. */
 typedef struct {
-    WireCall *call;
     Biller *biller;
     ReportWish wish;
     ReportContext context;
     ReportFold *fold;
     GString *out;
-    guint source;
     bool is_complete;
-    /* In the middle of a turn: who ends it then only says so. */
-    bool is_busy;
-    bool is_gone;
 } ReportReply;
 
 static void
-report_reply_free(ReportReply *self)
+report_reply_free(gpointer data)
 {
-    g_clear_handle_id(&self->source, g_source_remove);
+    ReportReply *self = data;
+
     biller_free(self->biller);
     card_free(self->wish.instead);
     g_free(self->wish.label);
@@ -40,29 +34,12 @@ report_reply_free(ReportReply *self)
     g_free(self);
 }
 
-static void
-on_gone(WireCall *call, gpointer data)
-{
-    ReportReply *self = data;
-
-    self->is_gone = true;
-    if (!self->is_busy)
-        report_reply_free(self);
-}
-
-static void
-fail(ReportReply *self, GError *error)
-{
-    wire_call_fail(self->call, error);
-    self->is_gone = true;
-}
-
 static bool
 add_line(const BillLine *line, gpointer data, GError **error)
 {
     ReportReply *self = data;
 
-    return report_fold_add(self->fold, line, error);
+    return self->wish.format->line(&self->context, self->fold, line, self->out, error);
 }
 
 /* The next tenant, or the end. */
@@ -104,8 +81,9 @@ get_piece_length(const GString *out)
     return end != NULL ? (gsize) (end - out->str) + 1 : PIECE_BYTES;
 }
 
-static void
-send_piece(ReportReply *self)
+/* False with the last one. */
+static bool
+send_piece(WireCall *call, ReportReply *self)
 {
     gsize length = get_piece_length(self->out);
     g_autofree char *text = g_strndup(self->out->str, length);
@@ -113,15 +91,16 @@ send_piece(ReportReply *self)
 
     g_string_erase(self->out, 0, (gssize) length);
     if (self->out->len == 0 && self->is_complete) {
-        wire_call_reply(self->call, &reply);
-        self->is_gone = true;
-        return;
+        wire_call_reply(call, &reply);
+        return false;
     }
-    wire_call_continue(self->call, &reply);
+    wire_call_continue(call, &reply);
+    return true;
 }
 
-static void
-send_whole(ReportReply *self)
+/* False when it is sent, or too large. */
+static bool
+send_whole(WireCall *call, const ReportReply *self)
 {
     const ProtoBillingReportReply reply = { .text = self->out->str };
     GError *error = NULL;
@@ -131,62 +110,31 @@ send_whole(ReportReply *self)
                                   "The report has more than %d bytes: call with more, or "
                                   "ask for less",
                                   WHOLE_BYTES);
-        fail(self, error);
-        return;
+        wire_call_fail(call, error);
+        return false;
     }
-    if (!self->is_complete)
-        return;
-    wire_call_reply(self->call, &reply);
-    self->is_gone = true;
+    if (self->is_complete)
+        wire_call_reply(call, &reply);
+    return !self->is_complete;
 }
 
-static void
-go_on(ReportReply *self)
+static bool
+step(WireCall *call, gpointer data)
 {
-    bool is_streamed = wire_call_wants_more(self->call);
-    bool has_piece = self->out->len >= PIECE_BYTES || self->is_complete;
+    ReportReply *self = data;
+    bool is_streamed = wire_call_wants_more(call);
+    bool has_piece = is_streamed && self->out->len >= PIECE_BYTES;
     GError *error = NULL;
 
-    if (!(is_streamed && has_piece) && !self->is_complete && !bill_on(self, &error)) {
-        fail(self, error);
-        return;
+    if (!has_piece && !self->is_complete && !bill_on(self, &error)) {
+        wire_call_fail(call, error);
+        return false;
     }
-    if (!is_streamed) {
-        send_whole(self);
-    } else if (self->out->len >= PIECE_BYTES || self->is_complete) {
-        send_piece(self);
-    }
-}
-
-static gboolean turn(gpointer data);
-
-static void
-on_drained(WireCall *call, gpointer data)
-{
-    ReportReply *self = data;
-
-    if (self->source == 0)
-        self->source = g_idle_add_full(G_PRIORITY_DEFAULT, turn, self, NULL);
-}
-
-static gboolean
-turn(gpointer data)
-{
-    ReportReply *self = data;
-
-    if (wire_call_get_backlog(self->call) > BACKLOG_BYTES) {
-        self->source = 0;
-        wire_call_on_drained(self->call, on_drained, self);
-        return G_SOURCE_REMOVE;
-    }
-    self->is_busy = true;
-    go_on(self);
-    self->is_busy = false;
-    if (!self->is_gone)
-        return G_SOURCE_CONTINUE;
-    self->source = 0;
-    report_reply_free(self);
-    return G_SOURCE_REMOVE;
+    if (!is_streamed)
+        return send_whole(call, self);
+    if (self->out->len >= PIECE_BYTES || self->is_complete)
+        return send_piece(call, self);
+    return true;
 }
 
 void
@@ -195,7 +143,6 @@ report_reply_start(WireCall *call, Biller *biller, const ReportWish *wish)
     ReportReply *self = g_new0(ReportReply, 1);
 
     *self = (ReportReply){
-        .call = call,
         .biller = biller,
         .wish = *wish,
         .fold = report_fold_new(wish->groups, wish->label),
@@ -206,8 +153,8 @@ report_reply_start(WireCall *call, Biller *biller, const ReportWish *wish)
         .label = wish->label,
         .window = wish->window,
         .foot = biller_get_foot(biller),
+        .focus = wish->focus,
     };
     wish->format->begin(&self->context, self->out);
-    wire_call_park(call, on_gone, self);
-    self->source = g_idle_add_full(G_PRIORITY_DEFAULT, turn, self, NULL);
+    turns_start(call, step, self, report_reply_free);
 }

@@ -8,6 +8,8 @@
 /** What a report is asked for with. */
 typedef struct {
     const ReportFormat *format;
+    /** What it has borrowed outlives the call. */
+    FocusOptions focus;
     guint groups;
     /** NULL: no label. */
     char *label;

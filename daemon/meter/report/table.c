@@ -265,4 +265,4 @@ end(const ReportContext *context, const GArray *rows, GString *out)
                            foot->hash);
 }
 
-const ReportFormat report_table = { "table", begin, tenant, end };
+const ReportFormat report_table = { "table", begin, report_fold_line, tenant, end };

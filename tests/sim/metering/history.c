@@ -115,11 +115,11 @@ ask_create(InstanceBook *book)
     StoreTx *tx = NULL;
 
     if (g_hash_table_size(book->by_id) >= GUESTS ||
-        !create_plan(book, &in, &request, &plan, NULL) || plan.error != NULL)
+        !create_plan(book, &in, NULL, &request, &plan, NULL) || plan.error != NULL)
         return;
     world_trace("ask: create %s", name);
     tx = store_begin(book->store);
-    g_ptr_array_unref(create_admit(book, tx, &plan, &in, &request));
+    g_ptr_array_unref(create_admit(book, tx, &plan, &in, NULL, &request));
     store_commit(tx);
 }
 

@@ -174,6 +174,17 @@ oracle_expect_reading(const ProtoDomainStats *stats)
     add_note(instance, stats, thread_count_given() + 1);
 }
 
+/* Whether what is counted from now on is counted from what that process told. */
+static bool
+is_of_process(const Instance *instance, const ProtoDomainStats *stats)
+{
+    const ProtoEpoch *epoch = instance->counters.epoch;
+
+    return epoch != NULL && epoch->pid == stats->epoch.pid &&
+           epoch->pid_start == stats->epoch.pid_start &&
+           strcmp(epoch->boot_id, stats->epoch.boot_id) == 0;
+}
+
 /* A look that shows a guest as on opens the segment that what it read is of: there, it is
  * the newest job.  What is of another process than is known is left, and looked into. */
 void
@@ -184,7 +195,8 @@ oracle_end_reading(const ProtoDomainStats *stats)
 
     if (note == NULL && is_taken(instance, stats)) {
         add_note(instance, stats, thread_count_given());
-    } else if (note != NULL && thread_count_given() < note->job) {
+    } else if (note != NULL &&
+               (thread_count_given() < note->job || !is_of_process(instance, stats))) {
         memcpy(note->life->told, note->before, sizeof note->before);
         g_array_set_size(oracle.notes, oracle.notes->len - 1);
     }

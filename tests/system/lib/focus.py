@@ -358,7 +358,8 @@ def invoices_what_can_be_paid(file: File) -> bool:
 
 
 def rounds_an_invoice_once(file: File) -> bool:
-    rounds = Counter(row["InvoiceId"] for row in file.rows if row.get("ChargeCategory") == "Adjustment")
+    keys = ("InvoiceId", "BillingAccountId", "BillingPeriodStart")
+    rounds = Counter(tuple(row.get(key, "") for key in keys) for row in file.rows if row.get("ChargeCategory") == "Adjustment")
     return all(count == 1 for count in rounds.values())
 
 
@@ -371,9 +372,8 @@ def puts_something_in_the_place_of_what_it_takes_back(file: File) -> bool:
     return all(balance == 0 for balance in signs.values())
 
 
-def counts_the_lines_of_invoices(file: File) -> bool:
-    ids = [row["InvoiceDetailId"] for row in file.rows if row.get("InvoiceDetailId")]
-    return len(set(ids)) == len(ids) and all(
+def has_a_part_of_its_invoice_where_it_has_one(file: File) -> bool:
+    return maps_to_one(file, "InvoiceDetailId", ("InvoiceId", "SkuPriceId", "ChargeCategory")) and all(
         (row.get("InvoiceDetailId", "") == "") == (row.get("InvoiceId", "") == "") for row in file.rows
     )
 
@@ -401,7 +401,7 @@ ALWAYS: list[Callable[[File], bool]] = [
 RULES: dict[str, list[Callable[[File], bool]]] = {
     "1.2": ALWAYS,
     "1.3": ALWAYS,
-    "1.4": [*ALWAYS, counts_the_lines_of_invoices],
+    "1.4": [*ALWAYS, has_a_part_of_its_invoice_where_it_has_one],
 }
 
 
@@ -522,5 +522,5 @@ BREAKS: dict[str, Callable[[bytes], bytes]] = {
     "rounds_an_invoice_once": lambda data: repeat(data, ROUNDING),
     "puts_something_in_the_place_of_what_it_takes_back": lambda data: repeat(data, CORRECTION),
     "counts_nothing_twice": lambda data: repeat(data, USAGE),
-    "counts_the_lines_of_invoices": lambda data: change(data, USAGE, {"InvoiceDetailId": ""}),
+    "has_a_part_of_its_invoice_where_it_has_one": lambda data: change(data, USAGE, {"InvoiceDetailId": ""}),
 }

@@ -16,6 +16,10 @@ METHOD = re.compile(r"((?:^#[^\n]*\n)*)^method (\w+)\((.*?)\) -> ", re.MULTILINE
 ABSENT: dict[str, Any] = {
     "instance": "nobody",
     "operation": "00000000-0000-4000-8000-000000000000",
+    "group": "nobody",
+    "max": 1,
+    "count": 1,
+    "value": "1",
     "until": "running",
     "template": "none",
     "host": "none",
@@ -56,6 +60,8 @@ class Method(NamedTuple):
 
     def absent(self) -> dict[str, Any]:
         """Good parameters that change nothing."""
+        if self.name == "io.vmctl.Group.Create":
+            return {"group": "made", "max": 1, "template": "none"}
         parameters = {field.name: ABSENT[field.name] for field in self.fields if field.is_needed and field.name in ABSENT}
         names = {field.name for field in self.fields}
         if "dry_run" in names:

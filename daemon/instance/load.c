@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "instance/load.h"
+
+#include <string.h>
+
+static const gint64 full = 100000;
+static const gint64 ns_per_ms = 1000000;
+
+static bool
+is_same_process(const ProtoEpoch *a, const ProtoEpoch *b)
+{
+    return a->boot_id != NULL && b->boot_id != NULL &&
+           strcmp(a->boot_id, b->boot_id) == 0 && a->pid == b->pid &&
+           a->pid_start == b->pid_start;
+}
+
+/* What its virtual CPUs ran for so far; what one of them did not tell is not counted. */
+static gint64
+sum_cpu(const ProtoDomainStats *stats)
+{
+    gint64 sum = 0;
+
+    for (gsize i = 0; i < stats->n_vcpus; i++) {
+        if (stats->vcpus[i].has_time_ns &&
+            __builtin_add_overflow(sum, stats->vcpus[i].time_ns, &sum))
+            return G_MAXINT64;
+    }
+    return sum;
+}
+
+static void
+begin(InstanceLoad *load, const ProtoDomainStats *stats, gint64 now_ms)
+{
+    if (!is_same_process(&load->epoch, &stats->epoch)) {
+        proto_epoch_clear(&load->epoch);
+        load->epoch = (ProtoEpoch){ g_strdup(stats->epoch.boot_id), stats->epoch.pid,
+                                    stats->epoch.pid_start };
+    }
+    load->has_reading = true;
+    load->cpu_ns = sum_cpu(stats);
+    load->read_boot_ms = stats->read_boot_ms;
+    load->read_ms = now_ms;
+}
+
+void
+load_take(InstanceLoad *load, const ProtoDomainStats *stats, gint64 now_ms)
+{
+    gint64 took_ms = stats->read_boot_ms - load->read_boot_ms;
+    gint64 ran_ns = sum_cpu(stats) - load->cpu_ns;
+    bool goes_on = load->has_reading && is_same_process(&load->epoch, &stats->epoch) &&
+                   stats->n_vcpus > 0 && ran_ns >= 0;
+
+    /* What was read before is no news. */
+    if (goes_on && took_ms <= 0)
+        return;
+    load->milli_percent = 0;
+    load->at_ms = 0;
+    if (goes_on) {
+        __int128 could_ns = (__int128) took_ms * ns_per_ms * (gint64) stats->n_vcpus;
+
+        load->milli_percent = (gint64) MIN((__int128) ran_ns * full / could_ns, full);
+        load->from_ms = load->read_ms;
+        load->at_ms = now_ms;
+    }
+    begin(load, stats, now_ms);
+}
+
+void
+load_clear(InstanceLoad *load)
+{
+    proto_epoch_clear(&load->epoch);
+    *load = (InstanceLoad){ 0 };
+}
