@@ -129,12 +129,14 @@ runs_mark_seen(Instance *instance)
 
 /* Following */
 
+/* On is what the ledger has as on, also an instance that is being stopped. */
 bool
 runs_is_other_process(const Instance *instance, const ProtoEpoch *epoch)
 {
     const ProtoOpenSegment *open = find_open(instance);
 
-    if (open == NULL || !is_on(instance) || strcmp(epoch->boot_id, clock_boot_id()) != 0)
+    if (open == NULL || open->state == BILLING_STATE_STOPPED ||
+        strcmp(epoch->boot_id, clock_boot_id()) != 0)
         return false;
     return strcmp(open->boot_id, epoch->boot_id) != 0 ||
            epoch->pid_start * CLOCK_TICK_MS > open->boot_ms;

@@ -20,6 +20,7 @@ import groups  # noqa: E402
 import guests  # noqa: E402
 import ledgers  # noqa: E402
 import tenants  # noqa: E402
+import ticks  # noqa: E402
 from figure import Row  # noqa: E402
 
 GROUPS: dict[str, Callable[[], list[Row]]] = {
@@ -32,6 +33,7 @@ GROUPS: dict[str, Callable[[], list[Row]]] = {
     "memory": calls.measure_memory,
     "ledger": ledgers.measure,
     "bills": bills.measure,
+    "tick": ticks.measure,
 }
 HEADER = ["what; beside what", "vmctl", "the other", "value", "bound", ""]
 INTRO = """# Performance

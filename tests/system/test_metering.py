@@ -294,6 +294,29 @@ def test_a_process_that_was_replaced_without_a_word_ends_where_it_was_last_seen(
         assert metered.used(instance, "disk_write_bytes") == 250
 
 
+def test_a_process_that_was_replaced_while_it_was_to_stop_ends_where_it_was_last_seen() -> None:
+    with Metered() as metered:
+        metered.tell("swap", {"disk_write_bytes": 100})
+        instance = metered.vmd.create(name="swap")["id"]
+        metered.rules = [{"method": "Shutdown", "deaf": True}]
+        metered.tick()
+        stop = metered.vmd.call("Instance.Stop", instance="swap")["operation"]
+        metered.vmd.kill()
+        seen_ms = wall_ms()
+        started = boot_ms() + 3 * CLOCK_TICK_MS
+        wait_until(lambda: boot_ms() > started + CLOCK_TICK_MS, "the time to be over")
+        metered.put_behind_its_back(instance, epoch=epoch(started))
+        metered.vmd.start()
+        # While the stop is still under way.
+        metered.tick()
+        metered.vmd.call("Operation.Cancel", operation=stop)
+        wait_until(lambda: len(metered.vmd.segments(instance)) == 5, "the other process to be seen")
+        _, ended, stopped, _, begun = metered.vmd.segments(instance)
+        assert ended["to_ms"] <= seen_ms and stopped["from_ms"] == ended["to_ms"], (ended, seen_ms)
+        assert 0 < begun["boot_ms"] - started // CLOCK_TICK_MS * CLOCK_TICK_MS <= CLOCK_TICK_MS
+        oracle.check_at_rest(metered.vmd)
+
+
 def test_a_guest_that_died_while_its_host_was_away_is_not_billed_for_that() -> None:
     with Metered() as metered:
         metered.tell("died", {"disk_write_bytes": 100})
