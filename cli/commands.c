@@ -221,6 +221,12 @@ static const Option quota_options[] = {
     { "reset", NULL, 0, OPTION_FLAG, "reset", NULL, "What is not given goes back to everybody's" },
 };
 
+static const Option budget_options[] = {
+    { "amount", NULL, 0, OPTION_TEXT, "amount", "AMOUNT", "What may be spent in a month" },
+    { "currency", NULL, 0, OPTION_TEXT, "currency", "CODE", "The currency of the rate card: EUR" },
+    { "policy", NULL, 0, OPTION_CHOICE, "policy", "POLICY", "What is done when all is spent (tell)" },
+};
+
 static const Option gc_options[] = {
     { "dry-run", NULL, 0, OPTION_FLAG, "dry_run", NULL, "Only say what would be removed" },
 };
@@ -837,6 +843,42 @@ const Command commands[] = {
       .summary = "Change what a tenant may use",
       .details = "For admins. What is not given stays as it is. A limit below what is "
                  "used takes nothing away: it only lets nothing be added." },
+    { .words = "budget show",
+      .operands = "[TENANT]",
+      .operands_max = 1,
+      .operand_field = "tenant",
+      .method = &proto_budget_get,
+      .view = &view_budget,
+      .run = run_query,
+      .summary = "Show what a tenant may spend in a month, and what it has spent" },
+    { .words = "budget list",
+      .method = &proto_budget_list,
+      .view = &view_budgets,
+      .run = run_query,
+      .summary = "List the budgets of the tenants that you act for" },
+    { .words = "budget set",
+      .operands = "TENANT",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "tenant",
+      .method = &proto_budget_set,
+      .view = &view_budget,
+      OPTIONS(budget_options),
+      .run = run_query,
+      .summary = "Give a tenant a budget, or change it",
+      .details = "For admins. At 80 % there is an event, and when all is spent another "
+                 "one; then with refuse nothing new is taken on, and with stop instances "
+                 "are stopped as well." },
+    { .words = "budget remove",
+      .operands = "TENANT",
+      .operands_min = 1,
+      .operands_max = 1,
+      .operand_field = "tenant",
+      .method = &proto_budget_remove,
+      .view = &view_budget_removed,
+      .run = run_query,
+      .summary = "Let a tenant spend what it likes",
+      .details = "For admins." },
     { .words = "operation list",
       .method = &proto_operation_list,
       .view = &view_operations,

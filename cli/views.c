@@ -117,6 +117,22 @@ static const Column quota_row_columns[] = {
     { "OWN", "own", CELL_YES, COLUMN_NARROW },
 };
 
+static const Column budget_columns[] = {
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
+    { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
+    { "SPENT", "spent", CELL_TEXT, COLUMN_NARROW },
+    { "OF", "amount", CELL_TEXT, COLUMN_NARROW },
+    { "CURRENCY", "currency", CELL_TEXT, COLUMN_NARROW },
+    { "POLICY", "policy", CELL_TEXT, COLUMN_NARROW },
+    { "PERIOD", "period", CELL_TEXT, COLUMN_NARROW },
+    { "AGE", "as_of", CELL_AGE, COLUMN_NARROW },
+    { "TROUBLE", "trouble", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column budget_removed_columns[] = {
+    { "TENANT", "tenant", CELL_TEXT, COLUMN_NARROW },
+};
+
 static const Column group_columns[] = {
     { "NAME", "name", CELL_TEXT, COLUMN_NARROW },
     { "STATE", "state", CELL_TEXT, COLUMN_NARROW },
@@ -430,6 +446,9 @@ const View view_created = VIEW(created_columns, true, "instances", "name", "id")
 const View view_begun = VIEW(begun_columns, true, "operations", "target_name", "id");
 const View view_quota = VIEW(quota_columns, true, "quota", "resource", "resource");
 const View view_quota_rows = VIEW(quota_row_columns, true, "quota", "resource", "resource");
+const View view_budgets = VIEW(budget_columns, true, "budgets", "tenant", "tenant");
+const View view_budget = VIEW(budget_columns, false, "budget", "tenant", "tenant");
+const View view_budget_removed = VIEW(budget_removed_columns, false, NULL, "tenant", "tenant");
 const View view_members = VIEW(member_columns, true, "members", "id", "id");
 const View view_tokens = VIEW(token_columns, true, "tokens", "name", "id");
 const View view_token = VIEW(token_columns, false, "token", "name", "id");

@@ -14,6 +14,9 @@ extern const View view_refusals;
 /** The quota of a plan. */
 extern const View view_quota;
 extern const View view_quota_rows;
+extern const View view_budgets;
+extern const View view_budget;
+extern const View view_budget_removed;
 extern const View view_members;
 extern const View view_tokens;
 extern const View view_token;

@@ -9,6 +9,7 @@
 #include "instance/create.h"
 #include "instance/workflows.h"
 #include "place/place.h"
+#include "tenant/budget.h"
 
 enum {
     HINDERED_FIRST_MS = 5000,
@@ -560,14 +561,17 @@ end_settling(Group *group, const GroupPlan *plan)
         operation_step_done(g_steal_pointer(&group->settling), error);
 }
 
-/* What belongs to a tenant that is disabled stays as it is, but for a removal. */
+/* What belongs to a tenant that is disabled, or has spent its budget, stays as it is, but
+ * for a removal: what is stopped then is not replaced. */
 static bool
 stands_still(Group *group)
 {
+    TenantBook *tenants = group->book->instances->tenants;
+    const char *tenant = group->record.view.tenant;
     g_autoptr(GError) error = NULL;
 
-    if (group->record.removing || tenant_check_enabled(group->book->instances->tenants,
-                                                       group->record.view.tenant, &error))
+    if (group->record.removing || (tenant_check_enabled(tenants, tenant, &error) &&
+                                   budget_check(tenants, tenant, &error)))
         return false;
     take_hindrance(group, error);
     return true;

@@ -2,6 +2,7 @@
 #include "instance/disabled.h"
 
 #include "base/clock.h"
+#include "model/budget.h"
 #include "op/admission.h"
 
 enum {
@@ -9,11 +10,15 @@ enum {
     GRACE_MS = 120000
 };
 
-static bool
-wants_stop(const ProtoTenantRecord *tenant)
+/* Since when its instances are to be off; 0: they are not. */
+static gint64
+get_stop_ms(const ProtoTenantRecord *tenant)
 {
-    return tenant->has_disabled_ms &&
-           !(tenant->has_when_disabled && tenant->when_disabled == WHEN_DISABLED_KEEP);
+    bool keeps = tenant->has_when_disabled && tenant->when_disabled == WHEN_DISABLED_KEEP;
+
+    if (tenant->has_disabled_ms && !keeps)
+        return tenant->disabled_ms;
+    return tenant->budget != NULL ? budget_get_stop_ms(tenant->budget) : 0;
 }
 
 static bool
@@ -35,7 +40,7 @@ stop(Instance *instance, StoreTx *tx, const ProtoTenantRecord *tenant)
         .by_admin = true,
         .target = instance->record.view.id,
         .target_name = instance->record.view.name,
-        .force = clock_wall_ms() - tenant->disabled_ms > GRACE_MS,
+        .force = clock_wall_ms() - get_stop_ms(tenant) > GRACE_MS,
     };
     g_autoptr(GError) error = NULL;
     g_autoptr(Admission) admission =
@@ -73,7 +78,7 @@ disabled_look(InstanceBook *book)
     StoreTx *tx = store_begin(book->store);
 
     for (; tenant != NULL; tenant = tenant_find_after(book->tenants, tenant->name)) {
-        if (wants_stop(tenant))
+        if (get_stop_ms(tenant) != 0)
             stop_all(book, tx, tenant);
     }
     store_commit(tx);

@@ -5,8 +5,8 @@
 
 #include "build-config.h"
 #include "meter/live.h"
-#include "meter/money/decimal.h"
 #include "meter/view.h"
+#include "model/decimal.h"
 #include "store/ledger-table.h"
 
 enum {

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/service.h"
 #include "build-config.h"
+#include "meter/budgets.h"
 #include "meter/export.h"
 #include "meter/http.h"
 #include "meter/metrics.h"
@@ -225,6 +226,7 @@ run(const Options *options)
     g_autoptr(IdentityBook) identities = NULL;
     Meter meter = { .started_boot_ms = clock_boot_ms() };
     g_autoptr(Watch) watch = NULL;
+    g_autoptr(Budgets) budgets = NULL;
     g_autoptr(Metrics) metrics = NULL;
     g_auto(MeterServers) servers = {
         .http = g_ptr_array_new_with_free_func((GDestroyNotify) http_server_free),
@@ -252,6 +254,7 @@ run(const Options *options)
     meter.grace_hours = options->grace_hours;
     meter.operator_name =
         options->operator_name != NULL ? options->operator_name : "vmctl";
+    budgets = budgets_new(options->controller, &meter);
     g_message("Ready: version %s, ledger read up to row %" G_GINT64_FORMAT, VMCTL_VERSION,
               meter_store_get_cursor(store));
     service_notify("READY=1");

@@ -162,7 +162,8 @@ identity_get(WireCall *call, Principal *ret_principal, GError **error)
 static bool
 is_for_accountant(WireCall *call, const WireMethod *method)
 {
-    return method == &proto_ledger_note && wire_call_get_session(call) == NULL &&
+    return (method == &proto_ledger_note || method == &proto_budget_tell) &&
+           wire_call_get_session(call) == NULL &&
            is_member(wire_call_get_peer(call), rpc_of(call)->accountant_group);
 }
 

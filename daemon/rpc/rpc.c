@@ -58,6 +58,7 @@ rpc_server_new(Rpc *rpc)
     wire_server_add(server, &proto_session_interface, &rpc_session_handlers);
     wire_server_add(server, &proto_tenant_interface, &rpc_tenant_handlers);
     wire_server_add(server, &proto_quota_interface, &rpc_quota_handlers);
+    wire_server_add(server, &proto_budget_interface, &rpc_budget_handlers);
     wire_server_add(server, &proto_ledger_interface, &rpc_ledger_handlers);
     wire_server_add(server, &proto_audit_interface, &rpc_audit_handlers);
     return server;

@@ -51,6 +51,7 @@ extern const ProtoLedgerHandlers rpc_ledger_handlers;
 extern const ProtoAuditHandlers rpc_audit_handlers;
 extern const ProtoTenantHandlers rpc_tenant_handlers;
 extern const ProtoQuotaHandlers rpc_quota_handlers;
+extern const ProtoBudgetHandlers rpc_budget_handlers;
 extern const ProtoSessionHandlers rpc_session_handlers;
 
 /** Makes the server of rpc's interfaces. */

@@ -4,12 +4,12 @@
 #include "base/clock.h"
 #include "tenant/tenant-private.h"
 
-static void
-add_event(StoreTx *tx,
-          EventKind kind,
-          const ProtoTenantRecord *record,
-          const char *detail,
-          const Actor *actor)
+void
+tenant_add_event(StoreTx *tx,
+                 EventKind kind,
+                 const ProtoTenantRecord *record,
+                 const char *detail,
+                 const Actor *actor)
 {
     ProtoEvent event = {
         .kind = kind,
@@ -37,7 +37,7 @@ tenant_put_changed(TenantBook *book,
     g_free(record->changed_at);
     record->changed_at = clock_format_time(clock_wall_ms());
     tenant_put(book, tx, record);
-    add_event(tx, kind, record, detail, actor);
+    tenant_add_event(tx, kind, record, detail, actor);
 }
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tenant/gate.h"
 
+#include "tenant/budget.h"
 #include "tenant/rate.h"
 #include "tenant/tenant-private.h"
 
@@ -30,6 +31,8 @@ pass(const AdmissionAsk *ask, gpointer data, GError **error)
         return false;
     if (ask->gives_back)
         return true;
+    if (!budget_check(book, ask->tenant, error))
+        return false;
     used = tenant_get_use(book, ask->tenant);
     limit = tenant_get_limit(book, ask->tenant);
     return quota_admit(&used, &ask->asked, &limit, error);

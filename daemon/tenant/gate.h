@@ -5,9 +5,9 @@
 #include "tenant/tenant.h"
 
 /**
- * The gate that every operation passes: its tenant is enabled, and what it takes fits
- * beside what is there.  What is there is summed up each time from whoever holds it, so
- * there is no counter that could be wrong.
+ * The gate that every operation passes: its tenant is enabled and has a budget left, if
+ * it has one at all, and what it takes fits beside what is there.  What is there is
+ * summed up each time from whoever holds it, so there is no counter that could be wrong.
  */
 
 /** Adds what owner holds of the tenant's to sum. */

@@ -45,6 +45,13 @@ void tenant_put_changed(TenantBook *book,
                         const char *detail,
                         const Actor *actor);
 
+/** An event of the tenant's that actor brought about. */
+void tenant_add_event(StoreTx *tx,
+                      EventKind kind,
+                      const ProtoTenantRecord *record,
+                      const char *detail,
+                      const Actor *actor);
+
 /** Keeps the list of rows with members: call after they changed. */
 void member_index(TenantBook *book, ProtoTenantRecord *record);
 

@@ -15,7 +15,9 @@ from lib.varlink import VarlinkError
 
 INTERFACES = ["org.varlink.service", "io.vmctl"] + [
     f"io.vmctl.{name}"
-    for name in ("Instance", "Template", "Host", "Operation", "Event", "Session", "Tenant", "Quota", "Ledger", "Audit")
+    for name in (
+        "Instance", "Template", "Host", "Operation", "Event", "Session", "Tenant", "Quota", "Budget", "Ledger", "Audit"
+    )  # fmt: skip
 ]
 
 class Shared(Vmd):

@@ -218,6 +218,9 @@ FOR_ADMINS = {
     "Tenant.Enable": {"tenant": "made"},
     "Tenant.Remove": {"tenant": "made"},
     "Quota.Set": {"tenant": "made"},
+    "Budget.Set": {"tenant": "made"},
+    "Budget.Remove": {"tenant": "made"},
+    "Budget.Tell": {"tenant": "made", "as_of": "2026-11-01T00:00:00Z"},
 }
 FOR_ALL = {
     "GetInfo": {},
@@ -231,6 +234,8 @@ FOR_ALL = {
     "Event.Read": {"after": 0},
     "Tenant.Get": {},
     "Quota.Get": {},
+    "Budget.Get": {},
+    "Budget.List": {},
     "Tenant.List": {},
     "Tenant.ListMembers": {},
     "Tenant.ListTokens": {},
@@ -256,6 +261,7 @@ WITH_TENANT = {
     "Event.Read": {"after": 0},
     "Tenant.Get": {},
     "Quota.Get": {},
+    "Budget.Get": {},
     "WhoAmI": {},
     **{method: more for method, more in FOR_OWNERS.items() if method.startswith("Tenant.")},
     "Tenant.ListMembers": {},
@@ -285,6 +291,8 @@ def test_the_table_of_rights_has_every_method() -> None:
 
 
 def test_every_method_that_all_may_call_answers_a_tenant() -> None:
+    shared.call("Tenant.Create", tenant=f"u{BOB}")
+    shared.call("Budget.Set", tenant=f"u{BOB}", amount="1000", currency="EUR")
     answers = call_as(BOB, *((f"io.vmctl.{method}", more) for method, more in FOR_ALL.items()))
     for method, answer in zip(FOR_ALL, answers):
         assert "reply" in answer, (method, answer)

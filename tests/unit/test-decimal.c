@@ -3,8 +3,8 @@
 #include <locale.h>
 
 #include "meter/money/currency.h"
-#include "meter/money/decimal.h"
 #include "meter/money/meters.h"
+#include "model/decimal.h"
 
 #define G_INT128_MAX ((__int128) (~(unsigned __int128) 0 >> 1))
 

@@ -4,8 +4,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#include "meter/money/decimal.h"
 #include "meter/money/meters.h"
+#include "model/decimal.h"
 #include "proto.h"
 
 /**

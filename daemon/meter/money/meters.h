@@ -4,7 +4,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#include "meter/money/decimal.h"
+#include "model/decimal.h"
 #include "proto.h"
 
 /**

@@ -34,6 +34,7 @@ ABSENT: dict[str, Any] = {
     "token": "none",
     "secret": "none",
     "note": "",
+    "as_of": "2026-11-01T00:00:00Z",
     # An entry of the books that is not the newest.
     "follows": 9007199254740991,
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "meter/money/decimal.h"
+#include "model/decimal.h"
 
 #include <string.h>
 
