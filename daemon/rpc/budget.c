@@ -100,26 +100,6 @@ typedef struct {
     const char *tenant;
 } PendingBudget;
 
-/* Begins a change of a tenant that is there, and has a row from then on; or fails the
- * call and returns NULL. */
-static StoreTx *
-begin(WireCall *call, const char *tenant)
-{
-    Rpc *rpc = rpc_of(call);
-    GError *error = NULL;
-    StoreTx *tx = NULL;
-
-    if (!tenant_exists(rpc->tenants, tenant)) {
-        proto_error_set_not_found(&error, "tenant", tenant, "There is no tenant \"%s\"",
-                                  tenant);
-        wire_call_fail(call, error);
-        return NULL;
-    }
-    tx = store_begin(rpc->store);
-    tenant_ensure(rpc->tenants, tx, tenant);
-    return tx;
-}
-
 /* Commits tx and has done answer then, or fails with error, which is taken. */
 static void
 finish(WireCall *call,
@@ -154,7 +134,7 @@ static void
 set(WireCall *call, const ProtoBudgetSetCall *in)
 {
     const Actor actor = identity_get_actor(call);
-    StoreTx *tx = begin(call, in->tenant);
+    StoreTx *tx = rpc_begin_tenant(call, in->tenant);
     GError *error = NULL;
 
     if (tx == NULL)
@@ -176,7 +156,7 @@ static void
 remove_budget(WireCall *call, const ProtoBudgetRemoveCall *in)
 {
     const Actor actor = identity_get_actor(call);
-    StoreTx *tx = begin(call, in->tenant);
+    StoreTx *tx = rpc_begin_tenant(call, in->tenant);
 
     if (tx == NULL)
         return;

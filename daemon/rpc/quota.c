@@ -69,17 +69,10 @@ set(WireCall *call, const ProtoQuotaSetCall *in)
     TenantBook *tenants = rpc_of(call)->tenants;
     const Actor actor = identity_get_actor(call);
     PendingQuota *pending = NULL;
-    StoreTx *tx = NULL;
-    GError *error = NULL;
+    StoreTx *tx = rpc_begin_tenant(call, in->tenant);
 
-    if (!tenant_exists(tenants, in->tenant)) {
-        proto_error_set_not_found(&error, "tenant", in->tenant,
-                                  "There is no tenant \"%s\"", in->tenant);
-        wire_call_fail(call, error);
+    if (tx == NULL)
         return;
-    }
-    tx = store_begin(rpc_of(call)->store);
-    tenant_ensure(tenants, tx, in->tenant);
     tenant_set_quota(tenants, tx, in, &actor);
     pending = g_new0(PendingQuota, 1);
     *pending = (PendingQuota){ call, tenant_find(tenants, in->tenant)->name };

@@ -86,6 +86,24 @@ rpc_get_tenant(WireCall *call, const char *asked, const char **ret_tenant, GErro
     return true;
 }
 
+StoreTx *
+rpc_begin_tenant(WireCall *call, const char *tenant)
+{
+    Rpc *rpc = rpc_of(call);
+    GError *error = NULL;
+    StoreTx *tx = NULL;
+
+    if (!tenant_exists(rpc->tenants, tenant)) {
+        proto_error_set_not_found(&error, "tenant", tenant, "There is no tenant \"%s\"",
+                                  tenant);
+        wire_call_fail(call, error);
+        return NULL;
+    }
+    tx = store_begin(rpc->store);
+    tenant_ensure(rpc->tenants, tx, tenant);
+    return tx;
+}
+
 Instance *
 rpc_find_instance(WireCall *call, const char *text, const char *tenant, GError **error)
 {

@@ -109,6 +109,10 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Change, rpc_change_clear)
  * with one string. */
 void rpc_reply_operation(WireCall *call, StoreTx *tx, const Operation *operation);
 
+/** Begins a change of a tenant that is there, and has a row from then on; or fails the
+ * call with PROTO_ERROR_NOT_FOUND and returns NULL. */
+StoreTx *rpc_begin_tenant(WireCall *call, const char *tenant);
+
 /** Answers a repeated request with the operation that it made, and takes what
  * rpc_change_init() found; false if it is a new one. */
 bool rpc_reply_repeat(WireCall *call, GPtrArray *repeated);

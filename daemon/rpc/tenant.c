@@ -136,26 +136,6 @@ finish(WireCall *call, StoreTx *tx, const ProtoTenantRecord *record, GError *err
     store_commit(tx);
 }
 
-/* Begins a change of a tenant that is there, and has a row from then on; or fails the
- * call and returns NULL. */
-static StoreTx *
-begin(WireCall *call, const char *tenant)
-{
-    Rpc *rpc = rpc_of(call);
-    GError *error = NULL;
-    StoreTx *tx = NULL;
-
-    if (!tenant_exists(rpc->tenants, tenant)) {
-        proto_error_set_not_found(&error, "tenant", tenant, "There is no tenant \"%s\"",
-                                  tenant);
-        wire_call_fail(call, error);
-        return NULL;
-    }
-    tx = store_begin(rpc->store);
-    tenant_ensure(rpc->tenants, tx, tenant);
-    return tx;
-}
-
 static void
 create(WireCall *call, const ProtoTenantCreateCall *in)
 {
@@ -173,7 +153,7 @@ set(WireCall *call, const ProtoTenantSetCall *in)
 {
     Rpc *rpc = rpc_of(call);
     const Actor actor = identity_get_actor(call);
-    StoreTx *tx = begin(call, in->tenant);
+    StoreTx *tx = rpc_begin_tenant(call, in->tenant);
 
     if (tx != NULL)
         finish(call, tx, tenant_set(rpc->tenants, tx, in, &actor), NULL);
@@ -184,7 +164,7 @@ disable(WireCall *call, const ProtoTenantDisableCall *in)
 {
     Rpc *rpc = rpc_of(call);
     const Actor actor = identity_get_actor(call);
-    StoreTx *tx = begin(call, in->tenant);
+    StoreTx *tx = rpc_begin_tenant(call, in->tenant);
 
     if (tx == NULL)
         return;
@@ -198,7 +178,7 @@ enable(WireCall *call, const ProtoTenantEnableCall *in)
 {
     Rpc *rpc = rpc_of(call);
     const Actor actor = identity_get_actor(call);
-    StoreTx *tx = begin(call, in->tenant);
+    StoreTx *tx = rpc_begin_tenant(call, in->tenant);
 
     if (tx == NULL)
         return;
@@ -244,7 +224,7 @@ remove_tenant(WireCall *call, const ProtoTenantRemoveCall *in)
         wire_call_fail(call, error);
         return;
     }
-    tx = begin(call, in->tenant);
+    tx = rpc_begin_tenant(call, in->tenant);
     if (tx != NULL)
         finish(call, tx, tenant_remove(rpc->tenants, tx, in->tenant, &actor), NULL);
 }
