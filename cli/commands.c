@@ -196,6 +196,11 @@ static const Option disable_options[] = {
     { "reason", NULL, 0, OPTION_TEXT, "reason", "TEXT", "Why; it is told to the tenant" },
 };
 
+static const Option tenant_remove_options[] = {
+    { "unbilled", NULL, 0, OPTION_FLAG, "unbilled", NULL,
+      "Also if its last month is not closed; that will still be billed" },
+};
+
 static const Option member_options[] = {
     { "user", NULL, 0, OPTION_TEXT, NULL, "NAME", "A user of this machine" },
     { "uid", NULL, 0, OPTION_INTEGER, NULL, "UID", "The same by number" },
@@ -765,9 +770,12 @@ const Command commands[] = {
       .operand_field = "tenant",
       .method = &proto_tenant_remove,
       .view = &view_tenant,
+      OPTIONS(tenant_remove_options),
       .run = run_query,
-      .summary = "Remove a tenant that owns nothing",
-      .details = "For admins. The name stays taken, because the books know it." },
+      .summary = "Remove a tenant that owns nothing and has been billed",
+      .details =
+          "For admins. The month in which something of it ran last must be closed. "
+          "The name stays taken, because the books know it." },
     { .words = "member add",
       .operands = "[TENANT]",
       .operands_max = 1,

@@ -270,6 +270,7 @@ static const Column tenant_columns[] = {
     { "WHEN-DISABLED", "when_disabled", CELL_TEXT, COLUMN_NARROW },
     { "AGE", "created_at", CELL_AGE, COLUMN_NARROW },
     { "REASON", "reason", CELL_TEXT, COLUMN_NARROW },
+    { "UNBILLED", "unbilled", CELL_TEXT, COLUMN_WIDE },
     { "UID", "uid", CELL_TEXT, COLUMN_WIDE },
     { "LABELS", "labels", CELL_TEXT, COLUMN_WIDE },
     { "CHANGED", "changed_at", CELL_AGE, COLUMN_WIDE },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "instance/workflows.h"
 #include "op/admission.h"
+#include "tenant/unbilled.h"
 
 /*
  * A destroy is never taken back: it goes on until nothing is left, however long its host
@@ -35,6 +36,7 @@ finish_destroy(Operation *operation, StoreTx *tx)
     instance_end_operation(instance, operation);
     if (operation->record.view.state == OPERATION_STATE_SUCCEEDED) {
         instance_transition(instance, tx, LIFECYCLE_GONE, NULL, "destroyed");
+        unbilled_add(instance->book->tenants, tx, instance->record.view.tenant);
         instance_remove(instance, tx);
     } else if (operation->has_begun) {
         instance_transition(instance, tx, LIFECYCLE_FAIL,

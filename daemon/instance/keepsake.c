@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "instance/keepsake.h"
 
-#include "wire/guard.h"
+#include "proto.h"
 
 char *
 keepsake_make(const Instance *instance, const Template *template, const ProtoSize *size)
@@ -34,14 +34,9 @@ keepsake_make(const Instance *instance, const Template *template, const ProtoSiz
 bool
 keepsake_read(const char *text, ProtoKeepsake *ret_keepsake, GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    const WireLimits limits = WIRE_LIMITS_PEER;
     gsize length = 0;
     g_autofree char *json = (char *) g_base64_decode(text, &length);
 
-    return guard_check(json, length, &limits, error) &&
-           json_parser_load_from_data(parser, json, (gssize) length, error) &&
-           wire_struct_parse(&proto_keepsake_type,
-                             json_node_get_object(json_parser_get_root(parser)),
-                             "keepsake", WIRE_PARSE_LENIENT, ret_keepsake, error);
+    return wire_struct_read(&proto_keepsake_type, json, length, "keepsake",
+                            WIRE_PARSE_LENIENT, ret_keepsake, error);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ledger/ledger.h"
 
+#include <string.h>
+
 #include "ledger/steps.h"
 #include "rpc/rpc.h"
+#include "tenant/unbilled.h"
 
 static char *
 take_hash(const LedgerPage *page)
@@ -122,6 +125,17 @@ on_noted(gpointer data)
     wire_call_reply(noted->call, &reply);
 }
 
+/* What is no such note is the accountant's business. */
+static void
+seal(Rpc *rpc, StoreTx *tx, const char *text)
+{
+    g_auto(ProtoSealedNote) sealed = { 0 };
+
+    if (wire_struct_read(&proto_sealed_note_type, text, strlen(text), "note",
+                         WIRE_PARSE_STRICT, &sealed, NULL))
+        unbilled_seal(rpc->tenants, tx, sealed.period);
+}
+
 static void
 note(WireCall *call, const ProtoLedgerNoteCall *in)
 {
@@ -143,6 +157,8 @@ note(WireCall *call, const ProtoLedgerNoteCall *in)
     noted = g_new0(Noted, 1);
     *noted =
         (Noted){ call, ledger_add_note(rpc->store, tx, in->topic, in->tenant, in->note) };
+    if (strcmp(in->topic, "sealed") == 0)
+        seal(rpc, tx, in->note);
     store_on_commit(tx, on_noted, noted);
     store_commit(tx);
 }

@@ -6,6 +6,7 @@
 #include "instance/disabled.h"
 #include "rpc/tenant-private.h"
 #include "tenant/gate.h"
+#include "tenant/unbilled.h"
 
 static gint64
 count_instances(const Rpc *rpc, const char *tenant)
@@ -45,6 +46,7 @@ show(const Rpc *rpc, const ProtoTenantRecord *record, ProtoTenantQuota *quota)
         .has_uid = record->has_uid,
         .uid = record->uid,
         .instances = count_instances(rpc, record->name),
+        .unbilled = record->unbilled,
         .created_at = record->created_at,
         .changed_at = record->changed_at,
         .quota = quota,
@@ -220,7 +222,8 @@ remove_tenant(WireCall *call, const ProtoTenantRemoveCall *in)
         finish(call, store_begin(rpc->store), record, NULL);
         return;
     }
-    if (!check_owns_nothing(rpc, in->tenant, &error)) {
+    if (!check_owns_nothing(rpc, in->tenant, &error) ||
+        (!in->unbilled && !unbilled_check(rpc->tenants, in->tenant, &error))) {
         wire_call_fail(call, error);
         return;
     }

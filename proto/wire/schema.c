@@ -5,6 +5,7 @@
 
 #include "proto.h"
 #include "wire/format.h"
+#include "wire/guard.h"
 
 /** Where a value stands, from the outside in; written out only when something is wrong
  * there. */
@@ -382,6 +383,33 @@ wire_struct_parse(const WireStruct *type,
         return true;
     wire_struct_clear(type, ret_value);
     return false;
+}
+
+bool
+wire_struct_read(const WireStruct *type,
+                 const char *text,
+                 gsize length,
+                 const char *path,
+                 WireParseMode mode,
+                 void *ret_value,
+                 GError **error)
+{
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    const WireLimits limits = WIRE_LIMITS_PEER;
+    JsonNode *root = NULL;
+
+    memset(ret_value, 0, type->size);
+    if (!guard_check(text, length, &limits, error) ||
+        !json_parser_load_from_data(parser, text, (gssize) length, error))
+        return false;
+    root = json_parser_get_root(parser);
+    if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
+        proto_error_set_invalid_parameter(error, path, "is no object", "%s is no object",
+                                          path);
+        return false;
+    }
+    return wire_struct_parse(type, json_node_get_object(root), path, mode, ret_value,
+                             error);
 }
 
 /* Memory */

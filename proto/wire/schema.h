@@ -152,6 +152,18 @@ bool wire_struct_parse(const WireStruct *type,
                        void *ret_value,
                        GError **error);
 
+/**
+ * Reads a text of length bytes that is a JSON object, within the limits of a peer, in the
+ * same way.  Fails also as guard_check() does.
+ */
+bool wire_struct_read(const WireStruct *type,
+                      const char *text,
+                      gsize length,
+                      const char *path,
+                      WireParseMode mode,
+                      void *ret_value,
+                      GError **error);
+
 /** Appends value as JSON.  Fields stand in the schema's order; null fields are left out.
  */
 void wire_struct_print(const WireStruct *type, const void *value, GString *out);

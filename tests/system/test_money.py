@@ -192,6 +192,10 @@ def test_a_closed_month_stays_and_is_corrected_in_the_next() -> None:
         instance = run_one(vmd, "billed")
         month = datetime.now(timezone.utc).strftime("%Y-%m")
         following = month_after(month)
+        vmctl(vmd, "tenant", "create", "left")
+        vmctl(vmd, "create", "gone", "--tenant", "left")
+        vmctl(vmd, "destroy", "gone", "--tenant", "left", "--yes")
+        assert f"used in {month} is not billed" in refused(vmd, "tenant", "remove", "left")
         wrong = correction(month, instance["id"], f"{month}-01", "1")
         assert "is not closed" in refused(vmd, *wrong)
         clock.set("+3196800")
@@ -199,14 +203,15 @@ def test_a_closed_month_stays_and_is_corrected_in_the_next() -> None:
         vmctl(vmd, "usage", "close", month)
         closed = vmctl(vmd, "usage", "report", "--period", month, "-o", "csv")
         rows = rows_of(closed)
-        assert {row["invoice"] for row in rows} == {f"INV-{month}-default"}
+        assert {row["invoice"] for row in rows} == {f"INV-{month}-{name}" for name in ("default", "left")}
         notes = [row for row in vmd.ledger() if row["kind"] == "noted"]
-        assert [row["topic"] for row in notes[-3:]] == ["closed", "invoice", "sealed"]
+        assert [row["topic"] for row in notes[-3:]] == ["invoice", "invoice", "sealed"]
         seq = vmd.ledger()[-1]["seq"]
         vmctl(vmd, "usage", "close", month)
+        vmctl(vmd, "tenant", "remove", "left")
         assert not [row for row in vmd.ledger() if row["seq"] > seq and row["kind"] == "noted"]
 
-        (vcpu,) = [row for row in rows if row["sku_price"] == "vm.vcpu"]
+        (vcpu,) = [row for row in rows if row["sku_price"] == "vm.vcpu" and row["tenant"] == "default"]
         right = correction(month, instance["id"], vcpu["from"][:10], "1")
         vmctl(vmd, *right)
         vmctl(vmd, *right)

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import socket
+import time
 
 from lib import oracle, tap
 from lib.daemon import GIB, Vmd
@@ -447,12 +448,35 @@ def test_a_tenant_that_owns_something_is_not_removed_and_its_name_is_never_anoth
     shared.do("Group.Create", group="empty", max=1, tenant="gone")
     assert "1 groups" in expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="gone")["message"]
     shared.do("Group.Remove", group="empty", tenant="gone")
-    for _ in range(2):
-        assert shared.call("Tenant.Remove", tenant="gone")["tenant"]["state"] == "removed"
+    assert shared.call("Tenant.Remove", tenant="gone", unbilled=True)["tenant"]["state"] == "removed"
+    assert shared.call("Tenant.Remove", tenant="gone")["tenant"]["state"] == "removed"
     expect("io.vmctl.AlreadyExists", shared.call, "Tenant.Create", tenant="gone")
     expect("io.vmctl.NotFound", shared.call, "Instance.Create", tenant="gone")
     expect("io.vmctl.NotFound", shared.call, "Tenant.Get", tenant="gone")
     assert events_of("gone") == [("tenant_created", 0), ("tenant_removed", 0)]
+
+
+def seal(month: str) -> None:
+    note = json.dumps({"period": month, "invoices": 0, "hash": "0" * 64})
+    head = shared.call("Ledger.GetHead")
+    shared.call("Ledger.Note", topic="sealed", note=note, follows=head["note"])
+
+
+def test_a_tenant_that_is_still_to_be_billed_is_not_removed() -> None:
+    shared.call("Tenant.Create", tenant="owes")
+    accepted = shared.call("Instance.Create", name="last", tenant="owes")["instances"][0]
+    shared.wait(accepted["operation"])
+    shared.do("Instance.Destroy", instance="last", tenant="owes")
+    month = time.strftime("%Y-%m", time.gmtime())
+    assert shared.call("Tenant.Get", tenant="owes")["tenant"]["unbilled"] == month
+    seal("2026-01")
+    error = expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="owes")
+    assert error["state"] == "unbilled" and month in error["message"], error
+    shared.kill()
+    shared.start()
+    expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="owes")
+    seal(month)
+    assert "unbilled" not in shared.call("Tenant.Remove", tenant="owes")["tenant"]
 
 
 def test_a_tenant_may_do_everything_to_its_own() -> None:

@@ -7,7 +7,6 @@
 #include "meter/calendar.h"
 #include "meter/money/books-private.h"
 #include "meter/refuse.h"
-#include "wire/guard.h"
 
 /*
  * Lists in the order of the rows.  There are few cards and assignments, and a search
@@ -109,21 +108,12 @@ read_note(const ProtoLedgerRow *row,
           void *ret_note,
           GError **error)
 {
-    g_autoptr(JsonParser) parser = json_parser_new_immutable();
-    const WireLimits limits = WIRE_LIMITS_PEER;
     g_autoptr(GError) why = NULL;
-    JsonNode *root = NULL;
 
     if (row->note == NULL)
         return refuse_row(error, row, "is a note without a text");
-    if (!guard_check(row->note, strlen(row->note), &limits, &why) ||
-        !json_parser_load_from_data(parser, row->note, -1, &why))
-        return refuse_row(error, row, "is no entry of the books: %s", why->message);
-    root = json_parser_get_root(parser);
-    if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root))
-        return refuse_row(error, row, "is no entry of the books: it is no object");
-    if (!wire_struct_parse(type, json_node_get_object(root), row->topic,
-                           WIRE_PARSE_STRICT, ret_note, &why))
+    if (!wire_struct_read(type, row->note, strlen(row->note), row->topic,
+                          WIRE_PARSE_STRICT, ret_note, &why))
         return refuse_row(error, row, "is no entry of the books: %s", why->message);
     return true;
 }
