@@ -150,6 +150,11 @@ static const Option correct_options[] = {
     { "why", NULL, 0, OPTION_TEXT, "why", "TEXT", "What the invoice says about it" },
 };
 
+static const Option recover_options[] = {
+    { "accept-fork", NULL, 0, OPTION_FLAG, "accept_fork", NULL, "It is accepted; without it the command says what there is to accept" },
+    { "why", NULL, 0, OPTION_TEXT, "why", "TEXT", "Why; it is kept in the ledger" },
+};
+
 static const Option rate_set_options[] = {
     { "backdate", NULL, 0, OPTION_FLAG, "backdate", NULL, "It may begin in the past, as long as nothing is closed" },
 };
@@ -556,6 +561,15 @@ const Command commands[] = {
       OPTIONS(correct_options),
       .run = run_query,
       .summary = "Set a line of a closed month right, on the next bill" },
+    { .words = "usage recover",
+      .service = SERVICE_METER,
+      .method = &proto_billing_recover,
+      .view = &view_recovered,
+      OPTIONS(recover_options),
+      .run = run_query,
+      .summary = "Accept that the ledger was put back to an older copy",
+      .details = "Until then nothing is billed. What was in the rows that are lost is "
+                 "billed no more, and months that were closed in them are open again." },
     { .words = "rate set",
       .operands = "FILE",
       .operands_min = 1,

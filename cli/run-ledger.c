@@ -140,6 +140,24 @@ tell_verdict(Session *session, JsonObject *object, guint n_faults)
     session_write(text, strlen(text));
 }
 
+/* Where the ledger does not go on from where it once was: no fault, and yet to be seen.
+ */
+static void
+tell_breaks(const Session *session, JsonObject *object)
+{
+    JsonArray *breaks = json_object_get_array_member(object, "breaks");
+
+    if (session->format > FORMAT_WIDE)
+        return;
+    for (guint i = 0; breaks != NULL && i < json_array_get_length(breaks); i++) {
+        JsonObject *found = json_array_get_object_element(breaks, i);
+
+        session_warn(session, "row %" G_GINT64_FORMAT " %s",
+                     json_object_get_int_member(found, "row"),
+                     json_object_get_string_member(found, "text"));
+    }
+}
+
 static bool
 read_verdict(Session *session, const Command *command, guint *ret_faults, GError **error)
 {
@@ -155,6 +173,7 @@ read_verdict(Session *session, const Command *command, guint *ret_faults, GError
         *ret_faults += n_faults;
         if (n_faults > 0 || (!reply.continues && session->format == FORMAT_JSON))
             session_print(session, command->view, reply.parameters);
+        tell_breaks(session, object);
         if (!reply.continues) {
             tell_verdict(session, object, *ret_faults);
             return true;

@@ -441,6 +441,13 @@ static const Column corrected_columns[] = {
     { "ROW", "seq", CELL_TEXT, COLUMN_NARROW },
 };
 
+static const Column recovered_columns[] = {
+    { "ROW", "seq", CELL_TEXT, COLUMN_NARROW },
+    { "BRANCH", "branch", CELL_TEXT, COLUMN_NARROW },
+    { "LOST", "lost", CELL_TEXT, COLUMN_NARROW },
+    { "HASH", "lost_hash", CELL_TEXT, COLUMN_WIDE },
+};
+
 const View view_instances = VIEW(instance_columns, true, "instances", "name", "id");
 const View view_instance = VIEW(instance_columns, false, "instance", "name", "id");
 const View view_created = VIEW(created_columns, true, "instances", "name", "id");
@@ -483,6 +490,7 @@ const View view_cards = VIEW(card_columns, true, "cards", "card", "hash");
 const View view_card_set = VIEW(card_set_columns, false, NULL, "version", "seq");
 const View view_assigned = VIEW(assigned_columns, false, NULL, "seq", "seq");
 const View view_corrected = VIEW(corrected_columns, false, NULL, "seq", "seq");
+const View view_recovered = VIEW(recovered_columns, false, NULL, "seq", "seq");
 const View view_findings = VIEW(finding_columns, true, "findings", "id", "id");
 const View view_collected = VIEW(collected_columns, true, "collected", "id", "id");
 const View view_whoami = VIEW(whoami_columns, false, NULL, "tenant", "uid");

@@ -51,6 +51,7 @@ extern const View view_cards;
 extern const View view_card_set;
 extern const View view_assigned;
 extern const View view_corrected;
+extern const View view_recovered;
 extern const View view_findings;
 extern const View view_collected;
 extern const View view_whoami;

@@ -62,13 +62,26 @@ tick_follow_segment(Instance *instance, StoreTx *tx, gint64 ended_ms, gint64 at_
     put(instance, tx, rows);
 }
 
-void
-tick_take(Instance *instance, const ProtoDomainStats *stats)
+/* When what is told now was read.  A step of the clock is looked after first, in a
+ * transaction of its own: its rows come before those of the readings. */
+static CounterTime
+read_time(InstanceBook *book)
 {
-    InstanceBook *book = instance->book;
-    g_autoptr(GArray) rows = counters_new_rows();
     CounterTime time = { 0 };
-    StoreTx *tx = NULL;
+
+    instance_book_follow_clock(book);
+    time = (CounterTime){ store_ledger_now_ms(book->store), clock_boot_ms() };
+    store_pass_ledger_ms(book->store, time.at_ms);
+    return time;
+}
+
+static void
+take(Instance *instance,
+     StoreTx *tx,
+     const ProtoDomainStats *stats,
+     const CounterTime *time)
+{
+    g_autoptr(GArray) rows = NULL;
 
     /* What is counted while nothing is billed was started by others; of a domain that is
      * off libvirt tells its own processor time. */
@@ -80,12 +93,18 @@ tick_take(Instance *instance, const ProtoDomainStats *stats)
         return;
     }
     load_take(&instance->load, stats, clock_wall_ms());
-    instance_book_follow_clock(book);
-    time = (CounterTime){ store_ledger_now_ms(book->store), clock_boot_ms() };
-    store_pass_ledger_ms(book->store, time.at_ms);
-    tx = store_begin(book->store);
-    counters_read(&instance->counters, stats, instance->record.view.vcpus, &time, rows);
+    rows = counters_new_rows();
+    counters_read(&instance->counters, stats, instance->record.view.vcpus, time, rows);
     put(instance, tx, rows);
+}
+
+void
+tick_take(Instance *instance, const ProtoDomainStats *stats)
+{
+    const CounterTime time = read_time(instance->book);
+    StoreTx *tx = store_begin(instance->book->store);
+
+    take(instance, tx, stats, &time);
     store_commit(tx);
 }
 
@@ -118,12 +137,16 @@ book_gaps(const BookHost *host)
     store_commit(tx);
 }
 
+/* One transaction for all: if each had its own, callers would wait for them.  A reading
+ * that is not on disk when vmd dies is made up for by the next. */
 static void
 take_batch(const BookHost *host, const char *text)
 {
     const char *name = host_get_name(host->host);
     gsize length = 0;
     g_autofree guint8 *data = g_base64_decode(text, &length);
+    const CounterTime time = read_time(host->book);
+    StoreTx *tx = store_begin(host->book->store);
     g_autoptr(GError) error = NULL;
     gsize used = 0;
 
@@ -134,12 +157,13 @@ take_batch(const BookHost *host, const char *text)
         if (!wire_struct_unpack(&proto_domain_stats_type, data + at, length - at, &used,
                                 &stats, &error)) {
             g_warning("Host %s: counters: %s", name, error->message);
-            return;
+            break;
         }
         instance = instance_get(host->book, stats.id);
         if (instance != NULL && instance_is_on_host(instance, name))
-            tick_take(instance, &stats);
+            take(instance, tx, &stats, &time);
     }
+    store_commit(tx);
 }
 
 static void

@@ -204,12 +204,11 @@ static void
 note_invoice(Closing *closing, const BillTotal *total)
 {
     g_autofree char *sum = decimal_format(total->total, total->places);
-    g_autofree char *invoice = bill_invoice_id(closing->name, total->tenant);
     g_autofree char *hash = hash_lines(closing, total);
     const ProtoInvoiceNote note = {
         .period = closing->name,
         .tenant = (char *) (gsize) total->tenant,
-        .invoice = invoice,
+        .invoice = (char *) (gsize) total->invoice,
         .currency = (char *) (gsize) total->currency,
         .total = sum,
         .lines = total->lines,

@@ -57,6 +57,7 @@ struct Request {
     ControllerNoted noted;
     void (*refreshed)(gpointer data);
     ControllerHash hash;
+    ControllerHead head;
     gpointer data;
     guint rounds;
 };
@@ -90,6 +91,8 @@ end_request(Request *request, const ProtoVmctlWhoAmIReply *who, const GError *er
         ended->noted(0, error, ended->data);
     } else if (ended->hash != NULL) {
         ended->hash(NULL, error, ended->data);
+    } else if (ended->head != NULL) {
+        ended->head(NULL, error, ended->data);
     } else {
         ended->refreshed(ended->data);
     }
@@ -261,6 +264,22 @@ stop_at_fork(Controller *controller, gint64 seq, const char *hash)
         controller->watch = g_timeout_add_seconds(WATCH_SECONDS, watch_fork, controller);
 }
 
+/* Who waits for an answer on the old connections is told that there is none. */
+void
+controller_read_anew(Controller *controller)
+{
+    g_autoptr(GError) refusal = NULL;
+
+    g_message("The fork was accepted: reading the ledger of %s anew", controller->path);
+    if (!meter_store_begin_anew(controller->store, &refusal)) {
+        lose(controller, refusal);
+        return;
+    }
+    disconnect(controller);
+    end_all(controller);
+    connect_now(controller);
+}
+
 /* The newest entry of the books came while there is a fork. */
 static void
 on_entry(const void *out, bool continues, const GError *error, gpointer data)
@@ -268,7 +287,6 @@ on_entry(const void *out, bool continues, const GError *error, gpointer data)
     Controller *controller = data;
     const ProtoLedgerReadReply *reply = out;
     g_autofree guint8 *packed = NULL;
-    g_autoptr(GError) refusal = NULL;
     gsize length = 0;
 
     if (error != NULL) {
@@ -276,15 +294,8 @@ on_entry(const void *out, bool continues, const GError *error, gpointer data)
         return;
     }
     packed = g_base64_decode(reply->packed != NULL ? reply->packed : "", &length);
-    if (!meter_store_is_recovery(controller->store, packed, length))
-        return;
-    g_message("The fork was accepted: reading the ledger of %s anew", controller->path);
-    if (!meter_store_begin_anew(controller->store, &refusal)) {
-        lose(controller, refusal);
-        return;
-    }
-    disconnect(controller);
-    connect_now(controller);
+    if (meter_store_is_recovery(controller->store, packed, length))
+        controller_read_anew(controller);
 }
 
 static void
@@ -491,6 +502,27 @@ controller_ask_who(Controller *controller,
 }
 
 static void
+on_head_asked(const void *out, bool continues, const GError *error, gpointer data)
+{
+    g_autofree Request *request = data;
+
+    g_queue_remove(&request->controller->requests, request);
+    request->head(error == NULL ? out : NULL, error, request->data);
+}
+
+void
+controller_ask_head(Controller *controller, ControllerHead done, gpointer data)
+{
+    Request *request = request_new(controller, data);
+
+    request->head = done;
+    if (!check_answers(request))
+        return;
+    wire_link_call(controller->asking, &proto_ledger_get_head, NULL, false, ANSWER_MS,
+                   on_head_asked, request);
+}
+
+static void
 on_hash(const void *out, bool continues, const GError *error, gpointer data)
 {
     Request *request = data;
@@ -516,14 +548,8 @@ controller_ask_hash(Controller *controller,
     Request *request = request_new(controller, data);
 
     request->hash = done;
-    if (controller->asking == NULL) {
-        g_autoptr(GError) error = NULL;
-
-        proto_error_set_host_unreachable(&error, "", "vmd does not answer on %s",
-                                         controller->path);
-        end_request(request, NULL, error);
+    if (!check_answers(request))
         return;
-    }
     ask_row(controller, seq, on_hash, request);
 }
 

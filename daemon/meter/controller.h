@@ -63,6 +63,18 @@ void controller_note(Controller *controller,
                      ControllerNoted done,
                      gpointer data);
 
+/** Where the ledger stands; NULL with an error. */
+typedef void (*ControllerHead)(const ProtoLedgerGetHeadReply *head,
+                               const GError *error,
+                               gpointer data);
+
+/** Asks where the ledger stands.  done may be called at once. */
+void controller_ask_head(Controller *controller, ControllerHead done, gpointer data);
+
+/** Forgets what is held, and reads the ledger from its first row on: a fork in which rows
+ * that are held are lost was accepted. */
+void controller_read_anew(Controller *controller);
+
 /** hash is that of the row, 64 hexadecimal digits; NULL with an error, or if there is no
  * such row. */
 typedef void (*ControllerHash)(const char *hash, const GError *error, gpointer data);

@@ -13,6 +13,7 @@ void meter_assign(WireCall *call, const ProtoBillingAssignCall *in);
 void meter_report(WireCall *call, const ProtoBillingReportCall *in);
 void meter_list_periods(WireCall *call, const ProtoBillingListPeriodsCall *in);
 void meter_close_period(WireCall *call, const ProtoBillingClosePeriodCall *in);
+void meter_recover(WireCall *call, const ProtoBillingRecoverCall *in);
 void meter_correct(WireCall *call, const ProtoBillingCorrectCall *in);
 void meter_export_ledger(WireCall *call, const ProtoBillingExportLedgerCall *in);
 void meter_explain(WireCall *call, const ProtoBillingExplainCall *in);

@@ -179,6 +179,7 @@ static const ProtoBillingHandlers billing_handlers = {
     .close_period = meter_close_period,
     .report = meter_report,
     .correct = meter_correct,
+    .recover = meter_recover,
     .export_ledger = meter_export_ledger,
     .explain = meter_explain,
     .verify = meter_verify,

@@ -63,8 +63,8 @@ meter_store_check_fork(const MeterStore *store, GError **error)
             error, "fork",
             "The ledger is not the one that was read before: up to row %" G_GINT64_FORMAT
             " it had the hash %s, now row %" G_GINT64_FORMAT
-            " has %s. Was it restored from a backup? Nothing is billed until an entry of "
-            "the books accepts it",
+            " has %s. Was it restored from a backup? Nothing is billed until that is "
+            "accepted: vmctl usage recover",
             store->cursor.seq, held, store->fork_seq, store->fork_hash);
         return false;
     }
@@ -72,9 +72,64 @@ meter_store_check_fork(const MeterStore *store, GError **error)
         error, "fork",
         "Row %" G_GINT64_FORMAT " tells that the ledger goes on from an older copy of "
         "itself; it now ends at row %" G_GINT64_FORMAT
-        " with the hash %s. Nothing is billed until an entry of the books accepts it",
+        " with the hash %s. Nothing is billed until that is accepted: vmctl usage "
+        "recover",
         store->cursor.forked_seq, store->cursor.seq, held);
     return false;
+}
+
+/* "9 HASH", as the store of vmd writes it. */
+static bool
+parse_lost(const char *note, MeterFork *ret_fork)
+{
+    g_auto(GStrv) words = g_strsplit(note != NULL ? note : "", " ", 2);
+    ChainHash hash;
+
+    if (g_strv_length(words) != 2 ||
+        !g_ascii_string_to_signed(words[0], 10, 1, G_MAXINT64, &ret_fork->lost_seq,
+                                  NULL) ||
+        !chain_from_text(words[1], &hash))
+        return false;
+    ret_fork->lost_hash = chain_to_text(&hash);
+    return true;
+}
+
+static bool
+read_told(MeterStore *store, MeterFork *ret_fork, GError **error)
+{
+    gint64 seq = store->cursor.forked_seq;
+    g_autoptr(GByteArray) packed = g_byte_array_new();
+    g_auto(ProtoLedgerRow) row = { 0 };
+    gint64 last = 0;
+    gsize used = 0;
+
+    if (!meter_store_read_rows(store, seq - 1, seq, packed, &last, error) ||
+        !wire_struct_unpack(&proto_ledger_row_type, packed->data, packed->len, &used,
+                            &row, error))
+        return false;
+    ret_fork->told_seq = seq;
+    parse_lost(row.note, ret_fork);
+    return true;
+}
+
+bool
+meter_store_read_fork(MeterStore *store, MeterFork *ret_fork, GError **error)
+{
+    MeterFork fork = { 0 };
+
+    if (!meter_store_has_fork(store)) {
+        proto_error_set_illegal_state(
+            error, "whole", "The ledger goes on from what was read: there is no fork");
+        return false;
+    }
+    if (is_diverged(store)) {
+        fork.lost_seq = store->cursor.seq;
+        fork.lost_hash = chain_to_text(&store->cursor.hash);
+    } else if (!read_told(store, &fork, error)) {
+        return false;
+    }
+    *ret_fork = fork;
+    return true;
 }
 
 static bool

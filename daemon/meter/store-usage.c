@@ -354,7 +354,8 @@ undo_new(MeterStore *store, gint64 seq, GError **error)
         undo_free(store, undo);
         return NULL;
     }
-    if (undo->era == store->cursor.era)
+    /* All that came after it is undone. */
+    if (last == store->cursor.seq)
         undo->totals = rollup_new();
     if (!undo_rows(store, undo, last, error)) {
         undo_free(store, undo);

@@ -58,6 +58,18 @@ bool meter_store_has_fork(const MeterStore *store);
 /** Fails with PROTO_ERROR_ILLEGAL_STATE if so, and says where it is. */
 bool meter_store_check_fork(const MeterStore *store, GError **error);
 
+/** What a fork that is known is about. */
+typedef struct {
+    /** The ledger tells of it in this row; 0: only the rows that are held do. */
+    gint64 told_seq;
+    /** The last row known of those that are lost, and its hash. */
+    gint64 lost_seq;
+    char *lost_hash;
+} MeterFork;
+
+/** Fails if no fork is known.  ret_fork->lost_hash is released with g_free(). */
+bool meter_store_read_fork(MeterStore *store, MeterFork *ret_fork, GError **error);
+
 /** Whether packed is an entry that accepts a fork, and not one that is held. */
 bool meter_store_is_recovery(MeterStore *store, const guint8 *packed, gsize length);
 

@@ -46,6 +46,7 @@ struct Verify {
     gint64 at_tenant;
     GArray *faults;
     guint told;
+    GArray *breaks;
 };
 
 static void
@@ -64,6 +65,30 @@ new_faults(void)
 
     g_array_set_clear_func(faults, fault_clear);
     return faults;
+}
+
+static void
+break_clear(gpointer data)
+{
+    g_free(((VerifyBreak *) data)->text);
+}
+
+static GArray *
+new_breaks(void)
+{
+    GArray *breaks = g_array_new(FALSE, FALSE, sizeof(VerifyBreak));
+
+    g_array_set_clear_func(breaks, break_clear);
+    return breaks;
+}
+
+static void
+add_break(Verify *verify, const ProtoLedgerRow *row)
+{
+    const VerifyBreak found = { row->seq, ledger_check_describe_break(row) };
+
+    if (found.text != NULL)
+        g_array_append_val(verify->breaks, found);
 }
 
 static void
@@ -93,6 +118,7 @@ verify_new(MeterStore *store, GError **error)
     verify->end = store->cursor;
     verify->generation = store->generation;
     verify->faults = new_faults();
+    verify->breaks = new_breaks();
     verify->rows = g_byte_array_new();
     verify->days = rollup_new();
     verify->check = ledger_check_new(store->service_id, on_blame, verify);
@@ -118,6 +144,7 @@ verify_free(Verify *verify)
     g_byte_array_unref(verify->rows);
     rollup_free(verify->days);
     g_array_unref(verify->faults);
+    g_array_unref(verify->breaks);
     g_free(verify);
 }
 
@@ -236,6 +263,7 @@ take_row(Verify *verify, gsize at, gsize *ret_used)
     }
     ledger_check_take(verify->check, &row, packed, *ret_used, NULL);
     check_checkpoint(verify, row.seq);
+    add_break(verify, &row);
     if (row.kind == LEDGER_KIND_USED)
         add_use(verify, &row);
     if (row.kind == LEDGER_KIND_NOTED && g_strcmp0(row.topic, METER_TOPIC_CLOSED) == 0)
@@ -436,4 +464,13 @@ verify_take_faults(Verify *verify)
     verify->told += faults->len;
     verify->faults = new_faults();
     return faults;
+}
+
+GArray *
+verify_take_breaks(Verify *verify)
+{
+    GArray *breaks = verify->breaks;
+
+    verify->breaks = new_breaks();
+    return breaks;
 }

@@ -25,6 +25,12 @@ typedef struct {
     char *resource;
 } VerifyFault;
 
+/** Where the ledger does not go on from where it once was, as its rows tell. */
+typedef struct {
+    gint64 row;
+    char *text;
+} VerifyBreak;
+
 /** store must outlive it. */
 Verify *verify_new(MeterStore *store, GError **error);
 void verify_free(Verify *verify);
@@ -49,3 +55,6 @@ char *verify_get_hash(const Verify *verify);
 /** What was found since the last call, VerifyFault; 100 in all are told.  Release with
  * g_array_unref(). */
 GArray *verify_take_faults(Verify *verify);
+
+/** The same of what are no faults, VerifyBreak; all are told. */
+GArray *verify_take_breaks(Verify *verify);

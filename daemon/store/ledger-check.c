@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "store/ledger-table.h"
+
 /*
  * A resource has the segment that is its last, and the one before: what was used in that
  * may be booked after the next has begun.
@@ -278,6 +280,18 @@ ledger_check_take(LedgerCheck *check,
     check->seq = row->seq;
     check->at_ms = row->at_ms;
     check->count++;
+}
+
+char *
+ledger_check_describe_break(const ProtoLedgerRow *row)
+{
+    if (row->kind == LEDGER_KIND_FORKED)
+        return g_strdup_printf("goes on from an older copy: row %s is lost",
+                               row->note != NULL ? row->note : "?");
+    if (row->kind == LEDGER_KIND_NOTED &&
+        g_strcmp0(row->topic, LEDGER_TOPIC_RECOVERED) == 0)
+        return g_strdup("accepts that the ledger goes on from an older copy");
+    return NULL;
 }
 
 gint64

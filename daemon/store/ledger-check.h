@@ -37,6 +37,10 @@ gint64 ledger_check_get_seq(const LedgerCheck *check);
 ChainHash ledger_check_get_hash(const LedgerCheck *check);
 gint64 ledger_check_count(const LedgerCheck *check);
 
+/** What a row tells of the ledger not going on from where it once was; NULL if it tells
+ * nothing of that.  Free with g_free(). */
+char *ledger_check_describe_break(const ProtoLedgerRow *row);
+
 /** The segment that is open for a resource; 0 if none. */
 gint64
 ledger_check_get_open(const LedgerCheck *check, ResourceKind kind, const char *resource);

@@ -174,6 +174,20 @@ class EvidenceTest(test_meter.MeterTest):
         self.assertTrue(faults)
         self.assertFalse(any("resource" in fault for fault in faults))
 
+    def test_where_the_ledger_was_put_back_is_told_and_is_no_fault(self) -> None:
+        fork = {"seq": 2, "kind": "forked", "at_ms": milliseconds(at(1)), "cause": "older", "note": f"7 {'ab' * 32}"}
+        self.begin([opened(1, 1, 0), fork, noted(3, 2, "recovered") | {"note": '{"branch": "3f2a91c0", "lost": 7}'}])
+        last, faults = self.verify()
+        texts = [f"goes on from an older copy: row 7 {'ab' * 32} is lost", "accepts that the ledger goes on from an older copy"]
+        self.assertEqual(faults, [])
+        self.assertEqual([(found["row"], found["text"]) for found in last["breaks"]], list(zip((2, 3), texts)))
+        shown = cli.run(str(self.controller.path), "usage", "verify")
+        self.assertIn("3 rows, all right", shown.stdout)
+        checked = subprocess.run([TOOL], input=self.export(), capture_output=True, text=True, check=True)
+        for number, text in zip((2, 3), texts):
+            self.assertIn(f"vmctl usage verify: row {number} {text}\n", shown.stderr)
+            self.assertIn(f"verify-ledger: row {number} {text}\n", checked.stderr)
+
     # What lies behind a figure
 
     def explain(self, number: int = 1, **parameters: Any) -> list[dict[str, Any]]:

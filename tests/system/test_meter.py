@@ -151,6 +151,9 @@ class FakeController:
             uid = parameters["uid"]
             tenant, role = self.principals.get(uid, (f"u{uid}", "tenant_admin"))
             self.reply(connection, {"uid": uid, "tenant": tenant, "role": role, "rights": []})
+        elif method == "io.vmctl.Ledger.Note":
+            self.add(noted(len(self.rows) + 1, 8, parameters["topic"]) | {"note": parameters["note"]})
+            self.reply(connection, {"seq": len(self.rows)})
         elif method == "io.vmctl.Ledger.Read" and parameters.get("follow"):
             self.follow(connection, parameters)
         elif method == "io.vmctl.Ledger.Read":
@@ -160,7 +163,12 @@ class FakeController:
         notes = [row["seq"] for row in self.rows if row["kind"] == "noted"]
         return {"service_id": self.service_id, "seq": len(self.rows), "note": max(notes, default=0),
                 "hash": (self.hashes or [ledger.chain_begin(self.service_id)])[-1].hex(),
-                "at_ms": self.rows[-1]["at_ms"] if self.rows else 0}
+                "at_ms": self.rows[-1]["at_ms"] if self.rows else 0, **self.find_fork()}
+
+    def find_fork(self) -> dict[str, Any]:
+        told = [row["seq"] for row in self.rows if row["kind"] == "forked"]
+        accepted = [row["seq"] for row in self.rows if row.get("topic") == "recovered"]
+        return {"forked": told[-1]} if max(told, default=0) > max(accepted, default=0) else {}
 
     def find(self, after: int) -> list[Row]:
         return [row for row in self.rows
@@ -681,6 +689,75 @@ class MeterTest(unittest.TestCase):
         self.wait_for_log("The fork was accepted")
         wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] == 4, "the ledger is read anew")
         self.assertEqual(self.cards(), [])
+
+    # Recovering
+
+    def recover(self, **parameters: Any) -> dict[str, Any]:
+        return self.call("io.vmctl.Billing.Recover", **{"accept_fork": True, "why": "The disk broke", **parameters})
+
+    def refused_recovery(self, **parameters: Any) -> tuple[str, str]:
+        with self.assertRaises(VarlinkError) as refused:
+            self.recover(**parameters)
+        error = refused.exception
+        return str(error.parameters.get("state", error.name)), str(error.parameters.get("message"))
+
+    def test_lost_rows_are_accepted_and_billing_goes_on(self) -> None:
+        self.fork(closed(3, 1, 5), closed(4, 2, 6))
+        state, message = self.refused_recovery(accept_fork=False)
+        self.assertEqual(state, "fork")
+        self.assertIn("up to row 4", message)
+        self.assertEqual(len(self.controller.rows), 4)
+        done = self.recover()
+        self.assertEqual((done["seq"], done["lost"], len(done["branch"])), (5, 4, 8))
+        note = json.loads(self.controller.rows[-1]["note"])
+        self.assertEqual((note["why"], note["lost"], note["branch"]), ("The disk broke", 4, done["branch"]))
+        self.assertEqual([line["running_hours"] for line in self.usage()["lines"]], ["5.0", "6.0"])
+        self.assertEqual(self.usage()["ledger_seq"], 5)
+
+    def test_fork_that_the_ledger_tells_of_is_accepted(self) -> None:
+        fork = {"seq": 2, "kind": "forked", "at_ms": milliseconds(at(1)), "cause": "older", "note": f"7 {'ab' * 32}"}
+        self.controller.add(opened(1, 1, 0), fork)
+        self.start_meter()
+        wait_for(lambda: self.refusal().name == "io.vmctl.IllegalState", "the fork is known")
+        self.assertIn("vmctl usage recover", str(self.refusal().parameters["message"]))
+        done = self.recover()
+        self.assertEqual((done["seq"], done["lost"], done["lost_hash"]), (3, 7, "ab" * 32))
+        self.assertEqual(json.loads(self.controller.rows[-1]["note"])["forked"], 2)
+        self.assertEqual(self.usage()["ledger_seq"], 3)
+
+    def test_recovery_that_is_repeated_is_the_same(self) -> None:
+        self.fork(closed(3, 1, 5))
+        first = self.recover()
+        self.assertEqual(self.recover(), first)
+        self.assertEqual(self.refused_recovery(why="Something else")[0], "whole")
+        self.assertEqual(len(self.controller.rows), 4)
+
+    def test_whole_ledger_has_nothing_to_recover(self) -> None:
+        self.controller.add(opened(1, 1, 0))
+        self.start_meter()
+        self.wait_for_seq(1)
+        self.assertEqual(self.refused_recovery()[0], "whole")
+        self.assertEqual(len(self.controller.rows), 1)
+
+    def test_fork_that_is_gone_is_not_accepted(self) -> None:
+        self.fork()
+        rows = [opened(1, 1, 0), opened(2, 2, 0), closed(3, 1, 1), card_noted(4, 2)]
+        with self.controller.changed:
+            self.controller.put_back(0)
+            self.controller.add(*rows)
+        self.assertEqual(self.refused_recovery()[0], "whole")
+        self.assertEqual(len(self.controller.rows), 4)
+
+    def test_only_an_admin_recovers(self) -> None:
+        self.controller.principals = {os.getuid(): ("default", "tenant_admin")}
+        self.fork()
+        self.assertEqual(self.refused_recovery()[0], "io.vmctl.PermissionDenied")
+        self.assertEqual(len(self.controller.rows), 2)
+
+    def test_nothing_is_recovered_while_the_controller_is_away(self) -> None:
+        self.fork()
+        self.controller.stop()
+        wait_for(lambda: self.refused_recovery()[0] == "io.vmctl.HostUnreachable", "it is away")
 
     def test_ledger_that_is_put_right_is_followed_again(self) -> None:
         rows = [opened(1, 1, 0), opened(2, 2, 0), closed(3, 1, 1), card_noted(4, 2)]

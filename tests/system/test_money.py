@@ -10,6 +10,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -328,6 +329,49 @@ def test_a_closing_that_is_killed_goes_on_and_comes_to_the_same() -> None:
             shown = subprocess.run(command, env=cli.environment(vmd.socket), capture_output=True, check=True, timeout=60).stdout
             _, lines = shown.split(b"\r\n", 1)
             assert hashlib.sha256(lines).hexdigest() == invoice["hash"]
+
+
+def close_october(vmd: Vmd) -> str:
+    """The number of the invoice."""
+    vmctl(vmd, "usage", "close", "2026-10")
+    (invoice,) = {row["invoice"] for row in report(vmd, "--period", "2026-10")}
+    return invoice
+
+
+def test_a_ledger_that_was_put_back_is_billed_once_that_is_accepted_and_no_invoice_is_sent_twice() -> None:
+    with FakeClock(meter=True, jump="@2026-10-12 08:00:00", metering={"grace_hours": 0}) as clock:
+        vmd = clock.vmd
+        vmd.import_template()
+        set_example(vmd)
+        run_one(vmd, "web")
+        clock.set("@2026-11-02 06:00:00")
+        run_one(vmd, "later")
+        said = refused(vmd, "usage", "recover", "--accept-fork", "--why", "a whim")
+        assert "there is no fork" in said, said
+        vmd.kill(signal.SIGTERM)
+        state = vmd.dir / "state"
+        older = shutil.copytree(state, vmd.dir / "older")
+        clock.start()
+        first = close_october(vmd)
+        assert first == "INV-2026-10-default"
+        lost = vmd.ledger()[-1]["seq"]
+        vmd.kill(signal.SIGTERM)
+        for file in state.glob("vmd.db*"):
+            file.unlink()
+        for file in older.glob("vmd.db*"):
+            shutil.copy(file, state)
+        clock.start()
+        wait_until(lambda: "vmctl usage recover" in refused(vmd, "usage", "report"), "the fork to be known")
+        assert "is not the one that was read" in refused(vmd, "usage", "recover", "--why", "a disk")
+        shown = json.loads(vmctl(vmd, "usage", "recover", "--accept-fork", "--why", "a disk", "-o", "json"))
+        assert shown["lost"] == lost, shown
+        again = close_october(vmd)
+        assert again == f"INV-2026-10.{shown['branch']}-default", again
+        foot = json.loads(print_report(vmd, "--period", "2026-10", "-o", "json"))["recoveries"]
+        assert foot == [{"seq": shown["seq"], "lost": lost, "lost_hash": shown["lost_hash"]}], foot
+        assert f"Recovered: row {shown['seq']} accepts" in print_report(vmd, "--period", "2026-10").decode()
+        checked = cli.run(vmd.socket, "usage", "verify")
+        assert "all right" in checked.stdout and f"row {shown['seq']} accepts" in checked.stderr, checked
 
 
 def print_report(vmd: Vmd, *words: str) -> bytes:

@@ -431,6 +431,44 @@ a_period_closes_once_and_in_order(void)
     g_assert_cmpint(books_find_period(&all, "2026-10")->sealed_seq, ==, 30);
 }
 
+/* Recoveries */
+
+static void
+assert_invoice_id(const BooksAt *at, const char *id)
+{
+    g_autofree char *made = books_make_invoice_id(at, "2026-10", "blue");
+
+    g_assert_cmpstr(made, ==, id);
+}
+
+static void
+invoice_after_a_recovery_has_a_number_of_its_own(void)
+{
+    g_autoptr(Books) books = books_new();
+    BooksAt at = { books, G_MAXINT64 };
+    gint64 first = 0;
+
+    assert_invoice_id(&at, "INV-2026-10-blue");
+    g_assert_null(books_find_recovery(&at));
+    note(books, "recovered", "{\"branch\":\"3f2a91c0\",\"why\":\"a disk\",\"lost\":9}");
+    first = books_get_note(books);
+    note(books, "recovered", "{\"branch\":\"00112233\"}");
+    assert_invoice_id(&at, "INV-2026-10.00112233-blue");
+    at.seq = first;
+    assert_invoice_id(&at, "INV-2026-10.3f2a91c0-blue");
+    g_assert_cmpint(books_find_recovery(&at)->note.lost, ==, 9);
+    at.seq = first - 1;
+    assert_invoice_id(&at, "INV-2026-10-blue");
+}
+
+static void
+recovery_that_cannot_be_read_is_refused(void)
+{
+    g_autoptr(Books) books = books_new();
+
+    assert_refuses_note(books, "recovered", "{\"lost\":\"nine\"}", "is no entry");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -449,5 +487,9 @@ main(int argc, char **argv)
                     a_currency_changes_with_the_month);
     g_test_add_func("/books/a-period-closes-once-and-in-order",
                     a_period_closes_once_and_in_order);
+    g_test_add_func("/books/an-invoice-after-a-recovery-has-a-number-of-its-own",
+                    invoice_after_a_recovery_has_a_number_of_its_own);
+    g_test_add_func("/books/a-recovery-that-cannot-be-read-is-refused",
+                    recovery_that_cannot_be_read_is_refused);
     return g_test_run();
 }

@@ -5,6 +5,7 @@
 #include "meter-fixture.h"
 #include "meter/calendar.h"
 #include "meter/rollup.h"
+#include "meter/verify.h"
 #include "meter/view.h"
 
 /*
@@ -479,6 +480,31 @@ midnight_splits_in_proportion(MeterFixture *fixture, gconstpointer unused)
     proto_ledger_row_clear(&row);
 }
 
+/* Also of what comes while it is checked. */
+static void
+a_check_after_a_closing_finds_nothing(MeterFixture *fixture, gconstpointer unused)
+{
+    static const char closed[] =
+        "{\"period\":\"2026-10\",\"from_ms\":1790812800000,\"to_ms\":1793491200000}";
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Verify) verify = NULL;
+    g_autoptr(GArray) faults = NULL;
+    bool is_done = false;
+
+    meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
+    meter_fixture_apply(fixture,
+                        meter_fixture_used(2, 1, 0, DAY_MS, COUNTER_CPU_TIME, NULL, 5));
+    meter_fixture_apply(fixture, meter_fixture_noted(3, "closed", closed, 40 * DAY_MS));
+    verify = verify_new(fixture->store, &error);
+    meter_fixture_apply(fixture, meter_fixture_used(4, 1, 40 * DAY_MS, 41 * DAY_MS,
+                                                    COUNTER_CPU_TIME, NULL, 7));
+    while (!is_done) {
+        g_assert_true(verify_step(verify, &is_done, &error));
+    }
+    faults = verify_take_faults(verify);
+    g_assert_cmpuint(faults->len, ==, 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -494,6 +520,8 @@ main(int argc, char **argv)
         { "/uses/refused-rows-add-nothing", refused_rows_add_nothing },
         { "/uses/use-that-cannot-be-is-refused", use_that_cannot_be_is_refused },
         { "/uses/a-sum-that-does-not-fit-is-refused", sum_that_does_not_fit_is_refused },
+        { "/uses/a-check-after-a-closing-finds-nothing",
+          a_check_after_a_closing_finds_nothing },
     };
 
     g_test_init(&argc, &argv, NULL);

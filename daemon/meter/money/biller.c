@@ -47,12 +47,6 @@ struct Biller {
     BillTotal total;
 };
 
-char *
-bill_invoice_id(const char *period, const char *tenant)
-{
-    return g_strdup_printf("INV-%s-%s", period, tenant);
-}
-
 /* Opening */
 
 /* A closed period is looked at as of the row that closed it. */
@@ -219,6 +213,7 @@ biller_new(MeterStore *store, Books *books, const BillQuery *query, GError **err
         !find_late(biller, store, error))
         return NULL;
     find_corrected(biller);
+    biller->foot.recoveries = books_list_recoveries(&biller->books);
     biller->foot.seq = view_get_head(biller->view)->seq;
     biller->foot.hash = chain_to_text(&view_get_head(biller->view)->hash);
     biller->foot.at_ms = view_get_head(biller->view)->at_ms;
@@ -237,6 +232,8 @@ biller_free(Biller *biller)
     view_free(biller->view);
     if (biller->foot.cards != NULL)
         g_ptr_array_unref(biller->foot.cards);
+    if (biller->foot.recoveries != NULL)
+        g_ptr_array_unref(biller->foot.recoveries);
     if (biller->corrected != NULL)
         g_ptr_array_unref(biller->corrected);
     books_unref(biller->held);
@@ -415,7 +412,7 @@ bill_tenant(Biller *biller, GError **error)
     g_clear_pointer(&biller->invoice, g_free);
     if (biller->foot.is_closed && biller->instead == NULL)
         terms.invoice = biller->invoice =
-            bill_invoice_id(biller->period, biller->current);
+            books_make_invoice_id(&biller->books, biller->period, biller->current);
     biller->total = (BillTotal){ .tenant = biller->current, .invoice = terms.invoice };
     note_cards(biller);
     return rate_usage(biller, &terms, error) &&

@@ -66,6 +66,8 @@ typedef struct {
     gint64 gaps;
     /** The cards that were used: const Card *. */
     GPtrArray *cards;
+    /** Where the ledger went on from an older copy of itself: const BooksRecovery *. */
+    GPtrArray *recoveries;
 } BillFoot;
 
 /** Holds the books; query is copied.  Fails with PROTO_ERROR_INVALID_PARAMETER on
@@ -87,6 +89,3 @@ bool biller_next(Biller *biller,
 
 /** Complete when there is no more tenant; owned by the biller. */
 const BillFoot *biller_get_foot(const Biller *biller);
-
-/** "INV-2026-10-blue"; free with g_free(). */
-char *bill_invoice_id(const char *period, const char *tenant);

@@ -17,10 +17,11 @@ typedef struct {
 } Assignment;
 
 struct Books {
-    /** Of Version, Assignment, BooksPeriod and BooksCorrection. */
+    /** Of Version, Assignment, BooksPeriod, BooksCorrection and BooksRecovery. */
     GPtrArray *cards;
     GPtrArray *assignments;
     GPtrArray *periods;
     GPtrArray *corrections;
+    GPtrArray *recoveries;
     gint64 note;
 };

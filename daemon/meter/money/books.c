@@ -58,6 +58,15 @@ correction_free(gpointer data)
     g_free(correction);
 }
 
+static void
+recovery_free(gpointer data)
+{
+    BooksRecovery *recovery = data;
+
+    proto_recovered_note_clear(&recovery->note);
+    g_free(recovery);
+}
+
 Books *
 books_new(void)
 {
@@ -67,6 +76,7 @@ books_new(void)
     books->assignments = g_ptr_array_new_with_free_func(assignment_free);
     books->periods = g_ptr_array_new_with_free_func(period_free);
     books->corrections = g_ptr_array_new_with_free_func(correction_free);
+    books->recoveries = g_ptr_array_new_with_free_func(recovery_free);
     return books;
 }
 
@@ -79,6 +89,7 @@ books_clear(gpointer data)
     g_ptr_array_unref(books->assignments);
     g_ptr_array_unref(books->periods);
     g_ptr_array_unref(books->corrections);
+    g_ptr_array_unref(books->recoveries);
 }
 
 Books *
@@ -267,10 +278,17 @@ add_correction(Books *books, const ProtoLedgerRow *row, GError **error)
     return true;
 }
 
-/* An accepted fork changes nothing here. */
 static bool
 add_recovered(Books *books, const ProtoLedgerRow *row, GError **error)
 {
+    BooksRecovery *recovery = g_new0(BooksRecovery, 1);
+
+    recovery->seq = row->seq;
+    if (!read_note(row, &proto_recovered_note_type, &recovery->note, error)) {
+        recovery_free(recovery);
+        return false;
+    }
+    g_ptr_array_add(books->recoveries, recovery);
     return true;
 }
 
@@ -536,4 +554,39 @@ books_list_corrections(const BooksAt *at, const char *tenant)
             g_ptr_array_add(list, row);
     }
     return list;
+}
+
+/* Recoveries */
+
+GPtrArray *
+books_list_recoveries(const BooksAt *at)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (guint i = 0; i < at->books->recoveries->len; i++) {
+        BooksRecovery *recovery = g_ptr_array_index(at->books->recoveries, i);
+
+        if (recovery->seq <= at->seq)
+            g_ptr_array_add(list, recovery);
+    }
+    return list;
+}
+
+const BooksRecovery *
+books_find_recovery(const BooksAt *at)
+{
+    g_autoptr(GPtrArray) list = books_list_recoveries(at);
+
+    return list->len > 0 ? g_ptr_array_index(list, list->len - 1) : NULL;
+}
+
+/* No name has a full stop in it. */
+char *
+books_make_invoice_id(const BooksAt *at, const char *period, const char *tenant)
+{
+    const BooksRecovery *recovery = books_find_recovery(at);
+
+    if (recovery == NULL || recovery->note.branch == NULL)
+        return g_strdup_printf("INV-%s-%s", period, tenant);
+    return g_strdup_printf("INV-%s.%s-%s", period, recovery->note.branch, tenant);
 }

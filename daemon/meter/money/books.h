@@ -114,6 +114,24 @@ typedef struct {
 /** Those of tenant, or of all if it is NULL, const BooksCorrection *. */
 GPtrArray *books_list_corrections(const BooksAt *at, const char *tenant);
 
+/* Recoveries */
+
+typedef struct {
+    ProtoRecoveredNote note;
+    /** The row that accepted that the ledger goes on from an older copy of itself. */
+    gint64 seq;
+} BooksRecovery;
+
+/** All of them, const BooksRecovery *, in the order in which they were noted. */
+GPtrArray *books_list_recoveries(const BooksAt *at);
+
+/** The newest of them; NULL if there is none. */
+const BooksRecovery *books_find_recovery(const BooksAt *at);
+
+/** The number of the invoice of a period and a tenant: "INV-2026-10-blue", or after a
+ * recovery "INV-2026-10.3f2a91c0-blue".  Free with g_free(). */
+char *books_make_invoice_id(const BooksAt *at, const char *period, const char *tenant);
+
 /* What may be noted.  These fail with PROTO_ERROR_INVALID_PARAMETER or
  * PROTO_ERROR_CONFLICT. */
 

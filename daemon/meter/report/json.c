@@ -174,6 +174,25 @@ append_cards(GString *out, const GPtrArray *cards)
 }
 
 static void
+append_recoveries(GString *out, const GPtrArray *recoveries)
+{
+    append_key(out, "recoveries");
+    g_string_append_c(out, '[');
+    for (guint i = 0; i < recoveries->len; i++) {
+        const BooksRecovery *recovery = g_ptr_array_index(recoveries, i);
+
+        g_string_append(out, i > 0 ? ",{" : "{");
+        append_number(out, "seq", recovery->seq);
+        if (recovery->note.has_lost) {
+            append_number(out, "lost", recovery->note.lost);
+            append_text(out, "lost_hash", recovery->note.lost_hash);
+        }
+        g_string_append_c(out, '}');
+    }
+    g_string_append_c(out, ']');
+}
+
+static void
 end(const ReportContext *context, const GArray *rows, GString *out)
 {
     const BillFoot *foot = context->foot;
@@ -188,6 +207,7 @@ end(const ReportContext *context, const GArray *rows, GString *out)
     append_number(out, "gaps", foot->gaps);
     g_string_append_c(out, '}');
     append_cards(out, foot->cards);
+    append_recoveries(out, foot->recoveries);
     g_string_append(out, "}\n");
 }
 

@@ -240,6 +240,24 @@ append_percent(GString *out, gint64 part, gint64 whole)
     g_string_append(out, " %");
 }
 
+/* What was in the rows that are lost is in no bill. */
+static void
+append_recoveries(GString *out, const GPtrArray *recoveries)
+{
+    for (guint i = 0; i < recoveries->len; i++) {
+        const BooksRecovery *recovery = g_ptr_array_index(recoveries, i);
+
+        g_string_append_printf(out,
+                               "Recovered: row %" G_GINT64_FORMAT
+                               " accepts that the ledger goes on from an older copy",
+                               recovery->seq);
+        if (recovery->note.has_lost)
+            g_string_append_printf(out, "; row %" G_GINT64_FORMAT " %s is lost",
+                                   recovery->note.lost, recovery->note.lost_hash);
+        g_string_append_c(out, '\n');
+    }
+}
+
 static void
 end(const ReportContext *context, const GArray *rows, GString *out)
 {
@@ -261,6 +279,7 @@ end(const ReportContext *context, const GArray *rows, GString *out)
                                card_get_rates(card)->card, card_get_rates(card)->version,
                                card_get_hash(card));
     }
+    append_recoveries(out, foot->recoveries);
     g_string_append_printf(out, "Ledger: row %" G_GINT64_FORMAT " %s\n", foot->seq,
                            foot->hash);
 }

@@ -12,6 +12,7 @@ enum {
 typedef struct {
     Verify *verify;
     GArray *shown;
+    GArray *breaks;
     gint64 told;
     bool shows_resources;
 } VerifyReply;
@@ -23,6 +24,7 @@ verify_reply_free(gpointer data)
 
     verify_free(self->verify);
     g_array_unref(self->shown);
+    g_array_unref(self->breaks);
     g_free(self);
 }
 
@@ -44,6 +46,20 @@ collect(VerifyReply *self)
     }
 }
 
+static void
+collect_breaks(VerifyReply *self)
+{
+    g_autoptr(GArray) breaks = verify_take_breaks(self->verify);
+
+    for (guint i = 0; i < breaks->len; i++) {
+        const VerifyBreak *found = &g_array_index(breaks, VerifyBreak, i);
+        const ProtoLedgerBreak shown = { .row = found->row,
+                                         .text = g_strdup(found->text) };
+
+        g_array_append_val(self->breaks, shown);
+    }
+}
+
 static bool
 step(WireCall *call, gpointer data)
 {
@@ -58,6 +74,7 @@ step(WireCall *call, gpointer data)
         return false;
     }
     collect(self);
+    collect_breaks(self);
     if (!done && (!wire_call_wants_more(call) ||
                   verify_get_checked(self->verify) - self->told < TELL_ROWS))
         return true;
@@ -69,6 +86,8 @@ step(WireCall *call, gpointer data)
         .hash = hash,
         .faults = (ProtoLedgerFault *) (gpointer) self->shown->data,
         .n_faults = self->shown->len,
+        .breaks = (ProtoLedgerBreak *) (gpointer) self->breaks->data,
+        .n_breaks = self->breaks->len,
     };
     reply.has_same = verify_get_same(self->verify, &reply.same);
     if (done) {
@@ -77,6 +96,7 @@ step(WireCall *call, gpointer data)
     }
     wire_call_continue(call, &reply);
     g_array_set_size(self->shown, 0);
+    g_array_set_size(self->breaks, 0);
     return true;
 }
 
@@ -89,5 +109,7 @@ verify_reply_start(WireCall *call, Verify *verify, bool shows_resources)
     self->shows_resources = shows_resources;
     self->shown = g_array_new(FALSE, FALSE, sizeof(ProtoLedgerFault));
     g_array_set_clear_func(self->shown, (GDestroyNotify) proto_ledger_fault_clear);
+    self->breaks = g_array_new(FALSE, FALSE, sizeof(ProtoLedgerBreak));
+    g_array_set_clear_func(self->breaks, (GDestroyNotify) proto_ledger_break_clear);
     stream_start(call, step, self, verify_reply_free);
 }
