@@ -181,6 +181,11 @@ static const Option export_options[] = {
     { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "Up to this row (the newest)" },
 };
 
+static const Option verify_options[] = {
+    { "file", NULL, 0, OPTION_TEXT, NULL, "FILE", "An export of a ledger, without a service; \"-\" is the standard input" },
+    { "head", NULL, 0, OPTION_TEXT, NULL, "SEQ:HASH", "With --file: a row and its hash that are known to be true" },
+};
+
 static const Option operation_options[] = {
     { "state", NULL, 's', OPTION_CHOICE, "state", "STATE", "Only those in this state" },
     { "target", NULL, 0, OPTION_TEXT, "target", "ID", "Only those on this instance, template or group" },
@@ -623,8 +628,10 @@ const Command commands[] = {
       .service = SERVICE_METER,
       .method = &proto_billing_verify,
       .view = &view_faults,
+      OPTIONS(verify_options),
       .run = run_verify,
-      .summary = "Check all that bills are made from" },
+      .summary = "Check all that bills are made from, or an export of the ledger",
+      .details = "With --file it needs no service, and says what verify-ledger says." },
     { .words = "ledger export",
       .service = SERVICE_METER,
       .method = &proto_billing_export_ledger,

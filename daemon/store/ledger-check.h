@@ -32,6 +32,10 @@ void ledger_check_take(LedgerCheck *check,
                        gsize length,
                        const ChainHash *hash);
 
+/** The same of a row of which there is only the leaf: it is in the chain, and nothing
+ * else is known of it. */
+void ledger_check_pass(LedgerCheck *check, const ChainHash *leaf);
+
 /** Where it stands: the number and the hash of the last row, and how many there were. */
 gint64 ledger_check_get_seq(const LedgerCheck *check);
 ChainHash ledger_check_get_hash(const LedgerCheck *check);

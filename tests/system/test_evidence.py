@@ -374,6 +374,78 @@ class EvidenceTest(test_meter.MeterTest):
                       for number, (row, hash_) in enumerate(zip(rows, made.hashes), start=1)]
             self.assertIn(what, self.fault("".join(json.dumps(line) + "\n" for line in lines)))
 
+    # vmctl checks an export too, and says the same
+
+    def verdicts(self, data: bytes) -> tuple[str, str]:
+        """What is wrong with a file: by tools/verify-ledger, and by vmctl, which need not have a service."""
+        path = self.folder / "export"
+        path.write_bytes(data)
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            try:
+                tool.check(file, argparse.Namespace(head=None, service=None, rows=False))
+                python = ""
+            except tool.Fault as fault:
+                python = str(fault)
+        command = [os.environ["VMCTL"], "usage", "verify", "--file", path, "-o", "json"]
+        done = subprocess.run(command, env=cli.environment("/nowhere"), capture_output=True, text=True, timeout=60, check=False)
+        faults = json.loads(done.stdout)["faults"]
+        self.assertEqual((done.returncode, len(faults)), (1, 1) if faults else (0, 0), done)
+        ours = "".join(f"Row {fault['row']} {fault['text']}" if fault["row"] else fault["text"] for fault in faults)
+        return python, ours
+
+    def test_vmctl_checks_an_export_without_a_service(self) -> None:
+        self.begin()
+        text = self.export()
+        path = self.folder / "export"
+        path.write_text(text)
+        self.controller.stop()
+        self.kill_meter()
+        right = self.vmctl("usage", "verify", "--file", str(path), "--head", self.head())
+        self.assertEqual(right, f"15 rows, all right; the last has the hash {self.controller.hashes[-1].hex()}\n")
+        self.assertEqual(cli.run("/nowhere", "usage", "verify", "--file", "-", text=text).stdout, right)
+        self.assertIn("is not there, or has not the hash", self.vmctl("usage", "verify", "--file", str(path), "--head", f"15:{'ab' * 32}", status=1))
+        self.assertIn("follows row 3", self.vmctl("usage", "verify", "--file", str(self.cut(text, 4)), status=1))
+
+    def cut(self, text: str, row: int) -> Path:
+        lines = text.splitlines(keepends=True)
+        path = self.folder / "cut"
+        path.write_text("".join(lines[:row] + lines[row + 1 :]))
+        return path
+
+    def test_vmctl_and_the_tool_say_the_same_of_rows_cut_swapped_and_put_in(self) -> None:
+        self.begin()
+        lines = self.export().splitlines(keepends=True)
+        damaged = [lines[:-1], lines[:1], [], lines + lines[-1:]]
+        for number in range(len(lines) - 1):
+            damaged.append(lines[:number] + lines[number + 1 :])
+            damaged.append([*lines[:number], lines[number + 1], lines[number], *lines[number + 2 :]])
+            damaged.append([*lines[:number], lines[number], *lines[number:]])
+        for some in damaged:
+            python, ours = self.verdicts("".join(some).encode())
+            self.assertEqual(ours, python)
+            self.assertTrue(ours)
+
+    def test_vmctl_and_the_tool_find_a_flipped_bit_in_the_same_row(self) -> None:
+        self.begin()
+        data = self.export().encode()
+        chance = random.Random(4)
+        for bit in chance.sample(range(len(data) * 8), 400):
+            changed = bytearray(data)
+            changed[bit // 8] ^= 1 << bit % 8
+            python, ours = self.verdicts(bytes(changed))
+            # What is wrong with a row that cannot be read is told in more words by one of them.
+            self.assertEqual(ours.split()[:2], python.split()[:2], (bit, ours, python))
+
+    def test_vmctl_and_the_tool_say_the_same_of_what_a_tenant_gets(self) -> None:
+        self.controller.principals = {os.getuid(): ("default", "viewer")}
+        self.begin()
+        text = self.export()
+        self.assertEqual(self.verdicts(text.encode()), ("", ""))
+        leaf = next(line for line in text.splitlines() if '"leaf"' in line)
+        place = text.index(leaf) + leaf.index('"leaf"') + 9
+        python, ours = self.verdicts((text[:place] + ("0" if text[place] != "0" else "1") + text[place + 1 :]).encode())
+        self.assertEqual(ours, python)
+        self.assertIn("has not the hash", ours)
 
     # vmctl
 
