@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "follow.h"
+#include "plan.h"
 #include "run.h"
 #include "views.h"
 
@@ -22,23 +23,6 @@ typedef struct {
     gsize count;
     gsize failed;
 } Creation;
-
-/* A member that is not null, or NULL; path may go into one member ("plan.host"). */
-static JsonNode *
-find_member(JsonObject *object, const char *path)
-{
-    const char *dot = strchr(path, '.');
-    g_autofree char *name =
-        dot != NULL ? g_strndup(path, (gsize) (dot - path)) : g_strdup(path);
-    JsonNode *node = json_object_get_member(object, name);
-
-    if (node == NULL || JSON_NODE_HOLDS_NULL(node))
-        return NULL;
-    if (dot == NULL)
-        return node;
-    return JSON_NODE_HOLDS_OBJECT(node) ? find_member(json_node_get_object(node), dot + 1)
-                                        : NULL;
-}
 
 static void
 add_phase(JsonArray *phases, const char *name, gint64 ms)
@@ -74,9 +58,10 @@ add_row(Creation *creation, JsonNode *instance, JsonNode *operation, gint64 gues
     gint64 total_ms = follow_get_duration(operation);
 
     for (gsize i = 0; i < G_N_ELEMENTS(members); i++) {
-        JsonNode *node = find_member(json_node_get_object(instance), members[i]);
+        JsonNode *node =
+            json_object_get_member(json_node_get_object(instance), members[i]);
 
-        if (node != NULL)
+        if (node != NULL && !JSON_NODE_HOLDS_NULL(node))
             json_object_set_member(row, members[i], json_node_ref(node));
     }
     if (guest_ms >= 0) {
@@ -300,41 +285,17 @@ finish(Session *session, const Arguments *arguments, JsonNode *parameters, GErro
     return true;
 }
 
-static void
-print_plan(Session *session, JsonNode *parameters)
-{
-    JsonObject *object = json_node_get_object(parameters);
-    JsonNode *plan = find_member(object, "plan");
-    JsonNode *refusals = find_member(object, "plan.refusals");
-    JsonNode *hosts = find_member(object, "plan.host_refusals");
-
-    session_print(session, &view_plan, parameters);
-    if (session->format <= FORMAT_WIDE && hosts != NULL && JSON_NODE_HOLDS_ARRAY(hosts) &&
-        json_array_get_length(json_node_get_array(hosts)) > 0)
-        session_print(session, &view_refusals, plan);
-    if (session->format <= FORMAT_WIDE && plan != NULL)
-        session_print(session, &view_quota, plan);
-    if (find_member(object, "plan.host") == NULL ||
-        (refusals != NULL && JSON_NODE_HOLDS_ARRAY(refusals) &&
-         json_array_get_length(json_node_get_array(refusals)) > 0))
-        session_fail_with(session, EXIT_FAILED);
-}
-
 bool
 run_create(Session *session, const Arguments *arguments, GError **error)
 {
-    const WireMethod *method = arguments->command->method;
-    g_autofree gpointer in = g_malloc0(method->call->size);
+    g_auto(ProtoInstanceCreateCall) in = { 0 };
     g_auto(WireReply) reply = { 0 };
-    bool done = arguments_fill(arguments, arguments->operands[0], in, error) &&
-                session_call(session, SERVICE_VMD, method, in, CALL_MS, &reply, error);
 
-    wire_struct_clear(method->call, in);
-    if (!done)
+    if (!arguments_fill(arguments, arguments->operands[0], &in, error) ||
+        !session_call(session, SERVICE_VMD, &proto_instance_create, &in, CALL_MS, &reply,
+                      error))
         return false;
-    if (arguments_has(arguments, "dry-run")) {
-        print_plan(session, reply.parameters);
-        return true;
-    }
+    if (arguments_has(arguments, "dry-run"))
+        return plan_print(session, &in, reply.parameters, error);
     return finish(session, arguments, reply.parameters, error);
 }

@@ -62,6 +62,8 @@ static const Column plan_columns[] = {
     { "CPUS", "size.vcpus", CELL_TEXT, COLUMN_NARROW },
     { "MEMORY", "size.memory_bytes", CELL_SIZE, COLUMN_NARROW },
     { "DISK", "size.disk_bytes", CELL_SIZE, COLUMN_NARROW },
+    { "PER-HOUR", "price.hour", CELL_TEXT, COLUMN_NARROW },
+    { "CURRENCY", "price.currency", CELL_TEXT, COLUMN_NARROW },
     { "HINDERED-BY", "refusals", CELL_TEXT, COLUMN_NARROW },
 };
 

@@ -10,6 +10,7 @@ void meter_set_card(WireCall *call, const ProtoBillingSetCardCall *in);
 void meter_list_cards(WireCall *call, const ProtoBillingListCardsCall *in);
 void meter_get_card(WireCall *call, const ProtoBillingGetCardCall *in);
 void meter_assign(WireCall *call, const ProtoBillingAssignCall *in);
+void meter_quote(WireCall *call, const ProtoBillingQuoteCall *in);
 void meter_report(WireCall *call, const ProtoBillingReportCall *in);
 void meter_list_periods(WireCall *call, const ProtoBillingListPeriodsCall *in);
 void meter_close_period(WireCall *call, const ProtoBillingClosePeriodCall *in);

@@ -178,6 +178,7 @@ static const ProtoBillingHandlers billing_handlers = {
     .list_periods = meter_list_periods,
     .close_period = meter_close_period,
     .report = meter_report,
+    .quote = meter_quote,
     .correct = meter_correct,
     .recover = meter_recover,
     .export_ledger = meter_export_ledger,

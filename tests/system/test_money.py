@@ -116,6 +116,19 @@ def test_a_bill_adds_up_by_hand() -> None:
     assert "unpriced" in table and "vcpu.alloc" in table and "Total" in table, table
 
 
+def test_a_dry_run_tells_the_price_of_an_hour() -> None:
+    set_example(shared)
+    size = ("--cpus", "2", "--mem", "512M", "--disk", "4G")
+    quoted = json.loads(vmctl(shared, "create", "--dry-run", *size, "-o", "json"))["plan"]["price"]
+    prices = {line["meter"]: Decimal(line["price"]) for line in json.loads(EXAMPLE.read_text())["lines"] if "price" in line}
+    expected = 2 * prices["vcpu.alloc"] + prices["memory.alloc"] / 2 + 4 * prices["disk.alloc"]
+    expected += prices.get("instance.time", 0) + prices.get("ip.alloc", 0)
+    assert Decimal(quoted["hour"]) == expected and quoted["currency"] == "EUR", quoted
+    assert sum(Decimal(line["cost"]) for line in quoted["lines"]) == expected
+    table = vmctl(shared, "create", "--dry-run", *size)
+    assert "PER-HOUR" in table and quoted["hour"] in table, table
+
+
 def test_every_grouping_has_the_same_sum() -> None:
     sums = set()
     for groups in ("tenant", "instance", "meter", "day", "tenant,instance,meter,day", "tenant,label:shop", "day,meter"):

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "meter/calendar.h"
+#include "meter/money/quote.h"
 #include "meter/money/rating.h"
 #include "meter/report/format.h"
 
@@ -248,6 +249,55 @@ tiers_fill_in_the_order_of_use(void)
                                    "vm.vcpu.3 2026-10-01T02:00:00Z 1 1.5 1.5\n"));
     g_assert_true(g_str_has_prefix(rest, "vm.vcpu.1 2026-10-01T00:00:00Z 3 10 30\n"));
     g_string_free(sum.text, TRUE);
+}
+
+/* What is asked for beforehand is what comes on the bill, but for tiers and runs. */
+static void
+an_hour_is_quoted_as_it_is_billed(void)
+{
+    const ViewSegment segments[] = {
+        make_segment(RESOURCE_KIND_INSTANCE, 1, BILLING_STATE_RUNNING, 0, HOUR_MS),
+        make_segment(RESOURCE_KIND_VOLUME, 1, BILLING_STATE_HELD, 0, HOUR_MS),
+        make_segment(RESOURCE_KIND_ADDRESS, 1, BILLING_STATE_HELD, 0, HOUR_MS),
+    };
+    const QuoteQuery query = { .tenant = "blue",
+                               .vcpus = 2,
+                               .memory_bytes = 4 * GIB,
+                               .disk_bytes = 10 * GIB,
+                               .subject = { NULL, "local", NULL } };
+    g_autoptr(Books) books = books_of(CARD("1", OCTOBER, FLAT("0.01")));
+    RatingTerms terms = { 0 };
+    g_autoptr(GError) error = NULL;
+    Quote quote = { 0 };
+    Sum sum = { 0 };
+
+    assign(books, OCTOBER_MS, 250000);
+    terms = terms_of(books);
+    sum = bill(&terms, segments, G_N_ELEMENTS(segments));
+    quote_make(&terms.books, &query, OCTOBER_MS, &quote, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(decimal_compare(quote.cost, sum.cost), ==, 0);
+    g_assert_cmpint(quote.n_lines, ==, sum.lines);
+    g_assert_cmpstr(quote.currency, ==, "EUR");
+    g_string_free(sum.text, TRUE);
+}
+
+static void
+what_has_no_price_is_not_quoted(void)
+{
+    const QuoteQuery query = { .tenant = "blue", .vcpus = 1, .subject = { .host = "" } };
+    g_autoptr(Books) books =
+        books_of(CARD("1", OCTOBER, LINE("vm.time", "instance.time", "1") USED("0.1")));
+    const BooksAt at = { books, G_MAXINT64 };
+    g_autoptr(GError) error = NULL;
+    Quote quote = { 0 };
+
+    g_assert_false(quote_make(&at, &query, OCTOBER_MS, &quote, &error));
+    g_assert_error(error, PROTO_ERROR, PROTO_ERROR_NOT_FOUND);
+    g_assert_nonnull(strstr(error->message, "vcpu.alloc"));
+    g_clear_error(&error);
+    g_assert_false(quote_make(&at, &query, OCTOBER_MS - 1, &quote, &error));
+    g_assert_nonnull(strstr(error->message, "no rate card"));
 }
 
 static void
@@ -572,6 +622,10 @@ main(int argc, char **argv)
     g_test_add_func("/rating/a-price-change-splits-a-line", a_price_change_splits_a_line);
     g_test_add_func("/rating/tiers-fill-in-the-order-of-use",
                     tiers_fill_in_the_order_of_use);
+    g_test_add_func("/rating/an-hour-is-quoted-as-it-is-billed",
+                    an_hour_is_quoted_as_it_is_billed);
+    g_test_add_func("/rating/what-has-no-price-is-not-quoted",
+                    what_has_no_price_is_not_quoted);
     g_test_add_func("/rating/a-short-run-is-charged-as-the-shortest",
                     a_short_run_is_charged_as_the_shortest);
     g_test_add_func("/rating/usage-without-a-price-is-named",

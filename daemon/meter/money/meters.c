@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "meter/quantity.h"
+
 enum {
     /* An hour has 10^5 ticks of 36 ms. */
     HOUR_PLACES = 5,
@@ -63,6 +65,32 @@ MeterId
 meter_of_counter(Counter counter)
 {
     return counted[counter];
+}
+
+gint64
+meter_get_held(MeterId meter, gint64 vcpus, gint64 memory_bytes, gint64 disk_bytes)
+{
+    switch (meter) {
+    case METER_INSTANCE_TIME:
+    case METER_ADDRESS:
+        return 1;
+    case METER_VCPU:
+        return vcpus;
+    case METER_MEMORY:
+        return quantity_mib(memory_bytes);
+    case METER_DISK:
+        return quantity_mib(disk_bytes);
+    case METER_CPU_TIME:
+    case METER_DISK_READ_BYTES:
+    case METER_DISK_WRITE_BYTES:
+    case METER_DISK_READ_OPS:
+    case METER_DISK_WRITE_OPS:
+    case METER_NET_RX_BYTES:
+    case METER_NET_TX_BYTES:
+    case METER_N:
+        return 0;
+    }
+    return 0;
 }
 
 bool

@@ -50,6 +50,10 @@ bool meter_find(const char *name, MeterId *ret_meter);
 /** The meter of what a counter counts. */
 MeterId meter_of_counter(Counter counter);
 
+/** What is charged for as long as it is held, of a meter that is: vCPUs, MiB, or 1. */
+gint64
+meter_get_held(MeterId meter, gint64 vcpus, gint64 memory_bytes, gint64 disk_bytes);
+
 /** Such an integer in the meter's unit, exactly.  Fails when it does not fit. */
 bool
 meter_get_quantity(MeterId meter, __int128 amount, Decimal *ret_quantity, GError **error);

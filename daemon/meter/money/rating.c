@@ -280,32 +280,6 @@ find_line(const Rating *rating,
     return true;
 }
 
-static gint64
-get_amount(const Segment *segment, MeterId meter)
-{
-    switch (meter) {
-    case METER_INSTANCE_TIME:
-    case METER_ADDRESS:
-        return 1;
-    case METER_VCPU:
-        return segment->facts.vcpus;
-    case METER_MEMORY:
-        return quantity_mib(segment->facts.memory_bytes);
-    case METER_DISK:
-        return quantity_mib(segment->facts.disk_bytes);
-    case METER_CPU_TIME:
-    case METER_DISK_READ_BYTES:
-    case METER_DISK_WRITE_BYTES:
-    case METER_DISK_READ_OPS:
-    case METER_DISK_WRITE_OPS:
-    case METER_NET_RX_BYTES:
-    case METER_NET_TX_BYTES:
-    case METER_N:
-        return 0;
-    }
-    return 0;
-}
-
 /* Without a card nothing is known of states: what the default says is asked for. */
 static bool
 is_billed(const Slot *slot, const Segment *segment, MeterId meter)
@@ -324,7 +298,9 @@ add_held(Rating *rating,
          gint64 to_ms,
          GError **error)
 {
-    gint64 each = get_amount(segment, meter);
+    const ViewSegment *facts = &segment->facts;
+    gint64 each =
+        meter_get_held(meter, facts->vcpus, facts->memory_bytes, facts->disk_bytes);
 
     for (guint i = find_slot(rating, from_ms); i < rating->slots->len; i++) {
         const Slot *slot = &g_array_index(rating->slots, Slot, i);
