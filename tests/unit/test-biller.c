@@ -165,6 +165,41 @@ a_use_that_is_booked_late_is_billed_once(MeterFixture *fixture, gconstpointer un
     g_assert_cmpuint(costs.n_corrections, ==, 0);
 }
 
+/* Pages through a bill; returns how many cards are named in its foot. */
+static guint
+count_cards(MeterFixture *fixture, const char *period, gint64 as_of)
+{
+    g_autoptr(Books) books = read_books(fixture);
+    const BillQuery query = { .period = period, .as_of = as_of };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Biller) biller = biller_new(fixture->store, books, &query, &error);
+    BillTotal total = { 0 };
+    Costs costs = { 0 };
+    bool more = true;
+
+    while (more) {
+        g_assert_true(biller_next(biller, add_line, &costs, &more, &total, &error));
+    }
+    return biller_get_foot(biller)->cards->len;
+}
+
+static void
+what_comes_later_names_no_card(MeterFixture *fixture, gconstpointer unused)
+{
+    ProtoLedgerRow use = { 0 };
+
+    note_prices(fixture);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    meter_fixture_apply(fixture, meter_fixture_closed(4, 3, DAY_MS));
+    note_closed(fixture, 5, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    g_assert_cmpuint(count_cards(fixture, "2026-11", 5), ==, 0);
+    use = meter_fixture_used(6, 3, 0, HOUR_MS, COUNTER_NET_TX_BYTES, "mac", 3000000000);
+    use.at_ms = NOVEMBER_MS + 3 * DAY_MS;
+    meter_fixture_apply(fixture, use);
+    g_assert_cmpuint(count_cards(fixture, "2026-11", 5), ==, 0);
+    g_assert_cmpuint(count_cards(fixture, "2026-11", 6), ==, 1);
+}
+
 static void
 what_cannot_be_billed_is_refused(MeterFixture *fixture, gconstpointer unused)
 {
@@ -287,6 +322,7 @@ main(int argc, char **argv)
     TEST("a-use-that-is-booked-late-is-billed-once",
          a_use_that_is_booked_late_is_billed_once);
     TEST("reports-are-the-same-for-ever", reports_are_the_same_for_ever);
+    TEST("what-comes-later-names-no-card", what_comes_later_names_no_card);
     TEST("what-cannot-be-billed-is-refused", what_cannot_be_billed_is_refused);
     return g_test_run();
 }

@@ -300,6 +300,25 @@ what_has_no_price_is_not_quoted(void)
     g_assert_nonnull(strstr(error->message, "no rate card"));
 }
 
+/* Six hours of two vCPUs have passed by then. */
+static void
+tiers_go_on_from_what_was_used_before_them(void)
+{
+    const ViewSegment segment = make_segment(
+        RESOURCE_KIND_INSTANCE, 1, BILLING_STATE_PAUSED, 7 * HOUR_MS, 15 * HOUR_MS);
+    g_autoptr(Books) books = books_of(CARD("1", OCTOBER, FLAT("0.01")));
+    const RatingTerms terms = terms_of(books);
+    Sum sum = { 0 };
+
+    note(books, "card", CARD("2", "2026-10-01T13:00:00Z", TIERED));
+    sum = bill(&terms, &segment, 1);
+    g_assert_true(g_str_has_prefix(sum.text->str,
+                                   "vm.vcpu 2026-10-01T07:00:00Z 0.01 12 0.12\n"
+                                   "vm.vcpu.2 2026-10-01T13:00:00Z 2 0.5 1\n"
+                                   "vm.vcpu.3 2026-10-01T13:00:00Z 1 3.5 3.5\n"));
+    g_string_free(sum.text, TRUE);
+}
+
 static void
 a_short_run_is_charged_as_the_shortest(void)
 {
@@ -626,6 +645,8 @@ main(int argc, char **argv)
                     an_hour_is_quoted_as_it_is_billed);
     g_test_add_func("/rating/what-has-no-price-is-not-quoted",
                     what_has_no_price_is_not_quoted);
+    g_test_add_func("/rating/tiers-go-on-from-what-was-used-before-them",
+                    tiers_go_on_from_what_was_used_before_them);
     g_test_add_func("/rating/a-short-run-is-charged-as-the-shortest",
                     a_short_run_is_charged_as_the_shortest);
     g_test_add_func("/rating/usage-without-a-price-is-named",

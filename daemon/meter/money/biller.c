@@ -328,6 +328,7 @@ count_line(const BillLine *line, gpointer data, GError **error)
            add_estimated(total, line, error) && biller->take(line, biller->data, error);
 }
 
+/* Who has no lines may be here for what came in after the row as of which it is. */
 static void
 note_cards(Biller *biller)
 {
@@ -335,6 +336,8 @@ note_cards(Biller *biller)
     const Window wanted = get_wanted(biller);
     Tariff tariff = { 0 };
 
+    if (biller->total.lines == 0)
+        return;
     g_array_append_val(instants, wanted.from_ms);
     books_collect_changes(&biller->books, biller->current, instants);
     for (guint i = 0; i < instants->len; i++) {
@@ -414,12 +417,13 @@ bill_tenant(Biller *biller, GError **error)
         terms.invoice = biller->invoice =
             books_make_invoice_id(&biller->books, biller->period, biller->current);
     biller->total = (BillTotal){ .tenant = biller->current, .invoice = terms.invoice };
+    if (!rate_usage(biller, &terms, error) ||
+        !correction_bill(&terms, count_line, biller, error) ||
+        (biller->late != NULL &&
+         !late_bill(biller->late, &terms, count_line, biller, error)))
+        return false;
     note_cards(biller);
-    return rate_usage(biller, &terms, error) &&
-           correction_bill(&terms, count_line, biller, error) &&
-           (biller->late == NULL ||
-            late_bill(biller->late, &terms, count_line, biller, error)) &&
-           adjust(biller, &terms, error);
+    return adjust(biller, &terms, error);
 }
 
 static void

@@ -16,14 +16,11 @@ refuse(const QuoteQuery *query, const char *why, GError **error)
 }
 
 static bool
-refuse_unpriced(const QuoteQuery *query,
-                MeterId meter,
-                const Card *card,
-                GError **error)
+refuse_unpriced(const QuoteQuery *query, MeterId meter, const Card *card, GError **error)
 {
-    g_autofree char *why = g_strdup_printf("the card %s has no line for %s",
-                                           card_get_rates(card)->card,
-                                           meter_get_info(meter)->name);
+    g_autofree char *why =
+        g_strdup_printf("the card %s has no line for %s", card_get_rates(card)->card,
+                        meter_get_info(meter)->name);
 
     return refuse(query, why, error);
 }
@@ -36,10 +33,9 @@ add_line(Quote *quote,
          gint64 price_nano,
          GError **error)
 {
-    __int128 amount =
-        (__int128) meter_get_held(meter, query->vcpus, query->memory_bytes,
-                                  query->disk_bytes) *
-        quantity_tick(HOUR_MS);
+    __int128 amount = (__int128) meter_get_held(meter, query->vcpus, query->memory_bytes,
+                                                query->disk_bytes) *
+                      quantity_tick(HOUR_MS);
     QuoteLine out = {
         .meter = meter,
         .sku = line->sku,

@@ -586,8 +586,9 @@ split_piece(const Piece *whole, __int128 *before, GArray *out)
     }
 }
 
+/* What is used at one price fills the tiers that the sku has later in the period. */
 static void
-fill_tiers(Rating *rating)
+fill_tiers(Rating *rating, GHashTable *skus)
 {
     GArray *out = g_array_new(FALSE, FALSE, sizeof(Piece));
     g_autoptr(GArray) tiered = g_array_new(FALSE, FALSE, sizeof(Piece));
@@ -596,8 +597,9 @@ fill_tiers(Rating *rating)
 
     for (guint i = 0; i < rating->pieces->len; i++) {
         const Piece *piece = &g_array_index(rating->pieces, Piece, i);
+        bool has_tiers = g_hash_table_contains(skus, piece->line->sku);
 
-        g_array_append_vals(piece->line->n_tiers > 1 ? tiered : out, piece, 1);
+        g_array_append_vals(has_tiers ? tiered : out, piece, 1);
     }
     g_array_sort(tiered, compare_for_tiers);
     for (guint i = 0; i < tiered->len; i++) {
@@ -612,14 +614,19 @@ fill_tiers(Rating *rating)
     rating->pieces = out;
 }
 
-static bool
-has_tiers(const Rating *rating)
+/* The skus that have tiers at some time. */
+static GHashTable *
+find_tiered(const Rating *rating)
 {
+    GHashTable *skus = g_hash_table_new(g_str_hash, g_str_equal);
+
     for (guint i = 0; i < rating->pieces->len; i++) {
-        if (g_array_index(rating->pieces, Piece, i).line->n_tiers > 1)
-            return true;
+        const CardLine *line = g_array_index(rating->pieces, Piece, i).line;
+
+        if (line->n_tiers > 1)
+            g_hash_table_add(skus, line->sku);
     }
-    return false;
+    return skus;
 }
 
 /* Lines */
@@ -784,10 +791,13 @@ give_all(const Rating *rating, BillTake take, gpointer data, GError **error)
 bool
 rating_finish(Rating *rating, BillTake take, gpointer data, GError **error)
 {
+    g_autoptr(GHashTable) skus = NULL;
+
     if (!add_all_held(rating, error) || !check_currency(rating, error))
         return false;
-    if (has_tiers(rating))
-        fill_tiers(rating);
+    skus = find_tiered(rating);
+    if (g_hash_table_size(skus) > 0)
+        fill_tiers(rating, skus);
     g_array_sort(rating->pieces, compare_for_lines);
     return give_all(rating, take, data, error);
 }

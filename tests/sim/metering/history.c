@@ -426,7 +426,6 @@ end(Counts *counts)
     const GPtrArray *all = guests_get_all();
 
     vmd_kill();
-    counts->seeds++;
     counts->guests += all->len;
     counts->deaths += fate.n_deaths;
     counts->forks += fate.n_forks;

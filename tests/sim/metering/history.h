@@ -6,7 +6,6 @@
 
 /** What came of some seeds. */
 typedef struct {
-    guint seeds;
     guint guests;
     guint lives;
     guint deaths;

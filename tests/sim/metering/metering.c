@@ -1,158 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "sim/metering/history.h"
+#include "sim/seeds.h"
 
 /* Metering in a world of its own: a seed is a history, and a history is held against what
  * truly was. */
 
-enum {
-    SEEDS = 1000,
-};
+static Counts counts;
 
-/* When vmd ends itself, as it does when its store fails, its seed is told all the same.
- */
-
-static char last_words[256];
-
-static void
-tell_seed(void)
+static bool
+run(guint32 seed, bool verbose, guint64 *ret_hash)
 {
-    if (write(STDOUT_FILENO, last_words, strlen(last_words)) < 0)
-        return;
+    return history_run(seed, verbose, &counts, ret_hash);
 }
 
 static void
-on_death(int number)
+tell(void)
 {
-    tell_seed();
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-void
-_exit(int status)
-{
-    tell_seed();
-    syscall(SYS_exit_group, status);
-    __builtin_unreachable();
-}
-
-#ifdef __SANITIZE_ADDRESS__
-int __lsan_is_turned_off(void);
-void __asan_on_error(void);
-
-/* A process that is killed leaves what it held: that is no leak. */
-int
-__lsan_is_turned_off(void)
-{
-    return 1;
-}
-
-void
-__asan_on_error(void)
-{
-    tell_seed();
-}
-#endif
-
-static bool
-run_seeds(guint32 first, guint32 last, bool verbose, const char *program)
-{
-    Counts counts = { 0 };
-    guint bad = 0;
-
-    for (guint32 seed = first; seed <= last; seed++) {
-        guint64 hash = 0;
-
-        g_snprintf(last_words, sizeof last_words,
-                   "# to see it again: %s --seed %u --verbose\n", program, seed);
-        if (!history_run(seed, verbose, &counts, &hash)) {
-            bad++;
-            tell_seed();
-        }
-    }
-    last_words[0] = '\0';
-    printf("%s 1 - what-is-booked-is-what-was\n", bad == 0 ? "ok" : "not ok");
-    printf("# %u seeds: %u guests, %u processes of guests, %u deaths of vmd, %u forks, "
-           "%" G_GUINT64_FORMAT " rows\n",
-           counts.seeds, counts.guests, counts.lives, counts.deaths, counts.forks,
-           counts.rows);
-    return bad == 0;
-}
-
-static bool
-repeats_itself(guint32 seed)
-{
-    Counts counts = { 0 };
-    guint64 first = 0;
-    guint64 second = 0;
-    bool same = false;
-
-    history_run(seed, false, &counts, &first);
-    history_run(seed, false, &counts, &second);
-    same = first == second;
-    printf("%s 2 - a-seed-replays\n", same ? "ok" : "not ok");
-    return same;
-}
-
-typedef struct {
-    char *seeds;
-    gint seed;
-    gboolean verbose;
-} Options;
-
-static bool
-read_range(const Options *options, guint32 *ret_first, guint32 *ret_last)
-{
-    const char *count = g_getenv("METERING_SEEDS");
-
-    *ret_first = 1;
-    *ret_last = count != NULL ? (guint32) g_ascii_strtoull(count, NULL, 10) : SEEDS;
-    if (options->seed >= 0)
-        *ret_first = *ret_last = (guint32) options->seed;
-    return options->seeds == NULL ||
-           sscanf(options->seeds, "%u-%u", ret_first, ret_last) == 2;
+    printf("%u guests, %u processes of guests, %u deaths of vmd, %u forks, "
+           "%" G_GUINT64_FORMAT " rows",
+           counts.guests, counts.lives, counts.deaths, counts.forks, counts.rows);
 }
 
 int
 main(int argc, char **argv)
 {
-    Options options = { .seed = -1 };
-    const GOptionEntry entries[] = {
-        { "seeds", 0, 0, G_OPTION_ARG_STRING, &options.seeds, "Run these", "FROM-TO" },
-        { "seed", 0, 0, G_OPTION_ARG_INT, &options.seed, "Run this one", "N" },
-        { "verbose", 0, 0, G_OPTION_ARG_NONE, &options.verbose, "Print what happens",
-          NULL },
-        { 0 },
+    const SeedsPlan plan = {
+        .title = "- metering in a world of its own",
+        .behaviour = "what-is-booked-is-what-was",
+        .variable = "METERING_SEEDS",
+        .count = 1000,
+        .run = run,
+        .tell = tell,
     };
-    g_autoptr(GOptionContext) context =
-        g_option_context_new("- metering in a world of its own");
-    g_autoptr(GError) error = NULL;
-    guint32 first = 0;
-    guint32 last = 0;
-    bool good = true;
 
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) ||
-        !read_range(&options, &first, &last)) {
-        g_printerr("metering: %s\n", error != NULL ? error->message : "--seeds FROM-TO");
-        return EXIT_FAILURE;
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGABRT, on_death);
-    signal(SIGTERM, on_death);
-#ifndef __SANITIZE_ADDRESS__
-    signal(SIGSEGV, on_death);
-#endif
-    printf("1..2\n");
-    good = run_seeds(first, last, options.verbose, argv[0]);
-    good = repeats_itself(first) && good;
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    return seeds_main(argc, argv, &plan);
 }

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sim/bills/account.h"
+
+#include "sim/world.h"
+
+Account *
+account_new(void)
+{
+    Account *account = g_new0(Account, 1);
+
+    account->cells = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
+    return account;
+}
+
+void
+account_free(Account *account)
+{
+    if (account == NULL)
+        return;
+    g_hash_table_unref(account->cells);
+    g_free(account);
+}
+
+void
+sum_add(Sum *sum, Sum more, int times)
+{
+    sum->quantity += more.quantity * times;
+    sum->cost += more.cost * times;
+}
+
+/* Cells */
+
+static gint64
+make_key(guint meter, guint instance, guint day, guint look)
+{
+    return (((gint64) meter * FACTS_INSTANCES + instance) * FACTS_DAYS + day) << 16 |
+           look;
+}
+
+static guint
+get_meter(gint64 key)
+{
+    return (guint) ((key >> 16) / FACTS_DAYS / FACTS_INSTANCES);
+}
+
+static guint
+get_instance(gint64 key)
+{
+    return (guint) ((key >> 16) / FACTS_DAYS % FACTS_INSTANCES);
+}
+
+static guint
+get_day(gint64 key)
+{
+    return (guint) ((key >> 16) % FACTS_DAYS);
+}
+
+void
+account_add_cell(
+    Account *account, guint meter, guint instance, guint day, guint look, Exact quantity)
+{
+    gint64 key = make_key(meter, instance, day, look);
+    Exact *cell = g_hash_table_lookup(account->cells, &key);
+
+    if (quantity == 0)
+        return;
+    if (cell == NULL) {
+        cell = g_new0(Exact, 1);
+        g_hash_table_insert(account->cells, g_memdup2(&key, sizeof key), cell);
+    }
+    *cell += quantity;
+}
+
+Exact
+account_get_held(const Account *account, guint meter, guint instance)
+{
+    GHashTableIter iter;
+    gpointer key = NULL;
+    gpointer cell = NULL;
+    Exact sum = 0;
+
+    g_hash_table_iter_init(&iter, account->cells);
+    while (g_hash_table_iter_next(&iter, &key, &cell)) {
+        gint64 at = *(const gint64 *) key;
+
+        if (get_meter(at) == meter && get_instance(at) == instance)
+            sum += *(const Exact *) cell;
+    }
+    return sum;
+}
+
+/* Each cell of one that another has not, or not so. */
+static void
+compare_cells(const Account *account, const Account *other, const char *what)
+{
+    GHashTableIter iter;
+    gpointer key = NULL;
+    gpointer cell = NULL;
+
+    g_hash_table_iter_init(&iter, account->cells);
+    while (g_hash_table_iter_next(&iter, &key, &cell)) {
+        gint64 at = *(const gint64 *) key;
+        const Exact *same = g_hash_table_lookup(other->cells, key);
+
+        if (same == NULL || *same != *(const Exact *) cell) {
+            world_blame("I15, I21: %s: %s of instance %u as guest-%u on day %u is not "
+                        "what was used",
+                        what, facts_meters[get_meter(at)], get_instance(at),
+                        (guint) (at & 0xffff), get_day(at));
+            return;
+        }
+    }
+}
+
+/* Sums */
+
+Sum
+account_get_usage(const Account *account, guint tenant, guint meter)
+{
+    Sum sum = { 0 };
+
+    for (guint i = 0; i < FACTS_TIERS; i++) {
+        sum_add(&sum, account->usage[tenant][meter][i], 1);
+    }
+    return sum;
+}
+
+Exact
+account_get_cost(const Account *account, guint tenant)
+{
+    Exact cost = 0;
+
+    for (guint i = 0; i < FACTS_METERS; i++) {
+        cost += account_get_usage(account, tenant, i).cost +
+                account->corrections[tenant][i].cost;
+    }
+    return cost;
+}
+
+static void
+compare_tiers(const Account *billed,
+              const Account *truth,
+              guint tenant,
+              guint meter,
+              const char *what)
+{
+    for (guint i = 0; i < FACTS_TIERS; i++) {
+        const Sum *a = &billed->usage[tenant][meter][i];
+        const Sum *b = &truth->usage[tenant][meter][i];
+
+        if (a->quantity != b->quantity)
+            world_blame("I17: %s: tier %u of %s of %s is filled wrongly", what, i,
+                        facts_meters[meter], facts_tenants[tenant]);
+        if (a->cost != b->cost)
+            world_blame("I16: %s: %s of %s does not cost what it has to", what,
+                        facts_meters[meter], facts_tenants[tenant]);
+    }
+}
+
+void
+account_compare(const Account *billed, const Account *truth, const char *what)
+{
+    for (guint i = 0; i < FACTS_TENANTS; i++) {
+        for (guint j = 0; j < FACTS_METERS; j++) {
+            const Sum *a = &billed->corrections[i][j];
+            const Sum *b = &truth->corrections[i][j];
+
+            compare_tiers(billed, truth, i, j, what);
+            if (a->quantity != b->quantity || a->cost != b->cost)
+                world_blame("I20: %s: with its corrections, %s of %s is not what is true",
+                            what, facts_meters[j], facts_tenants[i]);
+        }
+    }
+    compare_cells(billed, truth, what);
+    compare_cells(truth, billed, what);
+}
+
+/* By tenant and meter, from what lies by instance and day. */
+void
+account_check(const Account *account, const char *what)
+{
+    Exact sums[FACTS_TENANTS][FACTS_METERS] = { 0 };
+    GHashTableIter iter;
+    gpointer key = NULL;
+    gpointer cell = NULL;
+
+    g_hash_table_iter_init(&iter, account->cells);
+    while (g_hash_table_iter_next(&iter, &key, &cell)) {
+        gint64 at = *(const gint64 *) key;
+
+        sums[get_instance(at) % FACTS_TENANTS][get_meter(at)] += *(const Exact *) cell;
+    }
+    for (guint i = 0; i < FACTS_TENANTS; i++) {
+        for (guint j = 0; j < FACTS_METERS; j++) {
+            if (sums[i][j] != account_get_usage(account, i, j).quantity)
+                world_blame("I4: %s: %s by resource and day is not that of %s", what,
+                            facts_meters[j], facts_tenants[i]);
+        }
+    }
+}

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sim/bills/history.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "sim/bills/bill.h"
+#include "sim/bills/invariants.h"
+#include "sim/bills/ledger.h"
+#include "sim/bills/life.h"
+#include "sim/bills/prices.h"
+#include "sim/bills/process.h"
+#include "sim/metering/image.h"
+#include "sim/world.h"
+
+/*
+ * A seed's life: prices are made; for three months instances live, and meanwhile
+ * vmd-meter follows, is killed, put back to an older copy, asked for bills, prices,
+ * corrections; months are closed.  Then all bills that were looked at are asked for
+ * again, of it and of one that begins anew.
+ */
+
+enum {
+    ACTS_LEAST = 10,
+    ACTS = 20,
+    GRACE_DAYS = 2,
+    LAST_DAYS = 20,
+    DEATH_WRITES = 200,
+    TRIES = 20,
+    HOUR_MS = 3600000,
+    /* In a thousand. */
+    REMOVE_RATE = 300,
+    NEWEST_RATE = 500,
+    WINDOW_RATE = 300,
+    BACKDATE_RATE = 500,
+    TOLD_RATE = 500,
+    SPLIT_RATE = 500,
+};
+
+/** A bill as it was once shown. */
+typedef struct {
+    BillWish wish;
+    guint format;
+    char *text;
+} Shown;
+
+/** The ledger and the instances, to be put back to. */
+typedef struct {
+    gint64 seq;
+    gpointer life;
+} Backup;
+
+static struct {
+    Facts facts;
+    Counts *counts;
+    GArray *shown;
+    /** From here on everything has a price. */
+    gint64 first_seq;
+    Backup backup;
+    /** The files of vmd-meter, from before; NULL if they are not to be put back. */
+    GHashTable *copy;
+} fate;
+
+/* Life and death */
+
+static void
+start(void)
+{
+    process_start();
+    while (process_is_dead()) {
+        process_kill();
+        process_start();
+    }
+    process_recover();
+}
+
+static void
+die(void)
+{
+    fate.counts->deaths++;
+    world_trace("vmd-meter dies");
+    process_kill();
+    if (fate.copy != NULL && world_chance(300)) {
+        world_trace("and is put back to an older copy");
+        image_put_back(g_steal_pointer(&fate.copy));
+    }
+    start();
+}
+
+/* A death that is waiting does not come any more, and all that there is is known. */
+static void
+settle(void)
+{
+    image_die_at(0);
+    do {
+        if (process_is_dead())
+            die();
+    } while (world_count_faults() == 0 &&
+             (!process_refresh() ||
+              meter_store_get_cursor(process_get()->store) != ledger_count()));
+}
+
+/* Asking for bills */
+
+/* Of a month that had begun by then. */
+static void
+choose_time(BillWish *wish, gint64 now_ms)
+{
+    guint begun = 1;
+    guint first = 0;
+    guint last = 0;
+
+    while (begun < FACTS_MONTHS && facts_month_start(begun) <= now_ms) {
+        begun++;
+    }
+    wish->month = world_random(begun);
+    first = facts_first_day(wish->month);
+    last = facts_first_day(wish->month + 1);
+    if (world_chance(WINDOW_RATE)) {
+        wish->from_day = first + world_random(last - first);
+        wish->to_day = wish->from_day + 1 + world_random(last - wish->from_day);
+    }
+}
+
+/* As of the newest row that is there, which may be older than what was taken, or as of
+ * any. */
+static bool
+choose_wish(MeterStore *store, BillWish *wish)
+{
+    g_autoptr(View) view = view_open(store, 0, NULL);
+    const ViewHead *head = view != NULL ? view_get_head(view) : NULL;
+
+    if (head == NULL || head->seq <= fate.first_seq)
+        return false;
+    *wish = (BillWish){ .as_of = head->seq,
+                        .is_newest = world_chance(NEWEST_RATE),
+                        .known_ms = head->known_ms };
+    if (!wish->is_newest) {
+        wish->as_of = fate.first_seq + world_random((guint) (head->seq - fate.first_seq));
+        wish->known_ms = ledger_get_time(wish->as_of);
+    }
+    choose_time(wish, wish->known_ms);
+    return true;
+}
+
+/* What the newest row comes to is the same later, unless more was known than it says. */
+static void
+show(const BillWish *wish, guint format)
+{
+    Shown shown = { *wish, format, bill_write(process_get()->store, wish, format) };
+
+    shown.wish.is_newest = false;
+    if (wish->known_ms == ledger_get_time(wish->as_of))
+        g_array_append_val(fate.shown, shown);
+    else
+        g_free(shown.text);
+}
+
+static void
+look(void)
+{
+    MeterStore *store = process_get()->store;
+    BillWish wish = { 0 };
+
+    if (!choose_wish(store, &wish))
+        return;
+    world_trace("the bill of month %u as of row %" G_GINT64_FORMAT " is looked at",
+                wish.month, wish.as_of);
+    fate.counts->bills++;
+    invariants_check_bill(store, &fate.facts, &wish);
+    show(&wish, world_random(BILL_FORMATS));
+}
+
+static void
+check_shown(MeterStore *store, const char *what)
+{
+    for (guint i = 0; i < fate.shown->len; i++) {
+        const Shown *shown = &g_array_index(fate.shown, Shown, i);
+        g_autofree char *text = bill_write(store, &shown->wish, shown->format);
+        bool is_closed =
+            shown->wish.month < facts_count_closed(&fate.facts, shown->wish.as_of);
+
+        if (strcmp(text, shown->text) != 0)
+            world_blame("%s: %s, the bill of %s as of row %" G_GINT64_FORMAT
+                        " is not what it was",
+                        is_closed ? "I18, I20" : "I14", what,
+                        facts_months[shown->wish.month], shown->wish.as_of);
+    }
+}
+
+/* Prices and corrections */
+
+static void
+change_prices(void)
+{
+    gint64 now_ms = life_now_ms();
+    bool is_backdated = world_chance(BACKDATE_RATE);
+    gint64 from_ms = is_backdated
+                         ? now_ms - (gint64) world_random(20 * 24) * HOUR_MS
+                         : now_ms + (gint64) (1 + world_random(10 * 24)) * HOUR_MS;
+    guint card = world_random(2);
+
+    if (world_chance(500)) {
+        const Prices prices = prices_choose(card, from_ms);
+
+        process_ask_card(&prices, is_backdated);
+    } else {
+        const Deal deal = prices_deal((gint) world_random(FACTS_TENANTS), card, from_ms);
+
+        process_ask_deal(&deal, is_backdated);
+    }
+}
+
+static char *
+format_exact(Exact value, guint places)
+{
+    gint64 scaled = (gint64) (value / exact_ten_to(EXACT_PLACES - places));
+    gint64 unit = (gint64) exact_ten_to(places);
+
+    return places == 0 ? g_strdup_printf("%" G_GINT64_FORMAT, scaled)
+                       : g_strdup_printf("%" G_GINT64_FORMAT ".%0*" G_GINT64_FORMAT,
+                                         scaled / unit, (int) places, scaled % unit);
+}
+
+/* Of a quantity and a price, which have fifteen and nine places at most. */
+static Exact
+get_cost(Exact quantity, Exact price)
+{
+    return quantity / exact_ten_to(9) * (price / exact_ten_to(15));
+}
+
+/* What changes when something else stands there. */
+static void
+change_fix(Fix *fix, Exact quantity, Exact price)
+{
+    fix->more_quantity = quantity - fix->quantity;
+    fix->more_cost = get_cost(quantity, price) - get_cost(fix->quantity, fix->price);
+    fix->quantity = quantity;
+    fix->price = price;
+}
+
+static void
+correct_quantity(Fix *fix)
+{
+    /* Operations have no parts. */
+    guint places = fix->meter == 8 || fix->meter == 9 ? 0 : 2;
+    Exact quantity = world_random(500) * exact_ten_to(EXACT_PLACES - places);
+    g_autofree char *text = format_exact(quantity, places);
+
+    change_fix(fix, quantity, fix->price);
+    process_ask_fix(fix, text, NULL);
+}
+
+static void
+correct_price(Fix *fix)
+{
+    gint64 nano = world_random(3000000);
+    g_autofree char *text = prices_format(nano);
+
+    change_fix(fix, fix->quantity, nano * exact_ten_to(EXACT_PLACES - 9));
+    process_ask_fix(fix, NULL, text);
+}
+
+/* A line of a closed month, or what was put in its place. */
+static void
+correct(void)
+{
+    guint closed = facts_count_closed(&fate.facts, ledger_count());
+    const Fix *before = NULL;
+    Fix fix = { 0 };
+
+    settle();
+    if (closed == 0 ||
+        !bill_pick(process_get()->store, ledger_count(), world_random(closed), &fix))
+        return;
+    before = facts_find_fix(&fate.facts, &fix);
+    if (before != NULL)
+        fix = *before;
+    fate.counts->corrections++;
+    if (world_chance(500))
+        correct_quantity(&fix);
+    else
+        correct_price(&fix);
+}
+
+/* Backups */
+
+static void
+back_up(void)
+{
+    g_free(fate.backup.life);
+    fate.backup = (Backup){ ledger_count(), life_copy() };
+}
+
+static void
+tell_fork(gint64 lost)
+{
+    ProtoLedgerRow row = { .kind = LEDGER_KIND_FORKED };
+
+    row.cause = g_strdup("older");
+    row.note = g_strdup_printf("%" G_GINT64_FORMAT, lost);
+    ledger_add(&row, life_now_ms());
+}
+
+/* What was shown of rows that are lost is shown no more. */
+static void
+forget_shown(gint64 seq)
+{
+    for (guint i = fate.shown->len; i > 0; i--) {
+        if (g_array_index(fate.shown, Shown, i - 1).wish.as_of > seq)
+            g_array_remove_index_fast(fate.shown, i - 1);
+    }
+}
+
+static void
+put_back_ledger(void)
+{
+    gint64 lost = ledger_count();
+
+    if (fate.backup.life == NULL || fate.backup.seq < fate.first_seq)
+        return;
+    world_trace("the ledger is put back from row %" G_GINT64_FORMAT
+                " to %" G_GINT64_FORMAT,
+                lost, fate.backup.seq);
+    fate.counts->forks++;
+    ledger_cut(fate.backup.seq);
+    facts_cut(&fate.facts, fate.backup.seq);
+    life_put_back(fate.backup.life);
+    forget_shown(fate.backup.seq);
+    if (world_chance(TOLD_RATE))
+        tell_fork(lost);
+    process_recover();
+}
+
+static void
+copy_files(void)
+{
+    g_clear_pointer(&fate.copy, g_hash_table_unref);
+    fate.copy = image_copy();
+}
+
+static void
+arm(void)
+{
+    image_die_at(1 + world_random(DEATH_WRITES));
+}
+
+static void
+follow(void)
+{
+    gint64 cursor = meter_store_get_cursor(process_get()->store);
+
+    if (cursor < ledger_count())
+        process_follow(process_get()->store,
+                       cursor + 1 + world_random((guint) (ledger_count() - cursor)));
+}
+
+/* Acts */
+
+/** What may happen, and how often in a thousand. */
+static const struct {
+    guint rate;
+    void (*act)(void);
+} acts[] = {
+    { 650, life_act },  { 90, follow },  { 50, look },
+    { 60, arm },        { 30, die },     { 40, change_prices },
+    { 40, correct },    { 15, back_up }, { 5, put_back_ledger },
+    { 20, copy_files },
+};
+
+static void
+act(void)
+{
+    guint left = world_random(1000);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(acts); i++) {
+        if (left < acts[i].rate) {
+            acts[i].act();
+            break;
+        }
+        left -= acts[i].rate;
+    }
+    if (process_is_dead())
+        die();
+}
+
+/* Something happens now and then until an instant. */
+static void
+pass(gint64 until_ms)
+{
+    guint count = ACTS_LEAST + world_random(ACTS);
+    gint64 step_ms = (until_ms - life_now_ms()) / count * 2;
+
+    while (life_now_ms() < until_ms && world_count_faults() == 0) {
+        gint64 wait_ms = 1 + (gint64) world_random((guint) step_ms);
+
+        life_wait(MIN(wait_ms, until_ms - life_now_ms()));
+        act();
+    }
+}
+
+static void
+close_month(guint month)
+{
+    BillWish wish = { .month = month };
+
+    for (guint i = 0; !process_ask_closing(month); i++) {
+        if (process_is_dead())
+            die();
+        if (i == TRIES) {
+            world_blame("I20: %s is not closed", facts_months[month]);
+            return;
+        }
+    }
+    settle();
+    world_trace("%s is closed", facts_months[month]);
+    wish.as_of = ledger_count();
+    wish.known_ms = ledger_get_time(wish.as_of);
+    invariants_check_invoices(process_get()->store, &fate.facts, month);
+    show(&wish, world_random(BILL_FORMATS));
+}
+
+/* Prices are there before anything else. */
+static void
+make_prices(void)
+{
+    gint64 start_ms = facts_month_start(0);
+
+    for (guint card = 0; card < 2; card++) {
+        const Prices prices = prices_choose(card, start_ms);
+        const Deal deal = {
+            .tenant = -1, .card = card, .from_ms = start_ms, .meter = -1
+        };
+
+        while (!process_ask_card(&prices, true)) {
+            settle();
+        }
+        while (!process_ask_deal(&deal, true)) {
+            settle();
+        }
+    }
+    fate.first_seq = ledger_count();
+}
+
+static void
+live(void)
+{
+    make_prices();
+    for (guint month = 0; month < FACTS_MONTHS; month++) {
+        bool is_last = month + 1 == FACTS_MONTHS;
+
+        pass(is_last ? facts_month_start(month) + LAST_DAYS * (gint64) FACTS_DAY_MS
+                     : facts_month_start(month + 1) + GRACE_DAYS * (gint64) FACTS_DAY_MS);
+        for (guint i = 0; !is_last && i <= month; i++) {
+            if (facts_count_closed(&fate.facts, ledger_count()) == i)
+                close_month(i);
+        }
+        if (world_chance(REMOVE_RATE))
+            life_remove_tenant(world_random(FACTS_TENANTS));
+    }
+}
+
+/* The end */
+
+static MeterStore *
+begin_elsewhere(void)
+{
+    g_autofree char *folder = g_build_filename(image_get_folder(), "anew", NULL);
+    g_autoptr(GError) error = NULL;
+    MeterStore *store = meter_store_open(folder, &error);
+
+    if (store == NULL || !meter_store_bind(store, ledger_get_service_id(), &error))
+        g_error("The store: %s", error->message);
+    process_follow(store, ledger_count());
+    if (!meter_store_flush(store, &error))
+        world_blame("I14: writing: %s", error->message);
+    return store;
+}
+
+static void
+check_all(MeterStore *store)
+{
+    const Prices prices = prices_choose(0, facts_month_start(0));
+    BillWish wish = { .as_of = ledger_count() };
+
+    invariants_check_store(store);
+    for (wish.month = 0; wish.month < FACTS_MONTHS; wish.month++) {
+        invariants_check_bill(store, &fate.facts, &wish);
+        fate.counts->bills++;
+    }
+    wish.month = world_random(FACTS_MONTHS);
+    if (world_chance(SPLIT_RATE))
+        invariants_check_split(store, &fate.facts, &wish);
+    else
+        invariants_check_double(store, &fate.facts, &wish, &prices);
+}
+
+static void
+set_zone(const char *zone)
+{
+    g_setenv("TZ", zone, TRUE);
+    tzset();
+}
+
+/* Neither who reads them nor where has a part in what bills say. */
+static void
+look_back(void)
+{
+    g_autoptr(MeterStore) anew = begin_elsewhere();
+
+    check_shown(process_get()->store, "later");
+    set_zone("Asia/Kolkata");
+    check_shown(anew, "elsewhere");
+    set_zone("UTC");
+}
+
+static void
+shown_clear(gpointer data)
+{
+    g_free(((Shown *) data)->text);
+}
+
+static void
+begin(void)
+{
+    static const struct {
+        const char *code;
+        guint places;
+    } currencies[] = { { "EUR", 2 }, { "JPY", 0 }, { "KWD", 3 } };
+
+    guint choice = world_random(G_N_ELEMENTS(currencies));
+
+    ledger_begin();
+    facts_init(&fate.facts);
+    fate.facts.currency = currencies[choice].code;
+    fate.facts.currency_places = currencies[choice].places;
+    fate.shown = g_array_new(FALSE, FALSE, sizeof(Shown));
+    g_array_set_clear_func(fate.shown, shown_clear);
+    life_begin(&fate.facts);
+    process_begin(&fate.facts);
+    start();
+}
+
+static void
+end(void)
+{
+    g_clear_pointer(&fate.copy, g_hash_table_unref);
+    g_clear_pointer(&fate.backup.life, g_free);
+    process_end();
+    g_array_unref(fate.shown);
+    facts_done(&fate.facts);
+    ledger_end();
+}
+
+bool
+history_run(guint32 seed, bool verbose, Counts *counts, guint64 *ret_hash)
+{
+    bool good = false;
+
+    world_begin(seed, verbose);
+    fate.counts = counts;
+    begin();
+    live();
+    settle();
+    if (world_count_faults() == 0)
+        check_all(process_get()->store);
+    if (world_count_faults() == 0)
+        look_back();
+    counts->rows += (guint64) ledger_count();
+    end();
+    good = world_count_faults() == 0;
+    *ret_hash = world_hash();
+    world_end();
+    return good;
+}
