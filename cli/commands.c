@@ -129,6 +129,7 @@ static const Option usage_options[] = {
     { "group-by", NULL, 'g', OPTION_TEXT, "group_by", "LIST", "tenant, instance, meter, day and label:KEY" },          \
     { "output", "format", 'o', OPTION_CHOICE, "format", "FORMAT", "How it is printed (table)" },                       \
     { "focus-version", NULL, 0, OPTION_CHOICE, "focus_version", "1.2|1.3|1.4", "Of which version the format focus is (1.2)" },   \
+    { "focus-float-safe", NULL, 0, OPTION_FLAG, "focus_float_safe", NULL, "Split its lines for those who check them in binary fractions" }, \
     { "as-of", NULL, 0, OPTION_INTEGER, "as_of", "SEQ", "As of this row of the ledger (the newest)" }
 
 static const Option report_options[] = {

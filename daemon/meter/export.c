@@ -2,6 +2,7 @@
 #include "meter/export.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -53,6 +54,11 @@ static const ExportFile files[] = {
     { "focus-metadata.json", REPORT_FORMAT_NAME_FOCUS_METADATA, NULL },
 };
 
+/* The row as of which they are, and the checksums, which come last. */
+static const char head_name[] = "ledger.json";
+static const char sums_name[] = "SHA256SUMS";
+static const char *const texts[] = { head_name, sums_name };
+
 static void
 options_clear(Options *options)
 {
@@ -99,6 +105,54 @@ fail_file(const char *path, const char *what, GError **error)
     return false;
 }
 
+/* Files */
+
+/* What is in a file, and which names are in a folder, is on the disk. */
+static bool
+sync_file(FILE *file)
+{
+    return fflush(file) == 0 && fsync(fileno(file)) == 0;
+}
+
+static bool
+sync_folder(const Export *self, GError **error)
+{
+    int fd = open(self->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done = fd >= 0 && fsync(fd) == 0;
+
+    if (!done)
+        fail_file(self->folder, "Writing", error);
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+static bool
+put_in_place(const Export *self, const char *name, GError **error)
+{
+    g_autofree char *from = find_new_path(self, name);
+    g_autofree char *to = find_path(self, name);
+
+    return g_rename(from, to) == 0 || fail_file(to, "Putting in place", error);
+}
+
+/* A small file, whole or not at all. */
+static bool
+put_text(const Export *self, const char *name, const char *text, GError **error)
+{
+    g_autofree char *path = find_new_path(self, name);
+    FILE *file = fopen(path, "we");
+    bool done = false;
+
+    if (file == NULL)
+        return fail_file(path, "Making", error);
+    done = fputs(text, file) >= 0 && sync_file(file);
+    if (!done)
+        fail_file(path, "Writing", error);
+    fclose(file);
+    return done && put_in_place(self, name, error) && sync_folder(self, error);
+}
+
 /* Asking */
 
 typedef bool (*TakeText)(const char *text, gpointer data, GError **error);
@@ -131,7 +185,8 @@ ask_report(const Export *self,
     g_autofree char *from = clock_format_time(self->window.from_ms);
     g_autofree char *to = clock_format_time(self->window.to_ms);
     g_autoptr(GString) text = g_string_new(NULL);
-    const bool is_focus = file->format >= REPORT_FORMAT_NAME_FOCUS;
+    const bool is_focus = file->format == REPORT_FORMAT_NAME_FOCUS ||
+                          file->format == REPORT_FORMAT_NAME_FOCUS_METADATA;
     const ProtoBillingReportCall call = {
         .from = from,
         .to = to,
@@ -181,7 +236,7 @@ check_report(const Export *self, JsonObject *report, GError **error)
 }
 
 static bool
-keep_head(Export *self, JsonObject *report, const char *path, GError **error)
+keep_head(Export *self, JsonObject *report, GError **error)
 {
     g_autofree char *text =
         json_to_string(json_object_get_member(report, "ledger_head"), FALSE);
@@ -189,14 +244,12 @@ keep_head(Export *self, JsonObject *report, const char *path, GError **error)
 
     self->as_of = json_object_get_int_member(
         json_object_get_object_member(report, "ledger_head"), "seq");
-    return g_file_set_contents_full(
-        path, line, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE,
-        0666, error);
+    return put_text(self, head_name, line, error);
 }
 
 /* A closed month has a row of its own, and for what is not closed it is the newest. */
 static bool
-choose_head(Export *self, const char *path, GError **error)
+choose_head(Export *self, GError **error)
 {
     const ExportFile file = { NULL, REPORT_FORMAT_NAME_JSON, "day" };
     g_autoptr(GString) text = g_string_new(NULL);
@@ -206,7 +259,7 @@ choose_head(Export *self, const char *path, GError **error)
         return false;
     root = json_from_string(text->str, error);
     return root != NULL && check_report(self, json_node_get_object(root), error) &&
-           keep_head(self, json_node_get_object(root), path, error);
+           keep_head(self, json_node_get_object(root), error);
 }
 
 /* What an earlier export chose.  Without a row the files would be of whatever there is.
@@ -236,10 +289,10 @@ read_head(Export *self, const char *path, GError **error)
 static bool
 find_head(Export *self, GError **error)
 {
-    g_autofree char *path = find_path(self, "ledger.json");
+    g_autofree char *path = find_path(self, head_name);
 
     return g_file_test(path, G_FILE_TEST_EXISTS) ? read_head(self, path, error)
-                                                 : choose_head(self, path, error);
+                                                 : choose_head(self, error);
 }
 
 /* Writing */
@@ -272,7 +325,7 @@ write_file(Export *self, const ExportFile *file, GError **error)
     if (sink.file == NULL)
         return fail_file(path, "Making", error);
     done = ask_report(self, file, write_text, &sink, error);
-    if (done && (fflush(sink.file) != 0 || fsync(fileno(sink.file)) != 0))
+    if (done && !sync_file(sink.file))
         done = fail_file(path, "Writing", error);
     fclose(sink.file);
     g_string_append_printf(self->sums, "%s  %s\n", g_checksum_get_string(sum),
@@ -298,6 +351,11 @@ remove_new(const Export *self)
 
         g_unlink(path);
     }
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autofree char *path = find_new_path(self, texts[i]);
+
+        g_unlink(path);
+    }
 }
 
 /* What was complete stays as it is. */
@@ -316,22 +374,17 @@ check_same(const Export *self, const char *sums, GError **error)
 }
 
 static bool
-put_in_place(const Export *self, GError **error)
+put_files(const Export *self, GError **error)
 {
-    g_autofree char *sums = find_path(self, "SHA256SUMS");
+    g_autofree char *sums = find_path(self, sums_name);
 
     if (!check_same(self, sums, error))
         return false;
     for (gsize i = 0; i < G_N_ELEMENTS(files); i++) {
-        g_autofree char *from = find_new_path(self, files[i].name);
-        g_autofree char *to = find_path(self, files[i].name);
-
-        if (g_rename(from, to) != 0)
-            return fail_file(to, "Putting in place", error);
+        if (!put_in_place(self, files[i].name, error))
+            return false;
     }
-    return g_file_set_contents_full(
-        sums, self->sums->str, -1,
-        G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0666, error);
+    return sync_folder(self, error) && put_text(self, sums_name, self->sums->str, error);
 }
 
 static bool
@@ -355,8 +408,8 @@ export_window(const Options *options,
 
     if (g_mkdir_with_parents(self.folder, 0777) != 0)
         return fail_file(self.folder, "Making", error);
-    done = find_head(&self, error) && write_files(&self, error) &&
-           put_in_place(&self, error);
+    done =
+        find_head(&self, error) && write_files(&self, error) && put_files(&self, error);
     if (!done)
         remove_new(&self);
     return done;
@@ -391,7 +444,7 @@ export_month(const Options *options, WireClient *client, const char *name, GErro
 static bool
 is_complete(const Options *options, const char *name)
 {
-    g_autofree char *path = g_build_filename(options->into, name, "SHA256SUMS", NULL);
+    g_autofree char *path = g_build_filename(options->into, name, sums_name, NULL);
 
     return g_file_test(path, G_FILE_TEST_EXISTS);
 }

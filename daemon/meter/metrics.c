@@ -41,11 +41,18 @@ typedef struct {
     int places;
     /** What the device of a counter is called. */
     const char *device;
+    /** It is of the moment, and not told by a report, which is of the ledger alone. */
+    bool is_live;
 } FamilyRow;
 
-/* One reading of the page. */
+/* One reading of the page, or of what of it a report tells. */
 struct Reading {
+    /* NULL for a report. */
     Metrics *metrics;
+    LiveMarks *marks;
+    /* Whose metrics; NULL: everybody's. */
+    char *tenant;
+    bool hides_hosts;
     MetricsFormat format;
     View *view;
     LiveReading *live;
@@ -172,7 +179,7 @@ add_forked(Reading *reading, GString *out, bool *ret_done, GError **error)
 static bool
 sum_gaps(Reading *reading, GHashTable *sums, GError **error)
 {
-    const ViewFilter all = { .window = { 0, G_MAXINT64 } };
+    const ViewFilter all = { .tenant = reading->tenant, .window = { 0, G_MAXINT64 } };
     g_autoptr(ViewGaps) gaps = view_gaps_new(reading->view, &all);
     bool has = true;
 
@@ -272,7 +279,8 @@ add_each(Reading *reading,
         const LiveResource *resource =
             &g_array_index(reading->resources, LiveResource, reading->at);
 
-        if (resource->kind == kind)
+        if (resource->kind == kind &&
+            (reading->tenant == NULL || strcmp(resource->tenant, reading->tenant) == 0))
             add(reading, out, resource);
     }
     *ret_done = end == reading->resources->len;
@@ -283,12 +291,13 @@ static void
 add_about(Reading *reading, GString *out, const LiveResource *resource)
 {
     const MetricLabel labels[] = {
-        { "tenant", resource->tenant },     { "instance_id", resource->id },
-        { "name", resource->name },         { "host", resource->host },
-        { "template", resource->template },
+        { "tenant", resource->tenant }, { "instance_id", resource->id },
+        { "name", resource->name },     { "template", resource->template },
+        { "host", resource->host },
     };
 
-    add_sample(reading, out, labels, G_N_ELEMENTS(labels), 1);
+    add_sample(reading, out, labels,
+               G_N_ELEMENTS(labels) - (reading->hides_hosts ? 1 : 0), 1);
 }
 
 static bool
@@ -345,7 +354,9 @@ add_use(Reading *reading, GString *out, const ViewUsage *use)
 static bool
 add_uses(Reading *reading, GString *out, bool *ret_done, GError **error)
 {
-    const ViewDays all = { .from_day = 0, .to_day = G_MAXINT32 };
+    const ViewDays all = { .tenant = reading->tenant,
+                           .from_day = 0,
+                           .to_day = G_MAXINT32 };
     bool has = true;
 
     if (reading->uses == NULL)
@@ -368,9 +379,9 @@ add_uses(Reading *reading, GString *out, bool *ret_done, GError **error)
 /* clang-format off */
 static const FamilyRow rows[] = {
     { { "vmctl_metering_build", METRIC_INFO, NULL,
-        "The version of vmd-meter." }, add_build },
+        "The version of vmd-meter." }, add_build, .is_live = true },
     { { "vmctl_metering_connected", METRIC_GAUGE, NULL,
-        "Whether the ledger is being followed: 1, or 0." }, add_following },
+        "Whether the ledger is being followed: 1, or 0." }, add_following, .is_live = true },
     { { "vmctl_metering_ledger_seq", METRIC_GAUGE, NULL,
         "The newest row of the ledger that was read." }, add_seq },
     { { "vmctl_metering_booked_timestamp_seconds", METRIC_GAUGE, "seconds",
@@ -384,11 +395,11 @@ static const FamilyRow rows[] = {
     { { "vmctl_metering_gap_seconds", METRIC_COUNTER, "seconds",
         "Time of instances in which counters could not be read, made up for later or not, by cause." }, add_gaps, 0, 3 },
     { { "vmctl_host_up", METRIC_GAUGE, NULL,
-        "Whether the host answers: 1, or 0." }, add_hosts },
+        "Whether the host answers: 1, or 0." }, add_hosts, .is_live = true },
     { { "vmctl_tenant_quota_used", METRIC_GAUGE, NULL,
-        "What a tenant holds of a resource." }, add_quotas, QUOTA_USED },
+        "What a tenant holds of a resource." }, add_quotas, QUOTA_USED, .is_live = true },
     { { "vmctl_tenant_quota_limit", METRIC_GAUGE, NULL,
-        "What a tenant may hold of a resource at most." }, add_quotas, QUOTA_LIMIT },
+        "What a tenant may hold of a resource at most." }, add_quotas, QUOTA_LIMIT, .is_live = true },
     { { "vmctl_instance", METRIC_INFO, NULL,
         "What an instance is, or was until an hour ago." }, add_infos },
     { { "vmctl_instance_up", METRIC_GAUGE, NULL,
@@ -436,7 +447,8 @@ is_told(const Reading *reading)
 {
     const FamilyRow *row = get_row(reading);
 
-    return !g_str_has_prefix(row->about.name, "vmctl_instance") ||
+    return reading->metrics == NULL ||
+           !g_str_has_prefix(row->about.name, "vmctl_instance") ||
            controller_is_current(reading->metrics->controller);
 }
 
@@ -448,7 +460,7 @@ read_live(Reading *reading, GError **error)
     if (!live_reading_turn(reading->live, &done, error))
         return false;
     if (done)
-        reading->resources = live_reading_finish(reading->live, reading->metrics->marks);
+        reading->resources = live_reading_finish(reading->live, reading->marks);
     return true;
 }
 
@@ -479,6 +491,10 @@ next(gpointer stream, GString *part, bool *ret_done, GError **error)
     *ret_done = false;
     if (reading->resources == NULL)
         return read_live(reading, error);
+    while (reading->family < G_N_ELEMENTS(rows) && reading->metrics == NULL &&
+           get_row(reading)->is_live) {
+        reading->family++;
+    }
     if (reading->family < G_N_ELEMENTS(rows))
         return add_turn(reading, part, error);
     openmetrics_end(part, reading->format);
@@ -491,9 +507,14 @@ reading_free(gpointer data)
 {
     Reading *reading = data;
 
-    reading->metrics->pages--;
-    g_ptr_array_unref(reading->hosts);
-    g_ptr_array_unref(reading->tenants);
+    if (reading->metrics != NULL) {
+        reading->metrics->pages--;
+        g_ptr_array_unref(reading->hosts);
+        g_ptr_array_unref(reading->tenants);
+    } else {
+        live_marks_free(reading->marks);
+    }
+    g_free(reading->tenant);
     view_uses_free(reading->uses);
     live_reading_free(reading->live);
     view_free(reading->view);
@@ -518,6 +539,7 @@ open_page(gpointer data, const char *accept, HttpDocument *ret_document, GError 
     metrics->pages++;
     reading = g_new0(Reading, 1);
     *reading = (Reading){ .metrics = metrics,
+                          .marks = metrics->marks,
                           .format = openmetrics_choose(accept),
                           .view = view,
                           .live = live_reading_new(view),
@@ -536,6 +558,22 @@ HttpPage
 metrics_get_page(Metrics *metrics)
 {
     return (HttpPage){ .path = "/metrics", .open = open_page, .data = metrics };
+}
+
+/* A report */
+
+TextSource
+metrics_report_new(View *view, const char *tenant, bool shows_hosts)
+{
+    Reading *reading = g_new0(Reading, 1);
+
+    *reading = (Reading){ .marks = live_marks_new(),
+                          .tenant = g_strdup(tenant),
+                          .hides_hosts = !shows_hosts,
+                          .format = METRICS_OPENMETRICS,
+                          .view = view,
+                          .live = live_reading_new(view) };
+    return (TextSource){ reading, next, reading_free };
 }
 
 const MetricFamily *

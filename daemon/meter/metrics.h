@@ -4,7 +4,9 @@
 #include "meter/controller.h"
 #include "meter/http.h"
 #include "meter/openmetrics.h"
+#include "meter/report/text-reply.h"
 #include "meter/store.h"
+#include "meter/view.h"
 #include "meter/watch.h"
 
 /**
@@ -24,6 +26,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Metrics, metrics_free)
 
 /** The page; metrics must outlive who serves it. */
 HttpPage metrics_get_page(Metrics *metrics);
+
+/** What of the page follows from view, which it takes over, alone: of tenant, or of all
+ * if that is NULL.  Who may see what was decided before. */
+TextSource metrics_report_new(View *view, const char *tenant, bool shows_hosts);
 
 /** The families of the page in its order, one at a time; NULL after the last. */
 const MetricFamily *metrics_get_family(gsize number);

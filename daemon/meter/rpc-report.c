@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/clock.h"
 #include "meter/calendar.h"
+#include "meter/metrics.h"
 #include "meter/refuse.h"
+#include "meter/report/ledger-reply.h"
 #include "meter/report/report-reply.h"
 #include "meter/rpc-private.h"
 
@@ -10,8 +12,10 @@ static const ReportFormat *const formats[] = {
     [REPORT_FORMAT_NAME_CSV] = &report_csv,
     [REPORT_FORMAT_NAME_JSON] = &report_json,
     [REPORT_FORMAT_NAME_FOCUS] = &report_focus,
-    /* Is told without a bill. */
+    /* Are told without a bill. */
     [REPORT_FORMAT_NAME_FOCUS_METADATA] = NULL,
+    [REPORT_FORMAT_NAME_OPENMETRICS] = NULL,
+    [REPORT_FORMAT_NAME_LEDGER] = NULL,
 };
 
 G_STATIC_ASSERT(G_N_ELEMENTS(formats) == REPORT_FORMAT_NAME_N);
@@ -85,12 +89,16 @@ check_instead(const Ask *ask, const ProtoBillingReportCall *in, GError **error)
 
 /* FOCUS has its own lines. */
 static bool
-check_focus(const ProtoBillingReportCall *in, const ReportWish *wish, GError **error)
+check_focus(const ProtoBillingReportCall *in, GError **error)
 {
-    bool is_focus = wish->format == &report_focus || wish->format == NULL;
+    bool is_focus = in->format == REPORT_FORMAT_NAME_FOCUS ||
+                    in->format == REPORT_FORMAT_NAME_FOCUS_METADATA;
 
     if (!is_focus && in->focus_version != NULL)
         return refuse_parameter(error, "parameters.focus_version",
+                                "the format is not focus");
+    if (!is_focus && in->has_focus_float_safe)
+        return refuse_parameter(error, "parameters.focus_float_safe",
                                 "the format is not focus");
     if (is_focus && in->group_by != NULL)
         return refuse_parameter(error, "parameters.group_by",
@@ -105,7 +113,8 @@ read_focus(const Ask *ask, ReportWish *wish, GError **error)
 
     wish->focus.provider = ask->meter->operator_name;
     wish->focus.shows_hosts = ask->is_admin;
-    return check_focus(in, wish, error) &&
+    wish->focus.is_float_safe = in->has_focus_float_safe && in->focus_float_safe;
+    return check_focus(in, error) &&
            focus_parse_version(in->focus_version, &wish->focus.version, error);
 }
 
@@ -160,6 +169,72 @@ start_report(const Ask *ask, ReportWish *wish)
     report_reply_start(ask->call, biller, wish);
 }
 
+/* The ledger itself, and its totals */
+
+/* They are of all of a ledger: what is of a time, or put together, is none. */
+static bool
+check_whole(const ProtoBillingReportCall *in, GError **error)
+{
+    const struct {
+        const char *path;
+        bool is_there;
+    } parts[] = {
+        { "parameters.from", in->from != NULL },
+        { "parameters.to", in->to != NULL },
+        { "parameters.group_by", in->group_by != NULL },
+        { "parameters.instead", in->instead != NULL },
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+        if (parts[i].is_there)
+            return refuse_parameter(error, parts[i].path,
+                                    "the format has all up to a row of the ledger");
+    }
+    return true;
+}
+
+/* The row that was asked for, the one that closed the period, or the newest. */
+static bool
+find_row(const Ask *ask, gint64 *ret_seq, GError **error)
+{
+    const ProtoBillingReportCall *in = ask->in;
+    const BooksAt at = { bookkeeper_get_books(ask->meter->bookkeeper),
+                         in->has_as_of ? in->as_of : G_MAXINT64 };
+    const BooksPeriod *closed = NULL;
+    gint64 month = 0;
+
+    if (in->period != NULL && !find_month(ask, in, &month, error))
+        return false;
+    if (in->period != NULL)
+        closed = books_find_period(&at, in->period);
+    *ret_seq = closed != NULL ? closed->seq : in->has_as_of ? in->as_of : 0;
+    return true;
+}
+
+static void
+start_whole(const Ask *ask)
+{
+    const ProtoBillingReportCall *in = ask->in;
+    View *view = NULL;
+    const char *tenant = NULL;
+    TextSource source = { 0 };
+    GError *error = NULL;
+    gint64 seq = 0;
+
+    if (check_whole(in, &error) && ask_find_tenant(ask, in->tenant, &tenant, &error) &&
+        find_row(ask, &seq, &error))
+        view = view_open(ask->meter->store, seq, &error);
+    if (view == NULL || !ask_check_there(ask, view, tenant, &error)) {
+        view_free(view);
+        wire_call_fail(ask->call, error);
+        return;
+    }
+    source = in->format == REPORT_FORMAT_NAME_LEDGER
+                 ? ledger_text_new(view, tenant)
+                 : metrics_report_new(view, tenant, ask->is_admin);
+    text_reply_start(ask->call, &source);
+}
+
 static void
 report_ready(const Ask *ask)
 {
@@ -171,10 +246,12 @@ report_ready(const Ask *ask)
 
     if (!read_focus(ask, &wish, &error)) {
         wire_call_fail(ask->call, error);
-    } else if (wish.format == NULL) {
+    } else if (wish.format != NULL) {
+        start_report(ask, &wish);
+    } else if (in->format == REPORT_FORMAT_NAME_FOCUS_METADATA) {
         tell_metadata(ask, wish.focus.version);
     } else {
-        start_report(ask, &wish);
+        start_whole(ask);
     }
 }
 

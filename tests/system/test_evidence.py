@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import test_meter
-from lib import cli, ledger
+from lib import cli, ledger, openmetrics
 from lib.varlink import Connection, VarlinkError
 from test_meter import FakeController, Row, at, closed, milliseconds, noted, opened, wait_for
 
@@ -373,6 +373,80 @@ class EvidenceTest(test_meter.MeterTest):
             lines += [{"seq": number, "row": base64.b64encode(ledger.pack(row)).decode(), "hash": hash_.hex()}
                       for number, (row, hash_) in enumerate(zip(rows, made.hashes), start=1)]
             self.assertIn(what, self.fault("".join(json.dumps(line) + "\n" for line in lines)))
+
+    # Reports that are of the ledger alone
+
+    def begin_priced(self) -> None:
+        standard = {"card": "standard", "from_ms": milliseconds(at(0)), "discount_ppm": 0}
+        self.begin([
+            test_meter.card_noted(1, 0), noted(2, 0, "assignment") | {"note": json.dumps(standard)},
+            opened(3, 1, 0), opened(4, 2, 0, tenant="other", name="theirs"), used(5, 3, 0, 1, 5 * 10**9),
+            used(6, 3, 0, 1, 7000, device="52:54:00:00:00:01", counter="net_rx_bytes"), gap(7, 3, 1, 1.5),
+            used(8, 4, 0, 2, 9 * 10**9), closed(9, 3, 3), used(10, 4, 2, 3, 10**9), opened(11, 1, 4), used(12, 11, 4, 5, 2 * 10**9),
+            clock(13, 20),
+        ])  # fmt: skip
+
+    def report(self, form: str, **parameters: Any) -> str:
+        return "".join(reply["text"] for reply in self.stream("Report", format=form, **parameters))
+
+    def refused_report(self, **parameters: Any) -> str:
+        with self.assertRaises(VarlinkError) as refused:
+            self.report(**parameters)
+        return str(refused.exception.parameters.get("path", refused.exception.name))
+
+    def cpu(self, instance: int, **parameters: Any) -> Any:
+        families = openmetrics.parse(self.report("openmetrics", **parameters))
+        return openmetrics.value(families, "vmctl_instance_cpu_seconds_total", instance_id=test_meter.instance_id(instance))
+
+    def test_report_as_ledger_is_the_export(self) -> None:
+        self.begin_priced()
+        self.assertEqual(self.report("ledger").encode(), self.vmctl("ledger", "export").encode())
+        self.check(self.report("ledger"), self.head())
+        self.check(self.report("ledger", as_of=4), f"4:{self.controller.hashes[3].hex()}")
+        self.assertEqual(self.report("ledger", tenant="other").encode(), self.vmctl("ledger", "export", "--tenant", "other").encode())
+
+    def test_report_as_openmetrics_has_totals_that_no_restart_makes_smaller(self) -> None:
+        self.begin_priced()
+        self.assertEqual([self.cpu(1, as_of=row) for row in (5, 9, 12)], [5, 5, 7])
+        self.assertEqual(self.cpu(2), 10)
+        text = self.report("openmetrics")
+        self.assertTrue(text.endswith("\n# EOF\n"))
+        families = openmetrics.parse(text)
+        self.assertEqual(openmetrics.value(families, "vmctl_metering_gap_seconds_total", cause="unreachable"), 1800)
+        self.assertEqual(openmetrics.value(families, "vmctl_metering_ledger_seq"), 13)
+        # What is of the moment, and not of the ledger, is on the page alone.
+        for name in ("vmctl_metering_connected", "vmctl_host_up", "vmctl_tenant_quota_used"):
+            self.assertNotIn(name, text)
+
+    def test_tenant_has_metrics_of_its_own_and_sees_no_host(self) -> None:
+        self.controller.principals = {os.getuid(): ("default", "viewer")}
+        self.begin_priced()
+        text = self.report("openmetrics")
+        self.assertNotIn("other", text)
+        self.assertNotIn("host=", text)
+        self.assertEqual(self.cpu(1), 7)
+        self.assertEqual(self.refused_report(form="openmetrics", tenant="other"), "io.vmctl.NotFound")
+        self.check(self.report("ledger"), self.head())
+        self.assertNotIn("theirs", self.report("ledger"))
+
+    def test_what_is_of_the_whole_ledger_is_of_no_days(self) -> None:
+        self.begin_priced()
+        for form in ("openmetrics", "ledger"):
+            self.assertEqual(self.refused_report(form=form, group_by="day"), "parameters.group_by")
+            self.assertEqual(self.refused_report(form=form, **{"from": "2026-10-01T00:00:00Z"}), "parameters.from")
+            self.assertEqual(self.refused_report(form=form, focus_version="1.2"), "parameters.focus_version")
+            self.assertEqual(self.refused_report(form=form, as_of=99), "parameters.as_of")
+        self.assertEqual(self.refused_report(form="csv", focus_float_safe=True), "parameters.focus_float_safe")
+
+    def test_report_has_the_same_bytes_in_any_locale_and_zone(self) -> None:
+        self.begin_priced()
+        forms = ("table", "csv", "json", "focus", "focus_metadata", "openmetrics", "ledger")
+        shown = {form: self.report(form, as_of=13) for form in forms}
+        for locale, zone in (("de_DE.UTF-8", "America/New_York"), ("C.UTF-8", "Asia/Kathmandu")):
+            self.kill_meter()
+            self.start_meter(LC_ALL=locale, TZ=zone)
+            wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] == 13, "it follows")
+            self.assertEqual({form: self.report(form, as_of=13) for form in forms}, shown)
 
     # vmctl checks an export too, and says the same
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "meter/calendar.h"
+#include "meter/report/focus-split.h"
 #include "meter/report/focus.h"
 
 /* 2026-10-01T00:00:00Z */
@@ -238,6 +239,81 @@ knows_three_versions(void)
     }
 }
 
+/* Binary fractions */
+
+static void
+set_contracted(BillLine *line, Decimal price)
+{
+    line->contracted_price = price;
+    g_assert_true(decimal_multiply(price, line->quantity, &line->contracted_cost, NULL));
+}
+
+static void
+assert_sum(Decimal a, Decimal b, Decimal sum)
+{
+    Decimal both = { 0 };
+
+    g_assert_true(decimal_add(a, b, &both, NULL));
+    g_assert_cmpint(decimal_compare(both, sum), ==, 0);
+}
+
+static void
+assert_parts(const BillLine *line, const BillLine parts[2])
+{
+    const Decimal none = { 0, 0 };
+
+    for (int i = 0; i < 2; i++) {
+        g_assert_true(focus_is_float_safe(&parts[i]));
+        g_assert_cmpint(decimal_compare(parts[i].quantity, none), >, 0);
+        g_assert_cmpint(decimal_compare(parts[i].estimated, parts[i].quantity), <=, 0);
+        g_assert_cmpint(decimal_compare(parts[i].estimated, none), >=, 0);
+    }
+    assert_sum(parts[0].quantity, parts[1].quantity, line->quantity);
+    assert_sum(parts[0].estimated, parts[1].estimated, line->estimated);
+    assert_sum(parts[0].list_cost, parts[1].list_cost, line->list_cost);
+    assert_sum(parts[0].contracted_cost, parts[1].contracted_cost, line->contracted_cost);
+}
+
+static void
+splits_what_is_no_product_in_binary_fractions(void)
+{
+    int unsafe = 0;
+    int split = 0;
+
+    for (int i = 0; i < 2000; i++) {
+        g_autofree char *quantity = g_strdup_printf(
+            "%d.%05d", g_test_rand_int_range(0, 2000), g_test_rand_int_range(2, 100000));
+        g_autofree char *price =
+            g_strdup_printf("0.%09d", g_test_rand_int_range(1, 1000000000));
+        BillLine line = make_line(METER_VCPU, quantity, price);
+        BillLine parts[2];
+
+        set_contracted(&line, (Decimal){ g_test_rand_int_range(1, 1000000000), 9 });
+        line.estimated = line.quantity;
+        unsafe += focus_is_float_safe(&line) ? 0 : 1;
+        if (!focus_split(&line, parts))
+            continue;
+        split++;
+        assert_parts(&line, parts);
+    }
+    /* A third and more are not safe, of which nearly all can be split. */
+    g_assert_cmpint(unsafe, >, 300);
+    g_assert_cmpint(split, >=, unsafe - 20);
+}
+
+static void
+leaves_what_is_safe_and_what_is_corrected_as_it_is(void)
+{
+    BillLine safe = make_line(METER_VCPU, "48.0", "0.5");
+    BillLine corrected = make_line(METER_VCPU, "0.00007", "0.012345678");
+    BillLine parts[2];
+
+    corrected.is_correction = true;
+    g_assert_true(focus_is_float_safe(&safe));
+    g_assert_false(focus_split(&safe, parts));
+    g_assert_false(focus_split(&corrected, parts));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -250,5 +326,9 @@ main(int argc, char **argv)
     g_test_add_func("/focus/refuses-usage-without-a-price",
                     refuses_usage_without_a_price);
     g_test_add_func("/focus/knows-three-versions", knows_three_versions);
+    g_test_add_func("/focus/splits-what-is-no-product-in-binary-fractions",
+                    splits_what_is_no_product_in_binary_fractions);
+    g_test_add_func("/focus/leaves-what-is-safe-and-what-is-corrected-as-it-is",
+                    leaves_what_is_safe_and_what_is_corrected_as_it_is);
     return g_test_run();
 }

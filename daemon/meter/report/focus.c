@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "meter/calendar.h"
+#include "meter/report/focus-split.h"
 #include "meter/report/format.h"
 
 /*
@@ -584,7 +585,12 @@ add_line(const ReportContext *context,
          GString *out,
          GError **error)
 {
-    return focus_add(&context->focus, line, out, error);
+    BillLine parts[2];
+
+    if (!context->focus.is_float_safe || !focus_split(line, parts))
+        return focus_add(&context->focus, line, out, error);
+    return focus_add(&context->focus, &parts[0], out, error) &&
+           focus_add(&context->focus, &parts[1], out, error);
 }
 
 static void

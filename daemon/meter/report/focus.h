@@ -32,6 +32,8 @@ typedef struct {
     const char *provider;
     /** Hosts are shown to those who may see them. */
     bool shows_hosts;
+    /** Lines are split, see focus-split.h. */
+    bool is_float_safe;
 } FocusOptions;
 
 /** Appends the names of the columns. */

@@ -123,8 +123,8 @@ step(WireCall *call, gpointer data)
     return false;
 }
 
-void
-ledger_reply_start(WireCall *call, View *view, const char *tenant)
+static LedgerReply *
+ledger_reply_new(View *view, const char *tenant)
 {
     LedgerReply *self = g_new0(LedgerReply, 1);
     const ViewHead *head = view_get_head(view);
@@ -136,5 +136,52 @@ ledger_reply_start(WireCall *call, View *view, const char *tenant)
     self->rows = g_byte_array_new();
     self->proofs = g_array_new(FALSE, FALSE, sizeof(ProtoLedgerProof));
     g_array_set_clear_func(self->proofs, (GDestroyNotify) proto_ledger_proof_clear);
-    stream_start(call, step, self, ledger_reply_free);
+    return self;
+}
+
+void
+ledger_reply_start(WireCall *call, View *view, const char *tenant)
+{
+    stream_start(call, step, ledger_reply_new(view, tenant), ledger_reply_free);
+}
+
+/* As text */
+
+static void
+append_head(const LedgerReply *self, GString *out)
+{
+    const ViewHead *head = view_get_head(self->view);
+
+    g_string_append(out, "{\"service_id\":");
+    wire_json_append_string(out, head->service_id);
+    if (self->tenant != NULL) {
+        g_string_append(out, ",\"tenant\":");
+        wire_json_append_string(out, self->tenant);
+    }
+    g_string_append_printf(out, ",\"seq\":%" G_GINT64_FORMAT ",\"hash\":\"%s\"}\n",
+                           head->seq, self->head_hash);
+}
+
+static bool
+append_rows(gpointer stream, GString *out, bool *ret_done, GError **error)
+{
+    LedgerReply *self = stream;
+
+    if (self->seq == 0)
+        append_head(self, out);
+    if (!read_on(self, error))
+        return false;
+    for (guint i = 0; i < self->proofs->len; i++) {
+        wire_struct_print(&proto_ledger_proof_type,
+                          &g_array_index(self->proofs, ProtoLedgerProof, i), out);
+        g_string_append_c(out, '\n');
+    }
+    *ret_done = self->proofs->len == 0 || self->seq >= view_get_head(self->view)->seq;
+    return true;
+}
+
+TextSource
+ledger_text_new(View *view, const char *tenant)
+{
+    return (TextSource){ ledger_reply_new(view, tenant), append_rows, ledger_reply_free };
 }

@@ -21,9 +21,7 @@ typedef struct {
 
 /**
  * Answers a call of io.vmctl.Billing.Report with what biller bills, which it takes over
- * with the contents of wish.  Who may see what was decided before.  A call for more gets
- * the text in pieces, a tenant at a time and as fast as its client takes them; any other
- * gets it whole or PROTO_ERROR_TOO_LARGE.  No more is held than the lines of a tenant.
- * Ends call.
+ * with the contents of wish, a tenant at a time, see text_reply_start().  Who may see
+ * what was decided before.  No more is held than the lines of a tenant.  Ends call.
  */
 void report_reply_start(WireCall *call, Biller *biller, const ReportWish *wish);
