@@ -171,6 +171,15 @@ static const Option rate_assign_options[] = {
     { "backdate", NULL, 0, OPTION_FLAG, "backdate", NULL, "It may begin in the past, as long as nothing is closed" },
 };
 
+static const Option rate_quote_options[] = {
+    { "cpus", "vcpus", 'c', OPTION_INTEGER, "vcpus", "N", "Virtual CPUs" },
+    { "mem", "memory", 'm', OPTION_SIZE, "memory_bytes", "SIZE", "Memory" },
+    { "disk", NULL, 'd', OPTION_SIZE, "disk_bytes", "SIZE", "Disk" },
+    { "template", NULL, 't', OPTION_TEXT, "template", "NAME:VERSION", "Where a price asks for it" },
+    { "host", NULL, 0, OPTION_TEXT, "host", "HOST", "Where a price asks for it" },
+    { "label", NULL, 'l', OPTION_LABEL, "labels", "KEY=VALUE", "Where a price asks for it; may be repeated" },
+};
+
 static const Option explain_options[] = {
     { "kind", NULL, 0, OPTION_CHOICE, "kind", "KIND", "What of it (instance)" },
     { "from", NULL, 0, OPTION_TIME, "from", "TIME", "From this time on (the month's beginning)" },
@@ -614,6 +623,15 @@ const Command commands[] = {
       .run = run_query,
       .summary = "Have a rate card hold for a tenant, or for all",
       .details = "Without --tenant it holds for all that have none of their own." },
+    { .words = "rate quote",
+      .service = SERVICE_METER,
+      .method = &proto_billing_quote,
+      .view = &view_quote,
+      OPTIONS(rate_quote_options),
+      .run = run_rate_quote,
+      .summary = "Print what an hour of an instance costs while it runs",
+      .details = "--cpus, --mem and --disk are needed. It is what it holds, by the first "
+                 "tier of each price; what it consumes comes on top." },
     { .words = "usage explain",
       .operands = "ID",
       .operands_min = 1,

@@ -36,11 +36,15 @@ add_price(Session *session,
 static void
 print(Session *session, const ProtoPlan *plan, JsonNode *reply, JsonNode *shown)
 {
+    JsonNode *price = json_object_get_member(json_node_get_object(shown), "price");
+
     session_print(session, &view_plan, reply);
     if (session->format > FORMAT_WIDE)
         return;
     if (plan->n_host_refusals > 0)
         session_print(session, &view_refusals, shown);
+    if (price != NULL)
+        session_print(session, &view_quote, price);
     session_print(session, &view_quota, shown);
 }
 

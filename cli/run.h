@@ -27,6 +27,9 @@ bool run_group_show(Session *session, const Arguments *arguments, GError **error
 /** run_query of what a group would do, with whom it would remove. */
 bool run_group_plan(Session *session, const Arguments *arguments, GError **error);
 
+/** run_query of a price, with what it is made of. */
+bool run_rate_quote(Session *session, const Arguments *arguments, GError **error);
+
 /** One call that has done all when it is answered. */
 bool run_set(Session *session, const Arguments *arguments, GError **error);
 

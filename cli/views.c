@@ -62,9 +62,21 @@ static const Column plan_columns[] = {
     { "CPUS", "size.vcpus", CELL_TEXT, COLUMN_NARROW },
     { "MEMORY", "size.memory_bytes", CELL_SIZE, COLUMN_NARROW },
     { "DISK", "size.disk_bytes", CELL_SIZE, COLUMN_NARROW },
-    { "PER-HOUR", "price.hour", CELL_TEXT, COLUMN_NARROW },
-    { "CURRENCY", "price.currency", CELL_TEXT, COLUMN_NARROW },
     { "HINDERED-BY", "refusals", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column quote_columns[] = {
+    { "PER-HOUR", "hour", CELL_TEXT, COLUMN_NARROW },
+    { "CURRENCY", "currency", CELL_TEXT, COLUMN_NARROW },
+};
+
+static const Column quote_line_columns[] = {
+    { "METER", "meter", CELL_TEXT, COLUMN_NARROW },
+    { "QUANTITY", "quantity", CELL_TEXT, COLUMN_NARROW },
+    { "UNIT", "unit", CELL_TEXT, COLUMN_NARROW },
+    { "PRICE", "price", CELL_TEXT, COLUMN_NARROW },
+    { "COST", "cost", CELL_TEXT, COLUMN_NARROW },
+    { "SKU", "sku", CELL_TEXT, COLUMN_WIDE },
 };
 
 static const Column refusal_columns[] = {
@@ -464,6 +476,8 @@ const View view_tokens = VIEW(token_columns, true, "tokens", "name", "id");
 const View view_token = VIEW(token_columns, false, "token", "name", "id");
 const View view_token_secret = VIEW(token_secret_columns, false, NULL, "token.name", "secret");
 const View view_plan = VIEW(plan_columns, false, "plan", "host", "host");
+const View view_quote = VIEW(quote_columns, false, NULL, "hour", "hour");
+const View view_quote_lines = VIEW(quote_line_columns, true, "lines", "meter", "meter");
 const View view_refusals = VIEW(refusal_columns, true, "host_refusals", "host", "host");
 const View view_groups = VIEW(group_columns, true, "groups", "name", "id");
 const View view_group = VIEW(group_columns, false, "group", "name", "id");

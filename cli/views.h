@@ -13,6 +13,8 @@ extern const View view_plan;
 extern const View view_refusals;
 /** The quota of a plan. */
 extern const View view_quota;
+extern const View view_quote;
+extern const View view_quote_lines;
 extern const View view_quota_rows;
 extern const View view_budgets;
 extern const View view_budget;

@@ -127,6 +127,7 @@ def test_a_dry_run_tells_the_price_of_an_hour() -> None:
     assert sum(Decimal(line["cost"]) for line in quoted["lines"]) == expected
     table = vmctl(shared, "create", "--dry-run", *size)
     assert "PER-HOUR" in table and quoted["hour"] in table, table
+    assert json.loads(vmctl(shared, "rate", "quote", *size, "-o", "json")) == quoted
 
 
 def test_every_grouping_has_the_same_sum() -> None:

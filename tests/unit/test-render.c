@@ -202,6 +202,8 @@ test_columns_name_fields_of_the_schema(void)
     assert_paths(&view_usage_totals, &proto_usage_total_type);
     assert_paths(&view_plan, &proto_plan_type);
     assert_paths(&view_quota, &proto_quota_use_type);
+    assert_paths(&view_quote, &proto_billing_quote_reply_type);
+    assert_paths(&view_quote_lines, &proto_quote_line_type);
     assert_paths(&view_whoami, &proto_vmctl_who_am_i_reply_type);
     assert_paths(&view_version, &proto_vmctl_get_info_reply_type);
 }

@@ -39,6 +39,12 @@ run_group_plan(Session *session, const Arguments *arguments, GError **error)
 }
 
 bool
+run_rate_quote(Session *session, const Arguments *arguments, GError **error)
+{
+    return show_both(session, arguments, &view_quote_lines, error);
+}
+
+bool
 run_set(Session *session, const Arguments *arguments, GError **error)
 {
     return show_both(session, arguments, NULL, error);
