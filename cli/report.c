@@ -47,6 +47,19 @@ append_option(GString *out, const Command *command, const GError *error)
     }
 }
 
+/* Ledgers and bills are no instances, and no operation changes them: what these errors
+ * say of those is no help there. */
+static const char *
+get_hint(const Command *command, const GError *error)
+{
+    bool is_of_bills = command != NULL && command->service == SERVICE_METER;
+
+    if (is_of_bills && (g_error_matches(error, PROTO_ERROR, PROTO_ERROR_ILLEGAL_STATE) ||
+                        g_error_matches(error, PROTO_ERROR, PROTO_ERROR_CONFLICT)))
+        return NULL;
+    return exits_get_hint(error);
+}
+
 /* Errors of varlink itself have no message of their own. */
 static void
 append_message(GString *out, const GError *error)
@@ -65,7 +78,7 @@ append_message(GString *out, const GError *error)
 void
 report_append(GString *out, const Command *command, const char *what, const GError *error)
 {
-    const char *hint = exits_get_hint(error);
+    const char *hint = get_hint(command, error);
 
     g_string_append(out, "vmctl");
     if (command != NULL)

@@ -4,8 +4,11 @@
 #include <time.h>
 
 #include "meter/calendar.h"
+#include "meter/metrics.h"
 #include "meter/money/biller.h"
 #include "meter/report/format.h"
+#include "meter/report/ledger-reply.h"
+#include "meter/verify.h"
 #include "store/chain.h"
 #include "wire/pack.h"
 
@@ -232,16 +235,35 @@ read_books(MeterStore *store)
     return books;
 }
 
+/* A report that is being written. */
+typedef struct {
+    const ReportFormat *format;
+    ReportContext context;
+    ReportFold *fold;
+    GString *out;
+    gint64 lines;
+} Writing;
+
 static bool
 add_line(const BillLine *line, gpointer data, GError **error)
 {
-    return report_fold_add(data, line, error);
+    Writing *writing = data;
+
+    writing->lines++;
+    return writing->format->line(&writing->context, writing->fold, line, writing->out,
+                                 error);
 }
 
+/* What a report came to. */
+typedef struct {
+    gsize bytes;
+    gint64 lines;
+} Written;
+
 /* The report as a whole, of which no more is held than a tenant. */
-static gsize
+static Written
 write_report(MeterStore *store,
-             const Books *books,
+             Books *books,
              const char *tenant,
              const ReportFormat *format,
              guint groups)
@@ -251,40 +273,112 @@ write_report(MeterStore *store,
     g_autoptr(Biller) biller = biller_new(store, books, &query, &error);
     g_autoptr(ReportFold) fold = report_fold_new(groups, NULL);
     g_autoptr(GString) out = g_string_new(NULL);
-    ReportContext context = { .groups = groups };
+    Writing writing = { .format = format,
+                        .context = { .groups = groups, .focus = { .provider = "x" } },
+                        .fold = fold,
+                        .out = out };
     BillTotal total = { 0 };
-    gsize bytes = 0;
+    Written written = { 0 };
     bool more = true;
 
     if (biller == NULL)
         die_of(error);
-    context.foot = biller_get_foot(biller);
+    writing.context.foot = biller_get_foot(biller);
     while (more) {
-        if (!biller_next(biller, add_line, fold, &more, &total, &error))
+        if (!biller_next(biller, add_line, &writing, &more, &total, &error))
             die_of(error);
         if (more)
-            format->tenant(&context, report_fold_get_rows(fold), &total, out);
-        context.tenant++;
-        bytes += out->len;
+            format->tenant(&writing.context, report_fold_get_rows(fold), &total, out);
+        writing.context.tenant++;
+        written.bytes += out->len;
         g_string_truncate(out, 0);
         report_fold_clear(fold);
     }
-    return bytes;
+    written.lines = writing.lines;
+    return written;
+}
+
+/* The same of what is of the ledger alone. */
+static Written
+write_text(TextSource source)
+{
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_autoptr(GError) error = NULL;
+    Written written = { 0 };
+    bool done = false;
+
+    while (!done) {
+        if (!source.next(source.stream, out, &done, &error))
+            die_of(error);
+        written.bytes += out->len;
+        g_string_truncate(out, 0);
+    }
+    source.free(source.stream);
+    return written;
+}
+
+static void
+print_figures(const char *name, double since, Written written)
+{
+    g_print(", \"%s\": {\"cpu_seconds\": %.4f, \"bytes\": %" G_GSIZE_FORMAT
+            ", \"lines\": %" G_GINT64_FORMAT "}",
+            name, get_cpu_seconds() - since, written.bytes, written.lines);
 }
 
 static void
 measure(const char *name,
         MeterStore *store,
-        const Books *books,
+        Books *books,
         const char *tenant,
         const ReportFormat *format,
         guint groups)
 {
     double since = get_cpu_seconds();
-    gsize bytes = write_report(store, books, tenant, format, groups);
 
-    g_print("\"%s\": {\"cpu_seconds\": %.4f, \"bytes\": %" G_GSIZE_FORMAT "}", name,
-            get_cpu_seconds() - since, bytes);
+    print_figures(name, since, write_report(store, books, tenant, format, groups));
+}
+
+static View *
+open_newest(MeterStore *store)
+{
+    g_autoptr(GError) error = NULL;
+    View *view = view_open(store, 0, &error);
+
+    if (view == NULL)
+        die_of(error);
+    return view;
+}
+
+static void
+measure_whole(MeterStore *store)
+{
+    double since = get_cpu_seconds();
+
+    print_figures("openmetrics", since,
+                  write_text(metrics_report_new(open_newest(store), NULL, true)));
+    since = get_cpu_seconds();
+    print_figures("ledger", since, write_text(ledger_text_new(open_newest(store), NULL)));
+}
+
+/* All that the store holds, the sums too. */
+static void
+measure_verify(MeterStore *store)
+{
+    double since = get_cpu_seconds();
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Verify) verify = verify_new(store, &error);
+    g_autoptr(GArray) faults = NULL;
+    bool done = false;
+
+    while (verify != NULL && !done) {
+        if (!verify_step(verify, &done, &error))
+            die_of(error);
+    }
+    if (verify == NULL)
+        die_of(error);
+    faults = verify_take_faults(verify);
+    g_assert_cmpuint(faults->len, ==, 0);
+    print_figures("verify", since, (Written){ .lines = verify_get_checked(verify) });
 }
 
 int
@@ -306,16 +400,15 @@ main(int argc, char **argv)
     make_month(&maker, (int) g_ascii_strtoll(argv[2], NULL, 10),
                (int) g_ascii_strtoll(argv[3], NULL, 10));
     books = read_books(maker.store);
-    g_print("{\"rows\": %" G_GINT64_FORMAT ", ", maker.seq);
+    g_print("{\"rows\": %" G_GINT64_FORMAT, maker.seq);
     measure("table", maker.store, books, NULL, &report_table, groups);
-    g_print(", ");
     measure("csv", maker.store, books, NULL, &report_csv, groups);
-    g_print(", ");
     measure("json", maker.store, books, NULL, &report_json, groups);
-    g_print(", ");
     measure("days", maker.store, books, NULL, &report_csv, groups | REPORT_BY_DAY);
-    g_print(", ");
+    measure("focus", maker.store, books, NULL, &report_focus, groups);
     measure("tenant", maker.store, books, "t00000", &report_csv, groups);
+    measure_whole(maker.store);
+    measure_verify(maker.store);
     g_print("}\n");
     meter_store_close(maker.store);
     g_byte_array_unref(maker.packed);
