@@ -113,6 +113,40 @@ def test_prometheus_scrapes_the_port_and_answers() -> None:
             assert (about["type"], about["unit"]) == ("counter", "seconds"), about
 
 
+def scale(vmd: Vmd, port: int, query: str | None = None) -> int:
+    """Types the example of docs/scripting.md, or the same with another query; the exit status."""
+    (line,) = re.findall(r"```bash\n(.*?)```", (ROOT / "docs/scripting.md").read_text(), re.DOTALL)
+    if query is not None:
+        line = re.sub(r"--query '.*?'", f"--query '{query}'", line)
+    environment = {
+        **os.environ,
+        "PATH": f"{ROOT}/clients/python/examples:{os.environ['PATH']}",
+        "PROMETHEUS": f"http://127.0.0.1:{port}",
+        "VMCTL_SOCKET": vmd.socket,
+    }
+    return subprocess.run(["bash", "-c", line], env=environment, capture_output=True, timeout=60, check=False).returncode
+
+
+def test_a_group_follows_what_prometheus_says() -> None:
+    program("prometheus")
+    scraped = openmetrics.free_port()
+    with Vmd(meter=True, metering={"anchor": "", "metrics_port": scraped}, group={"proof_seconds": 1}) as vmd:
+        vmd.import_template()
+        vmd.do("Group.Create", group="web", min=1, max=6, count=2)
+        vmd.call("Group.Autoscale", group="web", metric="50", cooldown_out_ms=0, tolerance_percent=0)
+        with prometheus(vmd.dir, scraped) as port:
+            up = "count(vmctl_instance_up == 1)"
+            wait_until(lambda: (ask(port, "query", query=up) or {}).get("result"), "Prometheus to have scraped", 60)
+            # No queue is measured: nothing is told, and nothing changes.
+            assert scale(vmd, port) == 1
+            assert vmd.call("Group.Plan", group="web")["decided"] == 2
+            # 100 of each of two members, which should have 50.
+            assert scale(vmd, port, f"100 * {up} / {up}") == 0
+            wait_until(lambda: len(vmd.list_all()) == 4, "the group to have grown", 60)
+        assert scale(vmd, port) == 1
+        vmd.do("Group.Remove", group="web")
+
+
 def served_names() -> set[str]:
     """The names of all samples that the page may have."""
     with Vmd(meter=True) as vmd:

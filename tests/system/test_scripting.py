@@ -5,6 +5,7 @@
 import json
 import re
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -31,16 +32,17 @@ def complain(vmd: Vmd, text: str) -> str:
 
 
 def test_every_command_of_the_page_works() -> None:
-    blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(blocks) >= 9
+    blocks = re.findall(r"```(sh|python)\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) >= 13
     with run_with() as vmd:
         vmd.import_template("tiny")
         vmd.import_template("other")
         environment = cli.environment(vmd.socket)
         environment["PATH"] = f"{Path(program('VMCTL')).parent}:{environment['PATH']}"
-        for block in blocks:
+        shells = {"sh": ["bash", "-e", "-o", "pipefail", "-c"], "python": [sys.executable, "-c"]}
+        for language, block in blocks:
             done = subprocess.run(
-                ["bash", "-e", "-o", "pipefail", "-c", block],
+                [*shells[language], block],
                 env=environment, cwd=vmd.dir, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100,
                 check=False,
             )  # fmt: skip
