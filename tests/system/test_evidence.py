@@ -438,6 +438,17 @@ class EvidenceTest(test_meter.MeterTest):
             self.assertEqual(self.refused_report(form=form, as_of=99), "parameters.as_of")
         self.assertEqual(self.refused_report(form="csv", focus_float_safe=True), "parameters.focus_float_safe")
 
+    def test_report_as_ledger_keeps_memory_flat(self) -> None:
+        self.controller.add(opened(1, 1, 0), *(used(seq, 1, seq / 10**4, (seq + 1) / 10**4, seq) for seq in range(2, 60000)))
+        self.controller.now = at(30)
+        self.start_meter(ASAN_OPTIONS="quarantine_size_mb=1:thread_local_quarantine_size_kb=64")
+        self.wait_for_seq(59999)
+        before = self.call("io.vmctl.GetInfo")["resident_bytes"]
+        with Connection(self.socket) as connection:
+            size = sum(len(reply["text"]) for reply in connection.stream(BILLING + "Report", format="ledger"))
+        self.assertGreater(size, 7 << 20)
+        self.assertLess(self.call("io.vmctl.GetInfo")["resident_bytes"] - before, 4 << 20)
+
     def test_report_has_the_same_bytes_in_any_locale_and_zone(self) -> None:
         self.begin_priced()
         forms = ("table", "csv", "json", "focus", "focus_metadata", "openmetrics", "ledger")
