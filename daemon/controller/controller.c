@@ -65,6 +65,7 @@ on_host_state(Host *host, gpointer data)
 
     store_add_event(tx, &event);
     store_commit(tx);
+    rpc_try_held(&controller->rpc);
     if (!host_is_connected(host))
         return;
     operation_engine_kick(controller->rpc.engine);
@@ -107,6 +108,7 @@ make_books(Controller *controller, GError **error)
     for (int kind = 0; kind < READER_KINDS; kind++) {
         rpc->followers[kind] = g_ptr_array_new();
     }
+    rpc->held = g_ptr_array_new_with_free_func(g_free);
     rpc->started_boot_ms = clock_boot_ms();
     rpc->fleet = fleet_new(controller->config, &listener, error);
     if (rpc->fleet == NULL)
@@ -194,6 +196,9 @@ controller_done(Controller *controller)
 {
     Rpc *rpc = &controller->rpc;
 
+    /* The server lets go of the calls that are held. */
+    g_clear_handle_id(&rpc->hold_source, g_source_remove);
+    g_clear_pointer(&rpc->held, g_ptr_array_unref);
     wire_server_free(controller->server);
     fleet_free(rpc->fleet);
     store_close(rpc->store);

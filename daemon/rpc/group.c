@@ -157,8 +157,9 @@ answer(WireCall *call, StoreTx *tx, const Operation *operation)
 }
 
 static bool
-try_create(WireCall *call, const ProtoGroupCreateCall *in, GError **error)
+try_create(WireCall *call, const void *parameters, GError **error)
 {
+    const ProtoGroupCreateCall *in = parameters;
     Rpc *rpc = rpc_of(call);
     const char *tenant = NULL;
     GPtrArray *repeated = NULL;
@@ -178,10 +179,7 @@ try_create(WireCall *call, const ProtoGroupCreateCall *in, GError **error)
 static void
 create(WireCall *call, const ProtoGroupCreateCall *in)
 {
-    GError *error = NULL;
-
-    if (!try_create(call, in, &error))
-        wire_call_fail(call, error);
+    rpc_try(call, in, try_create);
 }
 
 static bool
@@ -221,11 +219,20 @@ change_scale(
     return group_change_scale(group, scale->count, tx, request, error);
 }
 
+static bool
+try_scale(WireCall *call, const void *in, GError **error)
+{
+    const ProtoGroupScaleCall *scale = in;
+
+    return try_change(
+        call, in,
+        &(Wanted){ scale->group, scale->tenant, scale->request_id, change_scale }, error);
+}
+
 static void
 scale(WireCall *call, const ProtoGroupScaleCall *in)
 {
-    change_group(call, in,
-                 &(Wanted){ in->group, in->tenant, in->request_id, change_scale });
+    rpc_try(call, in, try_scale);
 }
 
 static Operation *

@@ -79,8 +79,9 @@ reply_plan(WireCall *call, const CreatePlan *plan, const Template *template)
 }
 
 static bool
-try_create(WireCall *call, const ProtoInstanceCreateCall *in, GError **error)
+try_create(WireCall *call, const void *parameters, GError **error)
 {
+    const ProtoInstanceCreateCall *in = parameters;
     Rpc *rpc = rpc_of(call);
     const char *tenant = NULL;
     GPtrArray *repeated = NULL;
@@ -97,7 +98,7 @@ try_create(WireCall *call, const ProtoInstanceCreateCall *in, GError **error)
     }
     if (!create_plan(rpc->instances, in, NULL, &change.request, &plan, error))
         return false;
-    if (in->has_dry_run && in->dry_run) {
+    if (in->dry_run && !rpc_may_find_room(rpc, plan.error)) {
         reply_plan(call, &plan, template_get(rpc->templates, plan.template_id));
         return true;
     }
@@ -114,10 +115,7 @@ try_create(WireCall *call, const ProtoInstanceCreateCall *in, GError **error)
 static void
 create(WireCall *call, const ProtoInstanceCreateCall *in)
 {
-    GError *error = NULL;
-
-    if (!try_create(call, in, &error))
-        wire_call_fail(call, error);
+    rpc_try(call, in, try_create);
 }
 
 /* Looking */
@@ -320,11 +318,8 @@ try_change(WireCall *call, const void *in, const Wanted *wanted, GError **error)
 
     if (!rpc_change_init(call, in, wanted->request_id, NULL, &change, &repeated, error))
         return false;
-    if (repeated != NULL) {
-        rpc_reply_operation(call, store_begin(rpc->store), repeated->pdata[0]);
-        g_ptr_array_unref(repeated);
+    if (rpc_reply_repeat(call, repeated))
         return true;
-    }
     instance = rpc_find_instance(call, wanted->instance, wanted->tenant, error);
     if (instance == NULL)
         return false;
@@ -410,15 +405,24 @@ resume(WireCall *call, const ProtoInstanceResumeCall *in)
                                .request_id = in->request_id });
 }
 
+static bool
+try_resize(WireCall *call, const void *in, GError **error)
+{
+    const ProtoInstanceResizeCall *resize = in;
+
+    return try_change(call, in,
+                      &(Wanted){ .kind = OPERATION_KIND_INSTANCE_RESIZE,
+                                 .instance = resize->instance,
+                                 .tenant = resize->tenant,
+                                 .request_id = resize->request_id,
+                                 .resize = resize },
+                      error);
+}
+
 static void
 resize(WireCall *call, const ProtoInstanceResizeCall *in)
 {
-    change_instance(call, in,
-                    &(Wanted){ .kind = OPERATION_KIND_INSTANCE_RESIZE,
-                               .instance = in->instance,
-                               .tenant = in->tenant,
-                               .request_id = in->request_id,
-                               .resize = in });
+    rpc_try(call, in, try_resize);
 }
 
 static void

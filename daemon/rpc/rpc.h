@@ -38,6 +38,9 @@ typedef struct Rpc {
     GPtrArray *followers[2];
     /** An audit is under way. */
     bool is_auditing;
+    /** Calls that wait for hosts to have answered, and until when. */
+    GPtrArray *held;
+    guint hold_source;
 } Rpc;
 
 extern const ProtoVmctlHandlers rpc_vmctl_handlers;
@@ -108,6 +111,20 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Change, rpc_change_clear)
 /** Commits tx, and answers with the operation once it is on disk; the reply is a struct
  * with one string. */
 void rpc_reply_operation(WireCall *call, StoreTx *tx, const Operation *operation);
+
+/** Does what a call asks for and answers it, or fails with error and has done nothing. in
+ * is the call's. */
+typedef bool (*RpcTry)(WireCall *call, const void *in, GError **error);
+
+/** Tries it; the call fails as it does.  If no host has room, and not all have answered
+ * since the start, it is tried again later. */
+void rpc_try(WireCall *call, const void *in, RpcTry try);
+
+/** Whether that is so. */
+bool rpc_may_find_room(const Rpc *rpc, const GError *error);
+
+/** Hosts have answered, or are not waited for any longer. */
+void rpc_try_held(Rpc *rpc);
 
 /** Begins a change of a tenant that is there, and has a row from then on; or fails the
  * call with PROTO_ERROR_NOT_FOUND and returns NULL. */

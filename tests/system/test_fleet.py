@@ -161,6 +161,41 @@ def test_when_all_are_lost_each_says_why() -> None:
         assert {row["reason"] for row in refusals} == {"it cannot be reached"}
 
 
+SLOW = {"rules": [{"method": "Probe", "delay_ms": 1000}]}
+
+
+def test_what_is_asked_before_any_host_has_answered_waits_for_one() -> None:
+    with Vmd() as vmd:
+        vmd.import_template()
+        vmd.do("Group.Create", group="web", max=4, count=0)
+        vmd.create(name="old", vcpus=1)
+        vmd.kill()
+        vmd.write_script(SLOW)
+        vmd.start(wait_for_host=False)
+        plan = vmd.call("Instance.Create", dry_run=True)["plan"]
+        assert plan["host"] == "local", plan
+        vmd.kill()
+        vmd.start(wait_for_host=False)
+        vmd.do("Group.Scale", group="web", count=2)
+        vmd.kill()
+        vmd.start(wait_for_host=False)
+        vmd.do("Instance.Resize", instance="old", vcpus=2)
+        assert vmd.host()["state"] == "connected"
+        oracle.check_at_rest(vmd)
+
+
+def test_what_no_host_has_room_for_is_refused_when_the_last_has_answered() -> None:
+    with Vmd(hosts={"a": {}, "b": {}}) as vmd:
+        vmd.import_template()
+        vmd.kill()
+        vmd.write_script({"memory_bytes": GIB}, "a")
+        vmd.write_script({"memory_bytes": GIB, **SLOW}, "b")
+        vmd.start(wait_for_host=False)
+        error = expect("io.vmctl.NoCapacity", vmd.call, "Instance.Create", memory_bytes=64 * GIB)
+        assert {row["host"] for row in error["refusals"]} == {"a", "b"}
+        assert not any("starting" in row["reason"] for row in error["refusals"]), error
+
+
 def test_a_host_that_dies_amid_creates_fails_or_finishes_only_its_own() -> None:
     with three_hosts() as vmd:
         place_all(vmd)
