@@ -36,6 +36,8 @@ enum {
     BACKDATE_RATE = 500,
     TOLD_RATE = 500,
     SPLIT_RATE = 500,
+    MEANWHILE_RATE = 500,
+    ROWS_MEANWHILE = 4,
 };
 
 /** A bill as it was once shown. */
@@ -68,11 +70,10 @@ static void
 start(void)
 {
     process_start();
-    while (process_is_dead()) {
+    while (!process_recover() && world_count_faults() == 0) {
         process_kill();
         process_start();
     }
-    process_recover();
 }
 
 static void
@@ -121,6 +122,9 @@ choose_time(BillWish *wish, gint64 now_ms)
         wish->from_day = first + world_random(last - first);
         wish->to_day = wish->from_day + 1 + world_random(last - wish->from_day);
     }
+    /* All days are the month, which is paid. */
+    if (wish->from_day == first && wish->to_day == last)
+        wish->from_day = wish->to_day = 0;
 }
 
 /* As of the newest row that is there, which may be older than what was taken, or as of
@@ -157,6 +161,18 @@ show(const BillWish *wish, guint format)
         g_free(shown.text);
 }
 
+/* A bill stays as it was asked for while rows come in. */
+static void
+go_on(MeterStore *store)
+{
+    for (guint i = 0; store == process_get()->store && i < ROWS_MEANWHILE; i++) {
+        life_act();
+    }
+    process_follow(store, ledger_count());
+    if (world_chance(500))
+        meter_store_flush(store, NULL);
+}
+
 static void
 look(void)
 {
@@ -168,8 +184,10 @@ look(void)
     world_trace("the bill of month %u as of row %" G_GINT64_FORMAT " is looked at",
                 wish.month, wish.as_of);
     fate.counts->bills++;
-    invariants_check_bill(store, &fate.facts, &wish);
     show(&wish, world_random(BILL_FORMATS));
+    if (world_chance(MEANWHILE_RATE))
+        wish.meanwhile = go_on;
+    invariants_check_bill(store, &fate.facts, &wish);
 }
 
 static void
@@ -294,12 +312,12 @@ back_up(void)
 }
 
 static void
-tell_fork(gint64 lost)
+tell_fork(gint64 lost, const char *hash)
 {
     ProtoLedgerRow row = { .kind = LEDGER_KIND_FORKED };
 
     row.cause = g_strdup("older");
-    row.note = g_strdup_printf("%" G_GINT64_FORMAT, lost);
+    row.note = g_strdup_printf("%" G_GINT64_FORMAT " %s", lost, hash);
     ledger_add(&row, life_now_ms());
 }
 
@@ -317,6 +335,7 @@ static void
 put_back_ledger(void)
 {
     gint64 lost = ledger_count();
+    g_autofree char *hash = NULL;
 
     if (fate.backup.life == NULL || fate.backup.seq < fate.first_seq)
         return;
@@ -324,13 +343,16 @@ put_back_ledger(void)
                 " to %" G_GINT64_FORMAT,
                 lost, fate.backup.seq);
     fate.counts->forks++;
+    hash = ledger_get_hash(lost);
     ledger_cut(fate.backup.seq);
     facts_cut(&fate.facts, fate.backup.seq);
     life_put_back(fate.backup.life);
     forget_shown(fate.backup.seq);
-    if (world_chance(TOLD_RATE))
-        tell_fork(lost);
-    process_recover();
+    /* One of both has to know. */
+    if (process_is_whole() || world_chance(TOLD_RATE))
+        tell_fork(lost, hash);
+    process_kill();
+    start();
 }
 
 static void
@@ -363,9 +385,9 @@ static const struct {
     guint rate;
     void (*act)(void);
 } acts[] = {
-    { 650, life_act },  { 90, follow },  { 50, look },
+    { 635, life_act },  { 90, follow },  { 50, look },
     { 60, arm },        { 30, die },     { 40, change_prices },
-    { 40, correct },    { 15, back_up }, { 5, put_back_ledger },
+    { 40, correct },    { 25, back_up }, { 10, put_back_ledger },
     { 20, copy_files },
 };
 
@@ -463,6 +485,27 @@ live(void)
 
 /* The end */
 
+/* In the midst of many rows, of which only the first are in views. */
+static void
+look_midway(MeterStore *store)
+{
+    gint64 middle =
+        fate.first_seq + world_random((guint) (ledger_count() - fate.first_seq));
+    BillWish wish = { .as_of = middle,
+                      .is_newest = true,
+                      .known_ms = ledger_get_time(middle),
+                      .meanwhile = go_on };
+
+    process_follow(store, middle);
+    if (!meter_store_flush(store, NULL))
+        world_blame("I14: writing");
+    meter_store_expect(store, ledger_count());
+    process_follow(store, middle + world_random((guint) (ledger_count() - middle)));
+    choose_time(&wish, wish.known_ms);
+    if (!meter_store_has_fork(store))
+        invariants_check_bill(store, &fate.facts, &wish);
+}
+
 static MeterStore *
 begin_elsewhere(void)
 {
@@ -472,6 +515,7 @@ begin_elsewhere(void)
 
     if (store == NULL || !meter_store_bind(store, ledger_get_service_id(), &error))
         g_error("The store: %s", error->message);
+    look_midway(store);
     process_follow(store, ledger_count());
     if (!meter_store_flush(store, &error))
         world_blame("I14: writing: %s", error->message);

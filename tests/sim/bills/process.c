@@ -35,6 +35,8 @@ static struct {
     Facts *facts;
     Meter meter;
     Pending pending;
+    /** The numbers of invoices, also of those that are in no ledger any more. */
+    GHashTable *invoices;
 } sim;
 
 /** The answer to a call, which is an Answer. */
@@ -46,6 +48,7 @@ void
 process_begin(Facts *facts)
 {
     sim.facts = facts;
+    sim.invoices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     image_begin();
 }
 
@@ -54,6 +57,7 @@ process_end(void)
 {
     process_kill();
     image_end();
+    g_clear_pointer(&sim.invoices, g_hash_table_unref);
 }
 
 /* Life and death */
@@ -158,6 +162,20 @@ controller_refresh(Controller *controller, void (*done)(gpointer data), gpointer
     done(data);
 }
 
+/* None is issued twice, whatever became of the ledger that the first was in. */
+static void
+take_invoice(const char *note)
+{
+    g_auto(GStrv) parts = g_strsplit(note, "\"", -1);
+    guint i = 0;
+
+    while (parts[i] != NULL && strcmp(parts[i], "invoice") != 0) {
+        i++;
+    }
+    if (parts[i] == NULL || !g_hash_table_add(sim.invoices, g_strdup(parts[i + 2])))
+        world_blame("I25: an invoice is issued twice: %s", note);
+}
+
 /* What a note that is in the ledger made true. */
 static void
 take_note(const char *topic, gint64 seq)
@@ -188,6 +206,8 @@ add_note(const char *topic, const char *tenant, const char *text)
     seq = ledger_add(&row, life_now_ms());
     world_trace("row %" G_GINT64_FORMAT " is noted: %s %.200s", seq, topic, text);
     take_note(topic, seq);
+    if (strcmp(topic, "invoice") == 0)
+        take_invoice(text);
     return seq;
 }
 
@@ -355,53 +375,122 @@ process_ask_closing(guint month)
 
 /* Forks */
 
-static void
-check_silence(MeterStore *store)
+/* What vmd says of where it stands. */
+void
+controller_ask_head(Controller *controller, ControllerHead done, gpointer data)
 {
-    g_autoptr(View) view = view_open(store, 0, NULL);
+    g_autofree char *hash = ledger_get_hash(ledger_count());
+    const ProtoLedgerGetHeadReply head = {
+        .service_id = (char *) (gsize) ledger_get_service_id(),
+        .seq = ledger_count(),
+        .hash = hash,
+        .note = ledger_get_note(),
+        .has_forked = ledger_get_fork() != 0,
+        .forked = ledger_get_fork(),
+    };
 
-    if (view != NULL)
-        world_blame("I13: bills are made of a ledger that was put back");
+    done(&head, NULL, data);
 }
 
-/* The ledger itself tells that it was put back. */
-static void
-accept_told(MeterStore *store)
+void
+controller_ask_hash(Controller *controller,
+                    gint64 seq,
+                    ControllerHash done,
+                    gpointer data)
 {
-    check_silence(store);
-    add_note("recovered", NULL, "{}");
-    process_follow(store, ledger_count());
+    g_autofree char *hash = seq <= ledger_count() ? ledger_get_hash(seq) : NULL;
+
+    done(hash, NULL, data);
 }
 
-/* The rows that are held are not those of the ledger any more. */
+void
+controller_read_anew(Controller *controller)
+{
+    MeterStore *store = sim.meter.store;
+    g_autoptr(GError) error = NULL;
+
+    if (!meter_store_begin_anew(store, &error) ||
+        !meter_store_bind(store, ledger_get_service_id(), &error))
+        world_blame("I25: beginning anew: %s", error->message);
+}
+
+static bool
+is_accepted(MeterStore *store)
+{
+    gint64 note = ledger_get_note();
+    gsize length = 0;
+    const guint8 *packed = ledger_read(MAX(note - 1, 0), note, &length);
+
+    return note > 0 && meter_store_is_recovery(store, packed, length);
+}
+
 static void
-accept_found(MeterStore *store)
+stop_at_fork(MeterStore *store)
 {
     gint64 seq = MIN(ledger_count(), meter_store_get_cursor(store));
     g_autofree char *hash = ledger_get_hash(seq);
     g_autoptr(GError) error = NULL;
 
     if (!meter_store_set_fork(store, seq, hash, &error))
-        world_blame("I13: writing: %s", error->message);
-    check_silence(store);
-    add_note("recovered", NULL, "{}");
-    if (!meter_store_begin_anew(store, &error) ||
-        !meter_store_bind(store, ledger_get_service_id(), &error))
-        world_blame("I13: beginning anew: %s", error->message);
+        world_blame("I25: writing: %s", error->message);
+}
+
+/* As the way to vmd does when it is opened. */
+static void
+connect_anew(MeterStore *store)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (process_is_whole()) {
+        if (!meter_store_clear_fork(store, &error))
+            world_blame("I25: writing: %s", error->message);
+        process_follow(store, ledger_count());
+        if (!meter_store_flush(store, &error))
+            world_blame("I25: writing: %s", error->message);
+    } else if (is_accepted(store)) {
+        controller_read_anew(NULL);
+    } else {
+        stop_at_fork(store);
+    }
 }
 
 void
+ask_start_without_books(WireCall *call, const void *in, AskReady ready)
+{
+    const Ask ask = { .call = call, .meter = &sim.meter, .in = in, .is_admin = true };
+
+    ready(&ask);
+}
+
+static void
+check_silence(MeterStore *store)
+{
+    g_autoptr(View) view = view_open(store, 0, NULL);
+
+    if (view != NULL)
+        world_blame("I25: bills are made of a ledger that was put back");
+}
+
+bool
+process_is_whole(void)
+{
+    return check_cursor(sim.meter.store);
+}
+
+bool
 process_recover(void)
 {
-    MeterStore *store = sim.meter.store;
+    const ProtoBillingRecoverCall call = { .has_accept_fork = true,
+                                           .accept_fork = true,
+                                           .why = (char *) (gsize) "There was a backup" };
+    Answer answer = { 0 };
 
-    if (!check_cursor(store)) {
-        accept_found(store);
-        return;
-    }
-    process_follow(store, ledger_count());
-    if (!meter_store_flush(store, NULL))
-        world_blame("I13: writing");
-    if (meter_store_has_fork(store))
-        accept_told(store);
+    connect_anew(sim.meter.store);
+    if (!meter_store_has_fork(sim.meter.store))
+        return !image_is_dead();
+    check_silence(sim.meter.store);
+    meter_recover((WireCall *) (gpointer) &answer, &call);
+    if (answer.is_good)
+        connect_anew(sim.meter.store);
+    return answer.is_good && !image_is_dead();
 }
