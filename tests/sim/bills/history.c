@@ -9,6 +9,7 @@
 #include "sim/bills/invariants.h"
 #include "sim/bills/ledger.h"
 #include "sim/bills/life.h"
+#include "sim/bills/orders.h"
 #include "sim/bills/prices.h"
 #include "sim/bills/process.h"
 #include "sim/metering/image.h"
@@ -28,15 +29,15 @@ enum {
     LAST_DAYS = 20,
     DEATH_WRITES = 200,
     TRIES = 20,
-    HOUR_MS = 3600000,
+    SOON_MS = 1800000,
     /* In a thousand. */
     REMOVE_RATE = 300,
     NEWEST_RATE = 500,
     WINDOW_RATE = 300,
-    BACKDATE_RATE = 500,
     TOLD_RATE = 500,
     SPLIT_RATE = 500,
     MEANWHILE_RATE = 500,
+    SOON_RATE = 200,
     ROWS_MEANWHILE = 4,
 };
 
@@ -207,101 +208,6 @@ check_shown(MeterStore *store, const char *what)
     }
 }
 
-/* Prices and corrections */
-
-static void
-change_prices(void)
-{
-    gint64 now_ms = life_now_ms();
-    bool is_backdated = world_chance(BACKDATE_RATE);
-    gint64 from_ms = is_backdated
-                         ? now_ms - (gint64) world_random(20 * 24) * HOUR_MS
-                         : now_ms + (gint64) (1 + world_random(10 * 24)) * HOUR_MS;
-    guint card = world_random(2);
-
-    if (world_chance(500)) {
-        const Prices prices = prices_choose(card, from_ms);
-
-        process_ask_card(&prices, is_backdated);
-    } else {
-        const Deal deal = prices_deal((gint) world_random(FACTS_TENANTS), card, from_ms);
-
-        process_ask_deal(&deal, is_backdated);
-    }
-}
-
-static char *
-format_exact(Exact value, guint places)
-{
-    gint64 scaled = (gint64) (value / exact_ten_to(EXACT_PLACES - places));
-    gint64 unit = (gint64) exact_ten_to(places);
-
-    return places == 0 ? g_strdup_printf("%" G_GINT64_FORMAT, scaled)
-                       : g_strdup_printf("%" G_GINT64_FORMAT ".%0*" G_GINT64_FORMAT,
-                                         scaled / unit, (int) places, scaled % unit);
-}
-
-/* Of a quantity and a price, which have fifteen and nine places at most. */
-static Exact
-get_cost(Exact quantity, Exact price)
-{
-    return quantity / exact_ten_to(9) * (price / exact_ten_to(15));
-}
-
-/* What changes when something else stands there. */
-static void
-change_fix(Fix *fix, Exact quantity, Exact price)
-{
-    fix->more_quantity = quantity - fix->quantity;
-    fix->more_cost = get_cost(quantity, price) - get_cost(fix->quantity, fix->price);
-    fix->quantity = quantity;
-    fix->price = price;
-}
-
-static void
-correct_quantity(Fix *fix)
-{
-    /* Operations have no parts. */
-    guint places = fix->meter == 8 || fix->meter == 9 ? 0 : 2;
-    Exact quantity = world_random(500) * exact_ten_to(EXACT_PLACES - places);
-    g_autofree char *text = format_exact(quantity, places);
-
-    change_fix(fix, quantity, fix->price);
-    process_ask_fix(fix, text, NULL);
-}
-
-static void
-correct_price(Fix *fix)
-{
-    gint64 nano = world_random(3000000);
-    g_autofree char *text = prices_format(nano);
-
-    change_fix(fix, fix->quantity, nano * exact_ten_to(EXACT_PLACES - 9));
-    process_ask_fix(fix, NULL, text);
-}
-
-/* A line of a closed month, or what was put in its place. */
-static void
-correct(void)
-{
-    guint closed = facts_count_closed(&fate.facts, ledger_count());
-    const Fix *before = NULL;
-    Fix fix = { 0 };
-
-    settle();
-    if (closed == 0 ||
-        !bill_pick(process_get()->store, ledger_count(), world_random(closed), &fix))
-        return;
-    before = facts_find_fix(&fate.facts, &fix);
-    if (before != NULL)
-        fix = *before;
-    fate.counts->corrections++;
-    if (world_chance(500))
-        correct_quantity(&fix);
-    else
-        correct_price(&fix);
-}
-
 /* Backups */
 
 static void
@@ -380,13 +286,21 @@ follow(void)
 
 /* Acts */
 
+static void
+correct(void)
+{
+    settle();
+    if (orders_correct(&fate.facts))
+        fate.counts->corrections++;
+}
+
 /** What may happen, and how often in a thousand. */
 static const struct {
     guint rate;
     void (*act)(void);
 } acts[] = {
     { 635, life_act },  { 90, follow },  { 50, look },
-    { 60, arm },        { 30, die },     { 40, change_prices },
+    { 60, arm },        { 30, die },     { 40, orders_change_prices },
     { 40, correct },    { 25, back_up }, { 10, put_back_ledger },
     { 20, copy_files },
 };
@@ -415,7 +329,8 @@ pass(gint64 until_ms)
     gint64 step_ms = (until_ms - life_now_ms()) / count * 2;
 
     while (life_now_ms() < until_ms && world_count_faults() == 0) {
-        gint64 wait_ms = 1 + (gint64) world_random((guint) step_ms);
+        bool is_soon = world_chance(SOON_RATE);
+        gint64 wait_ms = 1 + (gint64) world_random(is_soon ? SOON_MS : (guint) step_ms);
 
         life_wait(MIN(wait_ms, until_ms - life_now_ms()));
         act();
@@ -428,8 +343,8 @@ close_month(guint month)
     BillWish wish = { .month = month };
 
     for (guint i = 0; !process_ask_closing(month); i++) {
-        if (process_is_dead())
-            die();
+        settle();
+        invariants_check_store(process_get()->store);
         if (i == TRIES) {
             world_blame("I20: %s is not closed", facts_months[month]);
             return;

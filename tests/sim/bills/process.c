@@ -9,46 +9,27 @@
 #include "sim/bills/ledger.h"
 #include "sim/bills/life.h"
 #include "sim/bills/prices.h"
+#include "sim/bills/vmd.h"
 #include "sim/metering/image.h"
 #include "sim/world.h"
-
-/*
- * How it works
- *
- * What stands between vmd-meter and others is here in place of the daemon's own: the way
- * to vmd, which answers at once or is away, who asks, and the answer.  A process that is
- * dead goes on to the end of its call, and nobody hears of it: what it writes is taken
- * back when it is cleared away, and vmd has no ear for it.
- */
 
 enum {
     ROWS_AT_ONCE = 40,
     /* In a thousand. */
     AGAIN_RATE = 200,
     EXPECT_RATE = 500,
-    AWAY_RATE = 30,
-    MEANWHILE_RATE = 100,
-    DEAF_RATE = 40,
 };
 
 static struct {
-    Facts *facts;
+    const Facts *facts;
     Meter meter;
-    Pending pending;
-    /** The numbers of invoices, also of those that are in no ledger any more. */
-    GHashTable *invoices;
 } sim;
-
-/** The answer to a call, which is an Answer. */
-typedef struct {
-    bool is_good;
-} Answer;
 
 void
 process_begin(Facts *facts)
 {
     sim.facts = facts;
-    sim.invoices = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    vmd_begin(facts);
     image_begin();
 }
 
@@ -57,7 +38,7 @@ process_end(void)
 {
     process_kill();
     image_end();
-    g_clear_pointer(&sim.invoices, g_hash_table_unref);
+    vmd_end();
 }
 
 /* Life and death */
@@ -145,136 +126,6 @@ process_follow(MeterStore *store, gint64 until)
     }
 }
 
-/* The way to vmd */
-
-void
-controller_refresh(Controller *controller, void (*done)(gpointer data), gpointer data)
-{
-    g_autoptr(GError) error = NULL;
-    bool is_away = world_chance(AWAY_RATE);
-
-    if (!is_away)
-        process_follow(sim.meter.store, ledger_count());
-    if (!meter_store_flush(sim.meter.store, &error))
-        world_blame("I13: writing: %s", error->message);
-    if (!is_away)
-        meter_store_set_known_ms(sim.meter.store, life_now_ms());
-    done(data);
-}
-
-/* None is issued twice, whatever became of the ledger that the first was in. */
-static void
-take_invoice(const char *note)
-{
-    g_auto(GStrv) parts = g_strsplit(note, "\"", -1);
-    guint i = 0;
-
-    while (parts[i] != NULL && strcmp(parts[i], "invoice") != 0) {
-        i++;
-    }
-    if (parts[i] == NULL || !g_hash_table_add(sim.invoices, g_strdup(parts[i + 2])))
-        world_blame("I25: an invoice is issued twice: %s", note);
-}
-
-/* What a note that is in the ledger made true. */
-static void
-take_note(const char *topic, gint64 seq)
-{
-    Pending *pending = &sim.pending;
-    Facts *facts = sim.facts;
-
-    pending->prices.seq = pending->deal.seq = pending->fix.seq = seq;
-    if (strcmp(topic, "card") == 0)
-        g_array_append_val(facts->prices, pending->prices);
-    if (strcmp(topic, "assignment") == 0)
-        g_array_append_val(facts->deals, pending->deal);
-    if (strcmp(topic, "correction") == 0)
-        g_array_append_val(facts->fixes, pending->fix);
-    if (strcmp(topic, "closed") == 0)
-        facts->closed_seq[facts_count_closed(facts, seq)] = seq;
-}
-
-static gint64
-add_note(const char *topic, const char *tenant, const char *text)
-{
-    ProtoLedgerRow row = { .kind = LEDGER_KIND_NOTED };
-    gint64 seq = 0;
-
-    row.topic = g_strdup(topic);
-    row.tenant = g_strdup(tenant);
-    row.note = g_strdup(text);
-    seq = ledger_add(&row, life_now_ms());
-    world_trace("row %" G_GINT64_FORMAT " is noted: %s %.200s", seq, topic, text);
-    take_note(topic, seq);
-    if (strcmp(topic, "invoice") == 0)
-        take_invoice(text);
-    return seq;
-}
-
-void
-controller_note(Controller *controller,
-                gint64 follows,
-                const char *topic,
-                const char *tenant,
-                const char *note,
-                ControllerNoted done,
-                gpointer data)
-{
-    g_autoptr(GError) error = NULL;
-    gint64 seq = 0;
-
-    if (world_chance(MEANWHILE_RATE))
-        life_act();
-    if (image_is_dead() || world_chance(AWAY_RATE)) {
-        proto_error_set_host_unreachable(&error, "", "vmd is away");
-    } else if (follows != ledger_get_note()) {
-        proto_error_set_conflict(&error, "note", topic, NULL, "There is a newer one");
-    } else {
-        seq = add_note(topic, tenant, note);
-        if (world_chance(DEAF_RATE))
-            image_kill();
-    }
-    if (image_is_dead() && error == NULL)
-        proto_error_set_host_unreachable(&error, "", "Nobody hears");
-    done(error == NULL ? seq : 0, error, data);
-}
-
-/* Who asks, and the answer */
-
-void
-ask_start(WireCall *call, const void *in, AskReady ready)
-{
-    const Ask ask = { .call = call, .meter = &sim.meter, .in = in, .is_admin = true };
-
-    if (process_refresh())
-        ready(&ask);
-}
-
-BooksAt
-ask_get_books(const Ask *ask)
-{
-    return (BooksAt){ bookkeeper_get_books(ask->meter->bookkeeper), G_MAXINT64 };
-}
-
-gint64
-ask_get_now_ms(const Ask *ask)
-{
-    return meter_store_get_known_ms(ask->meter->store);
-}
-
-void
-wire_call_reply(WireCall *call, const void *out)
-{
-    ((Answer *) (gpointer) call)->is_good = true;
-}
-
-void
-wire_call_fail(WireCall *call, GError *error)
-{
-    world_trace("refused: %s", error->message);
-    g_error_free(error);
-}
-
 /* Asking */
 
 static void
@@ -299,7 +150,7 @@ process_ask_card(const Prices *prices, bool backdate)
     ProtoBillingSetCardCall call = { .has_backdate = true, .backdate = backdate };
     Answer answer = { 0 };
 
-    sim.pending.prices = *prices;
+    vmd_expect((Pending){ .prices = *prices });
     prices_write_card(prices, sim.facts->currency, &call.card);
     meter_set_card((WireCall *) (gpointer) &answer, &call);
     proto_rate_card_clear(&call.card);
@@ -327,7 +178,7 @@ process_ask_deal(const Deal *deal, bool backdate)
     };
     Answer answer = { 0 };
 
-    sim.pending.deal = *deal;
+    vmd_expect((Pending){ .deal = *deal });
     meter_assign((WireCall *) (gpointer) &answer, &call);
     return answer.is_good;
 }
@@ -350,7 +201,7 @@ process_ask_fix(const Fix *fix, const char *quantity, const char *price)
     };
     Answer answer = { 0 };
 
-    sim.pending.fix = *fix;
+    vmd_expect((Pending){ .fix = *fix });
     meter_correct((WireCall *) (gpointer) &answer, &call);
     return answer.is_good;
 }
@@ -374,45 +225,6 @@ process_ask_closing(guint month)
 }
 
 /* Forks */
-
-/* What vmd says of where it stands. */
-void
-controller_ask_head(Controller *controller, ControllerHead done, gpointer data)
-{
-    g_autofree char *hash = ledger_get_hash(ledger_count());
-    const ProtoLedgerGetHeadReply head = {
-        .service_id = (char *) (gsize) ledger_get_service_id(),
-        .seq = ledger_count(),
-        .hash = hash,
-        .note = ledger_get_note(),
-        .has_forked = ledger_get_fork() != 0,
-        .forked = ledger_get_fork(),
-    };
-
-    done(&head, NULL, data);
-}
-
-void
-controller_ask_hash(Controller *controller,
-                    gint64 seq,
-                    ControllerHash done,
-                    gpointer data)
-{
-    g_autofree char *hash = seq <= ledger_count() ? ledger_get_hash(seq) : NULL;
-
-    done(hash, NULL, data);
-}
-
-void
-controller_read_anew(Controller *controller)
-{
-    MeterStore *store = sim.meter.store;
-    g_autoptr(GError) error = NULL;
-
-    if (!meter_store_begin_anew(store, &error) ||
-        !meter_store_bind(store, ledger_get_service_id(), &error))
-        world_blame("I25: beginning anew: %s", error->message);
-}
 
 static bool
 is_accepted(MeterStore *store)
@@ -452,14 +264,6 @@ connect_anew(MeterStore *store)
     } else {
         stop_at_fork(store);
     }
-}
-
-void
-ask_start_without_books(WireCall *call, const void *in, AskReady ready)
-{
-    const Ask ask = { .call = call, .meter = &sim.meter, .in = in, .is_admin = true };
-
-    ready(&ask);
 }
 
 static void

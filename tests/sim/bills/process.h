@@ -13,13 +13,6 @@
  * next one finds.
  */
 
-/** What is in the facts once a row of the ledger has it. */
-typedef struct {
-    Prices prices;
-    Deal deal;
-    Fix fix;
-} Pending;
-
 /** facts must outlive it. */
 void process_begin(Facts *facts);
 void process_end(void);
