@@ -282,7 +282,8 @@ meter_store_count_closings(MeterStore *store,
     return good;
 }
 
-/* The last row of the era that row seq is of. */
+/* The last row of the era that row seq is of, of those that are in the sums: what is in
+ * the transaction that is open comes when it is written. */
 static bool
 find_end_of_era(MeterStore *store, gint64 seq, gint64 *ret_seq, GError **error)
 {
@@ -295,7 +296,7 @@ find_end_of_era(MeterStore *store, gint64 seq, gint64 *ret_seq, GError **error)
     if (good) {
         gint64 closing = statement_get_int(statement, 0);
 
-        *ret_seq = closing != 0 ? closing : store->cursor.seq;
+        *ret_seq = closing != 0 ? MIN(closing, store->cursor.seq) : store->cursor.seq;
     }
     statement_reset(statement);
     return good;

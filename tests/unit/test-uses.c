@@ -375,6 +375,31 @@ view_stays_while_rows_come(MeterFixture *fixture, gconstpointer unused)
     g_array_unref(ledger.rows);
 }
 
+/* Of the rows that wait one closes the books. */
+static void
+view_sees_nothing_that_is_not_written(MeterFixture *fixture, gconstpointer unused)
+{
+    const ViewDays days = { .from_day = FIRST_DAY, .to_day = FIRST_DAY + 1 };
+    g_autoptr(View) view = NULL;
+    g_autoptr(ViewUses) uses = NULL;
+    ViewUsage use = { 0 };
+    bool has = false;
+
+    meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
+    meter_fixture_apply(fixture,
+                        meter_fixture_used(2, 1, 0, 1000, COUNTER_CPU_TIME, NULL, 5));
+    meter_store_expect(fixture->store, 5);
+    meter_fixture_apply(fixture,
+                        meter_fixture_used(3, 1, 1000, 2000, COUNTER_CPU_TIME, NULL, 2));
+    meter_fixture_apply(fixture, meter_fixture_noted(4, "closed", "{}", 2000));
+    view = view_open(fixture->store, 0, NULL);
+    g_assert_cmpint(view_get_head(view)->seq, ==, 2);
+    uses = view_uses_new(view, &days, VIEW_BY_DAY, NULL);
+    g_assert_true(meter_store_flush(fixture->store, NULL));
+    g_assert_true(view_uses_next(uses, &has, &use, NULL));
+    g_assert_cmpint(use.quantity, ==, 5);
+}
+
 static void
 sums_outlive_the_process(MeterFixture *fixture, gconstpointer unused)
 {
@@ -516,6 +541,8 @@ main(int argc, char **argv)
         { "/uses/sums-are-what-the-rows-say", sums_are_what_the_rows_say },
         { "/uses/sums-of-any-row-can-be-had", sums_of_any_row_can_be_had },
         { "/uses/a-view-stays-while-rows-come", view_stays_while_rows_come },
+        { "/uses/a-view-sees-nothing-that-is-not-written",
+          view_sees_nothing_that_is_not_written },
         { "/uses/sums-outlive-the-process", sums_outlive_the_process },
         { "/uses/refused-rows-add-nothing", refused_rows_add_nothing },
         { "/uses/use-that-cannot-be-is-refused", use_that_cannot_be_is_refused },

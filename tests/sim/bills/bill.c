@@ -78,6 +78,8 @@ read_lines(MeterStore *store, const BillWish *wish, const Reader *reader)
     BillTotal total = { 0 };
     bool more = biller != NULL;
 
+    if (more && wish->meanwhile != NULL)
+        wish->meanwhile(store);
     while (more &&
            biller_next(biller, reader->line, reader->data, &more, &total, &error)) {
         if (more && reader->total != NULL)

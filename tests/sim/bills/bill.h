@@ -21,6 +21,8 @@ typedef struct {
     /** NULL: of all. */
     const char *tenant;
     const Card *instead;
+    /** What happens after the bill was asked for and before it is read; NULL: nothing. */
+    void (*meanwhile)(MeterStore *store);
 } BillWish;
 
 /** The books as the store has them by now. */

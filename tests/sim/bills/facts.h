@@ -72,6 +72,8 @@ typedef struct {
     /** Without tiers: from an instant on another price; 0: never. */
     gint64 change_ms;
     gint64 later_nano;
+    /** A run that is shorter is charged as if it had gone on, but not into the next. */
+    gint64 min_run_ms;
 } Price;
 
 /** A version of a card. */

@@ -9,6 +9,7 @@
 #include "sim/bills/invariants.h"
 #include "sim/bills/ledger.h"
 #include "sim/bills/life.h"
+#include "sim/bills/orders.h"
 #include "sim/bills/prices.h"
 #include "sim/bills/process.h"
 #include "sim/metering/image.h"
@@ -28,14 +29,16 @@ enum {
     LAST_DAYS = 20,
     DEATH_WRITES = 200,
     TRIES = 20,
-    HOUR_MS = 3600000,
+    SOON_MS = 1800000,
     /* In a thousand. */
     REMOVE_RATE = 300,
     NEWEST_RATE = 500,
     WINDOW_RATE = 300,
-    BACKDATE_RATE = 500,
     TOLD_RATE = 500,
     SPLIT_RATE = 500,
+    MEANWHILE_RATE = 500,
+    SOON_RATE = 200,
+    ROWS_MEANWHILE = 4,
 };
 
 /** A bill as it was once shown. */
@@ -68,11 +71,10 @@ static void
 start(void)
 {
     process_start();
-    while (process_is_dead()) {
+    while (!process_recover() && world_count_faults() == 0) {
         process_kill();
         process_start();
     }
-    process_recover();
 }
 
 static void
@@ -121,6 +123,9 @@ choose_time(BillWish *wish, gint64 now_ms)
         wish->from_day = first + world_random(last - first);
         wish->to_day = wish->from_day + 1 + world_random(last - wish->from_day);
     }
+    /* All days are the month, which is paid. */
+    if (wish->from_day == first && wish->to_day == last)
+        wish->from_day = wish->to_day = 0;
 }
 
 /* As of the newest row that is there, which may be older than what was taken, or as of
@@ -157,6 +162,18 @@ show(const BillWish *wish, guint format)
         g_free(shown.text);
 }
 
+/* A bill stays as it was asked for while rows come in. */
+static void
+go_on(MeterStore *store)
+{
+    for (guint i = 0; store == process_get()->store && i < ROWS_MEANWHILE; i++) {
+        life_act();
+    }
+    process_follow(store, ledger_count());
+    if (world_chance(500))
+        meter_store_flush(store, NULL);
+}
+
 static void
 look(void)
 {
@@ -168,8 +185,10 @@ look(void)
     world_trace("the bill of month %u as of row %" G_GINT64_FORMAT " is looked at",
                 wish.month, wish.as_of);
     fate.counts->bills++;
-    invariants_check_bill(store, &fate.facts, &wish);
     show(&wish, world_random(BILL_FORMATS));
+    if (world_chance(MEANWHILE_RATE))
+        wish.meanwhile = go_on;
+    invariants_check_bill(store, &fate.facts, &wish);
 }
 
 static void
@@ -189,101 +208,6 @@ check_shown(MeterStore *store, const char *what)
     }
 }
 
-/* Prices and corrections */
-
-static void
-change_prices(void)
-{
-    gint64 now_ms = life_now_ms();
-    bool is_backdated = world_chance(BACKDATE_RATE);
-    gint64 from_ms = is_backdated
-                         ? now_ms - (gint64) world_random(20 * 24) * HOUR_MS
-                         : now_ms + (gint64) (1 + world_random(10 * 24)) * HOUR_MS;
-    guint card = world_random(2);
-
-    if (world_chance(500)) {
-        const Prices prices = prices_choose(card, from_ms);
-
-        process_ask_card(&prices, is_backdated);
-    } else {
-        const Deal deal = prices_deal((gint) world_random(FACTS_TENANTS), card, from_ms);
-
-        process_ask_deal(&deal, is_backdated);
-    }
-}
-
-static char *
-format_exact(Exact value, guint places)
-{
-    gint64 scaled = (gint64) (value / exact_ten_to(EXACT_PLACES - places));
-    gint64 unit = (gint64) exact_ten_to(places);
-
-    return places == 0 ? g_strdup_printf("%" G_GINT64_FORMAT, scaled)
-                       : g_strdup_printf("%" G_GINT64_FORMAT ".%0*" G_GINT64_FORMAT,
-                                         scaled / unit, (int) places, scaled % unit);
-}
-
-/* Of a quantity and a price, which have fifteen and nine places at most. */
-static Exact
-get_cost(Exact quantity, Exact price)
-{
-    return quantity / exact_ten_to(9) * (price / exact_ten_to(15));
-}
-
-/* What changes when something else stands there. */
-static void
-change_fix(Fix *fix, Exact quantity, Exact price)
-{
-    fix->more_quantity = quantity - fix->quantity;
-    fix->more_cost = get_cost(quantity, price) - get_cost(fix->quantity, fix->price);
-    fix->quantity = quantity;
-    fix->price = price;
-}
-
-static void
-correct_quantity(Fix *fix)
-{
-    /* Operations have no parts. */
-    guint places = fix->meter == 8 || fix->meter == 9 ? 0 : 2;
-    Exact quantity = world_random(500) * exact_ten_to(EXACT_PLACES - places);
-    g_autofree char *text = format_exact(quantity, places);
-
-    change_fix(fix, quantity, fix->price);
-    process_ask_fix(fix, text, NULL);
-}
-
-static void
-correct_price(Fix *fix)
-{
-    gint64 nano = world_random(3000000);
-    g_autofree char *text = prices_format(nano);
-
-    change_fix(fix, fix->quantity, nano * exact_ten_to(EXACT_PLACES - 9));
-    process_ask_fix(fix, NULL, text);
-}
-
-/* A line of a closed month, or what was put in its place. */
-static void
-correct(void)
-{
-    guint closed = facts_count_closed(&fate.facts, ledger_count());
-    const Fix *before = NULL;
-    Fix fix = { 0 };
-
-    settle();
-    if (closed == 0 ||
-        !bill_pick(process_get()->store, ledger_count(), world_random(closed), &fix))
-        return;
-    before = facts_find_fix(&fate.facts, &fix);
-    if (before != NULL)
-        fix = *before;
-    fate.counts->corrections++;
-    if (world_chance(500))
-        correct_quantity(&fix);
-    else
-        correct_price(&fix);
-}
-
 /* Backups */
 
 static void
@@ -294,12 +218,12 @@ back_up(void)
 }
 
 static void
-tell_fork(gint64 lost)
+tell_fork(gint64 lost, const char *hash)
 {
     ProtoLedgerRow row = { .kind = LEDGER_KIND_FORKED };
 
     row.cause = g_strdup("older");
-    row.note = g_strdup_printf("%" G_GINT64_FORMAT, lost);
+    row.note = g_strdup_printf("%" G_GINT64_FORMAT " %s", lost, hash);
     ledger_add(&row, life_now_ms());
 }
 
@@ -317,6 +241,7 @@ static void
 put_back_ledger(void)
 {
     gint64 lost = ledger_count();
+    g_autofree char *hash = NULL;
 
     if (fate.backup.life == NULL || fate.backup.seq < fate.first_seq)
         return;
@@ -324,13 +249,16 @@ put_back_ledger(void)
                 " to %" G_GINT64_FORMAT,
                 lost, fate.backup.seq);
     fate.counts->forks++;
+    hash = ledger_get_hash(lost);
     ledger_cut(fate.backup.seq);
     facts_cut(&fate.facts, fate.backup.seq);
     life_put_back(fate.backup.life);
     forget_shown(fate.backup.seq);
-    if (world_chance(TOLD_RATE))
-        tell_fork(lost);
-    process_recover();
+    /* One of both has to know. */
+    if (process_is_whole() || world_chance(TOLD_RATE))
+        tell_fork(lost, hash);
+    process_kill();
+    start();
 }
 
 static void
@@ -358,14 +286,22 @@ follow(void)
 
 /* Acts */
 
+static void
+correct(void)
+{
+    settle();
+    if (orders_correct(&fate.facts))
+        fate.counts->corrections++;
+}
+
 /** What may happen, and how often in a thousand. */
 static const struct {
     guint rate;
     void (*act)(void);
 } acts[] = {
-    { 650, life_act },  { 90, follow },  { 50, look },
-    { 60, arm },        { 30, die },     { 40, change_prices },
-    { 40, correct },    { 15, back_up }, { 5, put_back_ledger },
+    { 635, life_act },  { 90, follow },  { 50, look },
+    { 60, arm },        { 30, die },     { 40, orders_change_prices },
+    { 40, correct },    { 25, back_up }, { 10, put_back_ledger },
     { 20, copy_files },
 };
 
@@ -393,7 +329,8 @@ pass(gint64 until_ms)
     gint64 step_ms = (until_ms - life_now_ms()) / count * 2;
 
     while (life_now_ms() < until_ms && world_count_faults() == 0) {
-        gint64 wait_ms = 1 + (gint64) world_random((guint) step_ms);
+        bool is_soon = world_chance(SOON_RATE);
+        gint64 wait_ms = 1 + (gint64) world_random(is_soon ? SOON_MS : (guint) step_ms);
 
         life_wait(MIN(wait_ms, until_ms - life_now_ms()));
         act();
@@ -406,8 +343,8 @@ close_month(guint month)
     BillWish wish = { .month = month };
 
     for (guint i = 0; !process_ask_closing(month); i++) {
-        if (process_is_dead())
-            die();
+        settle();
+        invariants_check_store(process_get()->store);
         if (i == TRIES) {
             world_blame("I20: %s is not closed", facts_months[month]);
             return;
@@ -463,6 +400,27 @@ live(void)
 
 /* The end */
 
+/* In the midst of many rows, of which only the first are in views. */
+static void
+look_midway(MeterStore *store)
+{
+    gint64 middle =
+        fate.first_seq + world_random((guint) (ledger_count() - fate.first_seq));
+    BillWish wish = { .as_of = middle,
+                      .is_newest = true,
+                      .known_ms = ledger_get_time(middle),
+                      .meanwhile = go_on };
+
+    process_follow(store, middle);
+    if (!meter_store_flush(store, NULL))
+        world_blame("I14: writing");
+    meter_store_expect(store, ledger_count());
+    process_follow(store, middle + world_random((guint) (ledger_count() - middle)));
+    choose_time(&wish, wish.known_ms);
+    if (!meter_store_has_fork(store))
+        invariants_check_bill(store, &fate.facts, &wish);
+}
+
 static MeterStore *
 begin_elsewhere(void)
 {
@@ -472,6 +430,7 @@ begin_elsewhere(void)
 
     if (store == NULL || !meter_store_bind(store, ledger_get_service_id(), &error))
         g_error("The store: %s", error->message);
+    look_midway(store);
     process_follow(store, ledger_count());
     if (!meter_store_flush(store, &error))
         world_blame("I14: writing: %s", error->message);

@@ -2,6 +2,7 @@
 #include "sim/bills/ledger.h"
 
 #include "store/chain.h"
+#include "store/ledger-table.h"
 #include "wire/pack.h"
 
 typedef struct {
@@ -9,8 +10,9 @@ typedef struct {
     guint end;
     gint64 at_ms;
     ChainHash hash;
-    /** The newest entry of the books up to it. */
+    /** The newest entry of the books up to it, and the fork that none has accepted. */
     gint64 note;
+    gint64 fork;
 } Row;
 
 static const char service_id[] = "1b4e28ba-2fa1-4d2b-883f-0016d3cca427";
@@ -53,7 +55,7 @@ gint64
 ledger_add(ProtoLedgerRow *row, gint64 at_ms)
 {
     const Row before = get_row(ledger_count());
-    Row added = { .at_ms = at_ms, .note = before.note };
+    Row added = { .at_ms = at_ms, .note = before.note, .fork = before.fork };
     ChainHash leaf;
 
     row->seq = ledger_count() + 1;
@@ -64,6 +66,10 @@ ledger_add(ProtoLedgerRow *row, gint64 at_ms)
     }
     if (row->kind == LEDGER_KIND_NOTED)
         added.note = row->seq;
+    if (row->kind == LEDGER_KIND_FORKED)
+        added.fork = row->seq;
+    if (g_strcmp0(row->topic, LEDGER_TOPIC_RECOVERED) == 0)
+        added.fork = 0;
     wire_struct_pack(&proto_ledger_row_type, row, ledger.packed);
     added.end = ledger.packed->len;
     leaf = chain_leaf(ledger.packed->data + before.end, added.end - before.end);
@@ -83,6 +89,12 @@ gint64
 ledger_get_note(void)
 {
     return get_row(ledger_count()).note;
+}
+
+gint64
+ledger_get_fork(void)
+{
+    return get_row(ledger_count()).fork;
 }
 
 gint64

@@ -20,6 +20,9 @@ gint64 ledger_add(ProtoLedgerRow *row, gint64 at_ms);
 gint64 ledger_count(void);
 gint64 ledger_get_note(void);
 
+/** The row that tells of a fork which no entry of the books has accepted; 0: none. */
+gint64 ledger_get_fork(void);
+
 gint64 ledger_get_time(gint64 seq);
 
 /** 64 hexadecimal digits; free with g_free(). */

@@ -8,6 +8,7 @@ enum {
     MINUTE_MS = 60000,
     /** Something is learnt so many minutes late at most. */
     LATE_MINUTES = 6 * 24 * 60,
+    FLICKER_MINUTES = 30,
     DEVICES = 2,
     /* In a thousand. */
     LATE_RATE = 300,
@@ -15,6 +16,7 @@ enum {
     USE_RATE = 600,
     ESTIMATED_RATE = 300,
     RENAME_RATE = 400,
+    FOUND_RATE = 100,
 };
 
 static const gint64 mebibyte = 1048576;
@@ -339,20 +341,38 @@ create(void)
 }
 
 static void
-change(Guest *guest)
+become(Guest *guest, BillingState state, gint64 at_ms)
 {
-    static const BillingState states[] = { BILLING_STATE_RUNNING, BILLING_STATE_PAUSED,
-                                           BILLING_STATE_STOPPED };
-    gint64 at_ms = choose_moment(guest);
-
     end_use(guest, at_ms);
     close_stretch(guest, RESOURCE_KIND_INSTANCE, at_ms);
     if (world_chance(RENAME_RATE))
         guest->look = life.n_looks++;
     choose_size(guest);
-    guest->state = states[world_random(G_N_ELEMENTS(states))];
+    guest->state = state;
     guest->used_ms = at_ms;
     open_stretch(guest, RESOURCE_KIND_INSTANCE, at_ms);
+}
+
+static void
+change(Guest *guest)
+{
+    static const BillingState states[] = { BILLING_STATE_RUNNING, BILLING_STATE_PAUSED,
+                                           BILLING_STATE_STOPPED };
+
+    become(guest, states[world_random(G_N_ELEMENTS(states))], choose_moment(guest));
+}
+
+/* Short runs, and short times between them. */
+static void
+flicker(Guest *guest)
+{
+    static const BillingState states[] = { BILLING_STATE_STOPPED, BILLING_STATE_RUNNING,
+                                           BILLING_STATE_STOPPED, BILLING_STATE_RUNNING };
+
+    for (guint i = 0; i < G_N_ELEMENTS(states); i++) {
+        become(guest, states[i], life.now_ms);
+        life.now_ms += world_random(FLICKER_MINUTES) * MINUTE_MS;
+    }
 }
 
 static void
@@ -403,13 +423,15 @@ life_act(void)
     guint what = world_random(100);
 
     if (!guest->is_there || what < 15) {
-        if (!guest->is_there)
+        if (!guest->is_there && world_chance(FOUND_RATE))
             book_missing(guest);
         create();
     } else if (what < 20) {
         miss(guest);
     } else if (what < 60) {
         use(guest);
+    } else if (what < 66) {
+        flicker(guest);
     } else if (what < 92) {
         change(guest);
     } else {

@@ -14,6 +14,9 @@ enum {
     CHANGED_RATE = 400,
     DISCOUNT_RATE = 500,
     AGREED_RATE = 400,
+    SHORTEST_RATE = 300,
+    /** Those that an instance holds come first. */
+    INSTANCE_METERS = 3,
 };
 
 static const char *const cards[] = { "standard", "low" };
@@ -45,11 +48,13 @@ choose_tiers(Price *price)
 }
 
 static Price
-choose_price(gint64 from_ms)
+choose_price(gint64 from_ms, bool has_shortest_run)
 {
     Price price = { .n_tiers = 1, .is_free = world_chance(FREE_RATE) };
 
     price.nano[0] = choose_nano();
+    if (has_shortest_run)
+        price.min_run_ms = 1 + world_random(HOUR_MS);
     if (world_chance(TIERED_RATE)) {
         choose_tiers(&price);
     } else if (world_chance(CHANGED_RATE)) {
@@ -65,7 +70,8 @@ prices_choose(guint card, gint64 from_ms)
     Prices prices = { .card = card, .from_ms = from_ms };
 
     for (guint i = 0; i < FACTS_METERS; i++) {
-        prices.of[i] = choose_price(from_ms);
+        prices.of[i] =
+            choose_price(from_ms, i < INSTANCE_METERS && world_chance(SHORTEST_RATE));
     }
     return prices;
 }
@@ -119,7 +125,9 @@ static void
 write_line(GArray *lines, guint meter, const Price *price, bool is_later)
 {
     ProtoRateLine line = { .sku = g_strdup(facts_meters[meter]),
-                           .meter = g_strdup(facts_meters[meter]) };
+                           .meter = g_strdup(facts_meters[meter]),
+                           .has_min_run_ms = price->min_run_ms > 0,
+                           .min_run_ms = price->min_run_ms };
 
     if (price->n_tiers > 1)
         line.tiers = write_tiers(price);

@@ -9,43 +9,27 @@
 #include "sim/bills/ledger.h"
 #include "sim/bills/life.h"
 #include "sim/bills/prices.h"
+#include "sim/bills/vmd.h"
 #include "sim/metering/image.h"
 #include "sim/world.h"
-
-/*
- * How it works
- *
- * What stands between vmd-meter and others is here in place of the daemon's own: the way
- * to vmd, which answers at once or is away, who asks, and the answer.  A process that is
- * dead goes on to the end of its call, and nobody hears of it: what it writes is taken
- * back when it is cleared away, and vmd has no ear for it.
- */
 
 enum {
     ROWS_AT_ONCE = 40,
     /* In a thousand. */
     AGAIN_RATE = 200,
     EXPECT_RATE = 500,
-    AWAY_RATE = 30,
-    MEANWHILE_RATE = 100,
-    DEAF_RATE = 40,
 };
 
 static struct {
-    Facts *facts;
+    const Facts *facts;
     Meter meter;
-    Pending pending;
 } sim;
-
-/** The answer to a call, which is an Answer. */
-typedef struct {
-    bool is_good;
-} Answer;
 
 void
 process_begin(Facts *facts)
 {
     sim.facts = facts;
+    vmd_begin(facts);
     image_begin();
 }
 
@@ -54,6 +38,7 @@ process_end(void)
 {
     process_kill();
     image_end();
+    vmd_end();
 }
 
 /* Life and death */
@@ -141,120 +126,6 @@ process_follow(MeterStore *store, gint64 until)
     }
 }
 
-/* The way to vmd */
-
-void
-controller_refresh(Controller *controller, void (*done)(gpointer data), gpointer data)
-{
-    g_autoptr(GError) error = NULL;
-    bool is_away = world_chance(AWAY_RATE);
-
-    if (!is_away)
-        process_follow(sim.meter.store, ledger_count());
-    if (!meter_store_flush(sim.meter.store, &error))
-        world_blame("I13: writing: %s", error->message);
-    if (!is_away)
-        meter_store_set_known_ms(sim.meter.store, life_now_ms());
-    done(data);
-}
-
-/* What a note that is in the ledger made true. */
-static void
-take_note(const char *topic, gint64 seq)
-{
-    Pending *pending = &sim.pending;
-    Facts *facts = sim.facts;
-
-    pending->prices.seq = pending->deal.seq = pending->fix.seq = seq;
-    if (strcmp(topic, "card") == 0)
-        g_array_append_val(facts->prices, pending->prices);
-    if (strcmp(topic, "assignment") == 0)
-        g_array_append_val(facts->deals, pending->deal);
-    if (strcmp(topic, "correction") == 0)
-        g_array_append_val(facts->fixes, pending->fix);
-    if (strcmp(topic, "closed") == 0)
-        facts->closed_seq[facts_count_closed(facts, seq)] = seq;
-}
-
-static gint64
-add_note(const char *topic, const char *tenant, const char *text)
-{
-    ProtoLedgerRow row = { .kind = LEDGER_KIND_NOTED };
-    gint64 seq = 0;
-
-    row.topic = g_strdup(topic);
-    row.tenant = g_strdup(tenant);
-    row.note = g_strdup(text);
-    seq = ledger_add(&row, life_now_ms());
-    world_trace("row %" G_GINT64_FORMAT " is noted: %s %.200s", seq, topic, text);
-    take_note(topic, seq);
-    return seq;
-}
-
-void
-controller_note(Controller *controller,
-                gint64 follows,
-                const char *topic,
-                const char *tenant,
-                const char *note,
-                ControllerNoted done,
-                gpointer data)
-{
-    g_autoptr(GError) error = NULL;
-    gint64 seq = 0;
-
-    if (world_chance(MEANWHILE_RATE))
-        life_act();
-    if (image_is_dead() || world_chance(AWAY_RATE)) {
-        proto_error_set_host_unreachable(&error, "", "vmd is away");
-    } else if (follows != ledger_get_note()) {
-        proto_error_set_conflict(&error, "note", topic, NULL, "There is a newer one");
-    } else {
-        seq = add_note(topic, tenant, note);
-        if (world_chance(DEAF_RATE))
-            image_kill();
-    }
-    if (image_is_dead() && error == NULL)
-        proto_error_set_host_unreachable(&error, "", "Nobody hears");
-    done(error == NULL ? seq : 0, error, data);
-}
-
-/* Who asks, and the answer */
-
-void
-ask_start(WireCall *call, const void *in, AskReady ready)
-{
-    const Ask ask = { .call = call, .meter = &sim.meter, .in = in, .is_admin = true };
-
-    if (process_refresh())
-        ready(&ask);
-}
-
-BooksAt
-ask_get_books(const Ask *ask)
-{
-    return (BooksAt){ bookkeeper_get_books(ask->meter->bookkeeper), G_MAXINT64 };
-}
-
-gint64
-ask_get_now_ms(const Ask *ask)
-{
-    return meter_store_get_known_ms(ask->meter->store);
-}
-
-void
-wire_call_reply(WireCall *call, const void *out)
-{
-    ((Answer *) (gpointer) call)->is_good = true;
-}
-
-void
-wire_call_fail(WireCall *call, GError *error)
-{
-    world_trace("refused: %s", error->message);
-    g_error_free(error);
-}
-
 /* Asking */
 
 static void
@@ -279,7 +150,7 @@ process_ask_card(const Prices *prices, bool backdate)
     ProtoBillingSetCardCall call = { .has_backdate = true, .backdate = backdate };
     Answer answer = { 0 };
 
-    sim.pending.prices = *prices;
+    vmd_expect((Pending){ .prices = *prices });
     prices_write_card(prices, sim.facts->currency, &call.card);
     meter_set_card((WireCall *) (gpointer) &answer, &call);
     proto_rate_card_clear(&call.card);
@@ -307,7 +178,7 @@ process_ask_deal(const Deal *deal, bool backdate)
     };
     Answer answer = { 0 };
 
-    sim.pending.deal = *deal;
+    vmd_expect((Pending){ .deal = *deal });
     meter_assign((WireCall *) (gpointer) &answer, &call);
     return answer.is_good;
 }
@@ -330,7 +201,7 @@ process_ask_fix(const Fix *fix, const char *quantity, const char *price)
     };
     Answer answer = { 0 };
 
-    sim.pending.fix = *fix;
+    vmd_expect((Pending){ .fix = *fix });
     meter_correct((WireCall *) (gpointer) &answer, &call);
     return answer.is_good;
 }
@@ -355,53 +226,75 @@ process_ask_closing(guint month)
 
 /* Forks */
 
-static void
-check_silence(MeterStore *store)
+static bool
+is_accepted(MeterStore *store)
 {
-    g_autoptr(View) view = view_open(store, 0, NULL);
+    gint64 note = ledger_get_note();
+    gsize length = 0;
+    const guint8 *packed = ledger_read(MAX(note - 1, 0), note, &length);
 
-    if (view != NULL)
-        world_blame("I13: bills are made of a ledger that was put back");
+    return note > 0 && meter_store_is_recovery(store, packed, length);
 }
 
-/* The ledger itself tells that it was put back. */
 static void
-accept_told(MeterStore *store)
-{
-    check_silence(store);
-    add_note("recovered", NULL, "{}");
-    process_follow(store, ledger_count());
-}
-
-/* The rows that are held are not those of the ledger any more. */
-static void
-accept_found(MeterStore *store)
+stop_at_fork(MeterStore *store)
 {
     gint64 seq = MIN(ledger_count(), meter_store_get_cursor(store));
     g_autofree char *hash = ledger_get_hash(seq);
     g_autoptr(GError) error = NULL;
 
     if (!meter_store_set_fork(store, seq, hash, &error))
-        world_blame("I13: writing: %s", error->message);
-    check_silence(store);
-    add_note("recovered", NULL, "{}");
-    if (!meter_store_begin_anew(store, &error) ||
-        !meter_store_bind(store, ledger_get_service_id(), &error))
-        world_blame("I13: beginning anew: %s", error->message);
+        world_blame("I25: writing: %s", error->message);
 }
 
-void
+/* As the way to vmd does when it is opened. */
+static void
+connect_anew(MeterStore *store)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (process_is_whole()) {
+        if (!meter_store_clear_fork(store, &error))
+            world_blame("I25: writing: %s", error->message);
+        process_follow(store, ledger_count());
+        if (!meter_store_flush(store, &error))
+            world_blame("I25: writing: %s", error->message);
+    } else if (is_accepted(store)) {
+        controller_read_anew(NULL);
+    } else {
+        stop_at_fork(store);
+    }
+}
+
+static void
+check_silence(MeterStore *store)
+{
+    g_autoptr(View) view = view_open(store, 0, NULL);
+
+    if (view != NULL)
+        world_blame("I25: bills are made of a ledger that was put back");
+}
+
+bool
+process_is_whole(void)
+{
+    return check_cursor(sim.meter.store);
+}
+
+bool
 process_recover(void)
 {
-    MeterStore *store = sim.meter.store;
+    const ProtoBillingRecoverCall call = { .has_accept_fork = true,
+                                           .accept_fork = true,
+                                           .why = (char *) (gsize) "There was a backup" };
+    Answer answer = { 0 };
 
-    if (!check_cursor(store)) {
-        accept_found(store);
-        return;
-    }
-    process_follow(store, ledger_count());
-    if (!meter_store_flush(store, NULL))
-        world_blame("I13: writing");
-    if (meter_store_has_fork(store))
-        accept_told(store);
+    connect_anew(sim.meter.store);
+    if (!meter_store_has_fork(sim.meter.store))
+        return !image_is_dead();
+    check_silence(sim.meter.store);
+    meter_recover((WireCall *) (gpointer) &answer, &call);
+    if (answer.is_good)
+        connect_anew(sim.meter.store);
+    return answer.is_good && !image_is_dead();
 }

@@ -13,13 +13,6 @@
  * next one finds.
  */
 
-/** What is in the facts once a row of the ledger has it. */
-typedef struct {
-    Prices prices;
-    Deal deal;
-    Fix fix;
-} Pending;
-
 /** facts must outlive it. */
 void process_begin(Facts *facts);
 void process_end(void);
@@ -47,5 +40,9 @@ bool process_ask_deal(const Deal *deal, bool backdate);
 bool process_ask_fix(const Fix *fix, const char *quantity, const char *price);
 bool process_ask_closing(guint month);
 
-/** Accepts that the ledger was put back, and reads it anew. */
-void process_recover(void);
+/** Whether what it holds is in the ledger. */
+bool process_is_whole(void);
+
+/** Looks whether the ledger was put back and accepts that; false if it dies in it, or has
+ * to be asked again. */
+bool process_recover(void);

@@ -37,5 +37,8 @@ void truth_get_prices(const Facts *facts,
 gint64 truth_get_size(const Stretch *stretch, guint meter);
 Exact truth_get_quantity(guint meter, Exact amount);
 
+/** So much of a meter's unit in the integers that it counts. */
+Exact truth_get_amount(guint meter, gint64 quantity);
+
 /** The nearest that money of so many places can be; of two the even one. */
 Exact truth_round(Exact value, guint places);
