@@ -3,9 +3,9 @@
 #include "rpc/rpc.h"
 
 /*
- * Just after a start no host has told yet what is on it, and so none has room.  What would
- * be refused for that alone is tried again when one more host has answered, and for the
- * last time when all have, or after HOLD_MS.
+ * Just after a start no host has told yet what is on it, and so none has room.  What
+ * would be refused for that alone is tried again when one more host has answered, and for
+ * the last time when all have, or after HOLD_MS.
  */
 
 enum {
