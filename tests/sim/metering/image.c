@@ -346,18 +346,28 @@ image_begin(void)
     image->files = new_files();
 }
 
-void
-image_end(void)
+/* Of the files only names are on the disk, and folders. */
+static void
+remove_folder(const char *folder)
 {
-    g_autoptr(GDir) dir = g_dir_open(image->folder, 0, NULL);
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
     const char *name = NULL;
 
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        g_autofree char *path = g_build_filename(image->folder, name, NULL);
+        g_autofree char *path = g_build_filename(folder, name, NULL);
 
-        g_unlink(path);
+        if (g_file_test(path, G_FILE_TEST_IS_DIR))
+            remove_folder(path);
+        else
+            g_unlink(path);
     }
-    g_rmdir(image->folder);
+    g_rmdir(folder);
+}
+
+void
+image_end(void)
+{
+    remove_folder(image->folder);
     g_hash_table_unref(image->files);
     g_clear_pointer(&image->kept, g_hash_table_unref);
     g_free(image->anchor);
