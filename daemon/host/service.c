@@ -29,6 +29,8 @@
 
 enum {
     BATCH = 200,
+    /* Who receives it answers nobody else meanwhile. */
+    STATS_BATCH = 50,
     FOREIGN_ROWS = 500
 };
 
@@ -410,7 +412,7 @@ pack_samples(GArray *rows, guint first)
 {
     g_autoptr(GByteArray) packed = g_byte_array_new();
 
-    for (guint i = first; i < MIN(first + BATCH, rows->len); i++) {
+    for (guint i = first; i < MIN(first + STATS_BATCH, rows->len); i++) {
         wire_struct_pack(&proto_domain_stats_type,
                          &g_array_index(rows, ProtoDomainStats, i), packed);
     }
@@ -422,7 +424,7 @@ finish_stats(Task *task)
 {
     ProtoWorkerStatsReply *out = task->out;
 
-    for (guint i = 0; i < task->rows->len; i += BATCH) {
+    for (guint i = 0; i < task->rows->len; i += STATS_BATCH) {
         g_autofree char *samples = pack_samples(task->rows, i);
         ProtoWorkerStatsReply part = { samples };
 

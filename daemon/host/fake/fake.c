@@ -9,7 +9,8 @@
 #include "wire/server.h"
 
 enum {
-    BATCH = 200
+    BATCH = 200,
+    STATS_BATCH = 50
 };
 
 struct FakeHost {
@@ -586,9 +587,9 @@ do_stats(FakeHost *fake, WireCall *call, const void *in)
 {
     g_autoptr(GPtrArray) all = fake_fleet_list(fake->options.fleet);
 
-    for (guint i = 0; i < all->len; i += BATCH) {
+    for (guint i = 0; i < all->len; i += STATS_BATCH) {
         g_autofree char *samples =
-            fake_counters_pack(fake->options.figures, all, i, BATCH);
+            fake_counters_pack(fake->options.figures, all, i, STATS_BATCH);
         ProtoWorkerStatsReply part = { samples };
 
         wire_call_continue(call, &part);
