@@ -55,14 +55,7 @@ reply_with(WireCall *call, const char *tenant)
 static void
 get(WireCall *call, const ProtoBudgetGetCall *in)
 {
-    const char *tenant = NULL;
-    GError *error = NULL;
-
-    if (rpc_get_tenant(call, in->tenant, &tenant, &error)) {
-        reply_with(call, tenant);
-    } else {
-        wire_call_fail(call, error);
-    }
+    rpc_tell(call, in->tenant, reply_with);
 }
 
 static void
@@ -94,40 +87,17 @@ list(WireCall *call, const ProtoBudgetListCall *in)
 
 /* Changing */
 
-/** A change that is on its way to the disk. */
-typedef struct {
-    WireCall *call;
-    const char *tenant;
-} PendingBudget;
-
-/* Commits tx and has done answer then, or fails with error, which is taken. */
+/* Commits tx and tells of it then, or fails with error, which is taken. */
 static void
-finish(WireCall *call,
-       StoreTx *tx,
-       const char *tenant,
-       void (*done)(gpointer data),
-       GError *error)
+finish(WireCall *call, StoreTx *tx, const char *tenant, RpcTell tell, GError *error)
 {
-    PendingBudget *pending = NULL;
-
     if (error != NULL) {
         store_commit(tx);
         wire_call_fail(call, error);
         return;
     }
-    pending = g_new0(PendingBudget, 1);
-    *pending = (PendingBudget){ call, tenant_find(rpc_of(call)->tenants, tenant)->name };
-    store_on_commit(tx, done, pending);
-    store_commit(tx);
+    rpc_tell_changed(call, tx, tenant, tell);
     disabled_look(rpc_of(call)->instances);
-}
-
-static void
-on_set(gpointer data)
-{
-    g_autofree PendingBudget *pending = data;
-
-    reply_with(pending->call, pending->tenant);
 }
 
 static void
@@ -140,16 +110,15 @@ set(WireCall *call, const ProtoBudgetSetCall *in)
     if (tx == NULL)
         return;
     budget_set(rpc_of(call)->tenants, tx, in, &actor, &error);
-    finish(call, tx, in->tenant, on_set, error);
+    finish(call, tx, in->tenant, reply_with, error);
 }
 
 static void
-on_removed(gpointer data)
+reply_removed(WireCall *call, const char *tenant)
 {
-    g_autofree PendingBudget *pending = data;
-    const ProtoBudgetRemoveReply reply = { (char *) (gsize) pending->tenant };
+    const ProtoBudgetRemoveReply reply = { (char *) (gsize) tenant };
 
-    wire_call_reply(pending->call, &reply);
+    wire_call_reply(call, &reply);
 }
 
 static void
@@ -161,15 +130,13 @@ remove_budget(WireCall *call, const ProtoBudgetRemoveCall *in)
     if (tx == NULL)
         return;
     budget_remove(rpc_of(call)->tenants, tx, in->tenant, &actor);
-    finish(call, tx, in->tenant, on_removed, NULL);
+    finish(call, tx, in->tenant, reply_removed, NULL);
 }
 
 static void
-on_told(gpointer data)
+reply_told(WireCall *call, const char *tenant)
 {
-    g_autofree PendingBudget *pending = data;
-
-    wire_call_reply(pending->call, NULL);
+    wire_call_reply(call, NULL);
 }
 
 static void
@@ -186,7 +153,7 @@ tell(WireCall *call, const ProtoBudgetTellCall *in)
     }
     tx = store_begin(rpc->store);
     budget_tell(rpc->tenants, tx, in, &actor, &error);
-    finish(call, tx, in->tenant, on_told, error);
+    finish(call, tx, in->tenant, reply_told, error);
 }
 
 const ProtoBudgetHandlers rpc_budget_handlers = {

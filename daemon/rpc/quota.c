@@ -40,44 +40,19 @@ reply_with(WireCall *call, const char *tenant)
 static void
 get(WireCall *call, const ProtoQuotaGetCall *in)
 {
-    const char *tenant = NULL;
-    GError *error = NULL;
-
-    if (rpc_get_tenant(call, in->tenant, &tenant, &error)) {
-        reply_with(call, tenant);
-    } else {
-        wire_call_fail(call, error);
-    }
-}
-
-typedef struct {
-    WireCall *call;
-    const char *tenant;
-} PendingQuota;
-
-static void
-on_set(gpointer data)
-{
-    g_autofree PendingQuota *pending = data;
-
-    reply_with(pending->call, pending->tenant);
+    rpc_tell(call, in->tenant, reply_with);
 }
 
 static void
 set(WireCall *call, const ProtoQuotaSetCall *in)
 {
-    TenantBook *tenants = rpc_of(call)->tenants;
     const Actor actor = identity_get_actor(call);
-    PendingQuota *pending = NULL;
     StoreTx *tx = rpc_begin_tenant(call, in->tenant);
 
     if (tx == NULL)
         return;
-    tenant_set_quota(tenants, tx, in, &actor);
-    pending = g_new0(PendingQuota, 1);
-    *pending = (PendingQuota){ call, tenant_find(tenants, in->tenant)->name };
-    store_on_commit(tx, on_set, pending);
-    store_commit(tx);
+    tenant_set_quota(rpc_of(call)->tenants, tx, in, &actor);
+    rpc_tell_changed(call, tx, in->tenant, reply_with);
 }
 
 const ProtoQuotaHandlers rpc_quota_handlers = {

@@ -104,6 +104,45 @@ rpc_begin_tenant(WireCall *call, const char *tenant)
     return tx;
 }
 
+void
+rpc_tell(WireCall *call, const char *asked, RpcTell tell)
+{
+    const char *tenant = NULL;
+    GError *error = NULL;
+
+    if (rpc_get_tenant(call, asked, &tenant, &error)) {
+        tell(call, tenant);
+    } else {
+        wire_call_fail(call, error);
+    }
+}
+
+typedef struct {
+    WireCall *call;
+    const char *tenant;
+    RpcTell tell;
+} ChangedTenant;
+
+static void
+on_changed(gpointer data)
+{
+    g_autofree ChangedTenant *changed = data;
+
+    changed->tell(changed->call, changed->tenant);
+}
+
+void
+rpc_tell_changed(WireCall *call, StoreTx *tx, const char *tenant, RpcTell tell)
+{
+    ChangedTenant *changed = g_new0(ChangedTenant, 1);
+
+    /* A row lasts as long as the book. */
+    *changed =
+        (ChangedTenant){ call, tenant_find(rpc_of(call)->tenants, tenant)->name, tell };
+    store_on_commit(tx, on_changed, changed);
+    store_commit(tx);
+}
+
 Instance *
 rpc_find_instance(WireCall *call, const char *text, const char *tenant, GError **error)
 {

@@ -130,6 +130,15 @@ void rpc_try_held(Rpc *rpc);
  * call with PROTO_ERROR_NOT_FOUND and returns NULL. */
 StoreTx *rpc_begin_tenant(WireCall *call, const char *tenant);
 
+/** Answers a call with what there is to tell of a tenant. */
+typedef void (*RpcTell)(WireCall *call, const char *tenant);
+
+/** Tells of the tenant that the call is about; see rpc_get_tenant(). */
+void rpc_tell(WireCall *call, const char *asked, RpcTell tell);
+
+/** Commits a change of a tenant that has a row, and tells of it once that is on disk. */
+void rpc_tell_changed(WireCall *call, StoreTx *tx, const char *tenant, RpcTell tell);
+
 /** Answers a repeated request with the operation that it made, and takes what
  * rpc_change_init() found; false if it is a new one. */
 bool rpc_reply_repeat(WireCall *call, GPtrArray *repeated);

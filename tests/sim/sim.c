@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "sim/client.h"
 #include "sim/disk.h"
 #include "sim/machine.h"
 #include "sim/oracle.h"
 #include "sim/process.h"
+#include "sim/seeds.h"
 #include "sim/world.h"
 
 /*
@@ -30,15 +26,13 @@ enum {
     QUIET_MS = 60000 + 120000 + 60000,
     /** The host is listed twice. */
     SETTLE_MS = 65000,
-    SEEDS = 100,
 };
 
-typedef struct {
-    guint seeds;
+static struct {
     guint operations;
     guint faults;
     guint crashes;
-} Counts;
+} counts;
 
 static gint64
 choose_jump(void)
@@ -59,9 +53,9 @@ start_again(void)
 }
 
 static void
-crash(bool power_goes, Counts *counts)
+crash(bool power_goes)
 {
-    counts->crashes++;
+    counts.crashes++;
     if (power_goes)
         disk_lose_power();
     process_kill();
@@ -74,7 +68,7 @@ crash(bool power_goes, Counts *counts)
 }
 
 static void
-run_load(Counts *counts)
+run_load(void)
 {
     guint crash_rate = world_chance(700) ? world_random(60) : 0;
     guint power_rate = world_chance(300) ? world_random(30) : 0;
@@ -87,16 +81,16 @@ run_load(Counts *counts)
         if (world_chance(jump_rate))
             world_jump_wall(choose_jump());
         if (world_chance(power_rate)) {
-            crash(true, counts);
+            crash(true);
         } else if (world_chance(crash_rate)) {
             /* In the midst of something. */
             client_act();
             world_run(NULL, NULL, 1 + world_random(BURST_MS));
-            crash(false, counts);
+            crash(false);
             /* And once more, while it puts things right. */
             if (world_chance(300)) {
                 world_run(NULL, NULL, 1 + world_random(100));
-                crash(false, counts);
+                crash(false);
             }
         }
     }
@@ -127,7 +121,7 @@ blame_active(void)
 }
 
 static void
-run_quiet(Counts *counts)
+run_quiet(void)
 {
     g_autoptr(GPtrArray) before = NULL;
     g_autoptr(GPtrArray) after = NULL;
@@ -139,7 +133,7 @@ run_quiet(Counts *counts)
     client_check();
     oracle_check();
     before = oracle_dump();
-    counts->operations += client_count_accepted();
+    counts.operations += client_count_accepted();
     process_kill();
     world_run(NULL, NULL, 1);
     start_again();
@@ -154,7 +148,7 @@ run_quiet(Counts *counts)
 
 /** Runs one; returns whether all was well.  The trace's hash comes out too. */
 static bool
-run_seed(guint32 seed, bool verbose, Counts *counts, guint64 *ret_hash)
+run_seed(guint32 seed, bool verbose, guint64 *ret_hash)
 {
     bool good = true;
 
@@ -164,13 +158,12 @@ run_seed(guint32 seed, bool verbose, Counts *counts, guint64 *ret_hash)
     client_begin();
     process_begin();
     start_again();
-    run_load(counts);
+    run_load();
     if (process_get() != NULL)
-        run_quiet(counts);
+        run_quiet();
     process_kill();
     world_run(NULL, NULL, 1);
-    counts->seeds++;
-    counts->faults += machine_count_faults();
+    counts.faults += machine_count_faults();
     client_end();
     machine_end();
     good = world_count_faults() == 0;
@@ -180,141 +173,24 @@ run_seed(guint32 seed, bool verbose, Counts *counts, guint64 *ret_hash)
     return good;
 }
 
-/* When the controller dies, its seed is told all the same. */
-
-static char last_words[256];
-
 static void
-tell_seed(void)
+tell(void)
 {
-    if (write(STDOUT_FILENO, last_words, strlen(last_words)) < 0)
-        return;
-}
-
-static void
-on_death(int number)
-{
-    tell_seed();
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-/* The controller ends itself so when its store fails. */
-void
-_exit(int status)
-{
-    tell_seed();
-    syscall(SYS_exit_group, status);
-    __builtin_unreachable();
-}
-
-#ifdef __SANITIZE_ADDRESS__
-int __lsan_is_turned_off(void);
-void __asan_on_error(void);
-
-/* A process that is killed leaves what it held: that is no leak. */
-int
-__lsan_is_turned_off(void)
-{
-    return 1;
-}
-
-void
-__asan_on_error(void)
-{
-    tell_seed();
-}
-#endif
-
-static bool
-run_seeds(guint32 first, guint32 last, bool verbose, const char *program)
-{
-    Counts counts = { 0 };
-    guint bad = 0;
-
-    for (guint32 seed = first; seed <= last; seed++) {
-        guint64 hash = 0;
-
-        g_snprintf(last_words, sizeof last_words,
-                   "# to see it again: %s --seed %u --verbose\n", program, seed);
-        if (!run_seed(seed, verbose, &counts, &hash)) {
-            bad++;
-            tell_seed();
-        }
-    }
-    printf("%s 1 - every-seed-ends-well\n", bad == 0 ? "ok" : "not ok");
-    printf("# %u seeds, %u operations, %u faults, %u crashes\n", counts.seeds,
-           counts.operations, counts.faults, counts.crashes);
-    return bad == 0;
-}
-
-static bool
-repeats_itself(guint32 seed)
-{
-    Counts counts = { 0 };
-    guint64 first = 0;
-    guint64 second = 0;
-    bool same = false;
-
-    run_seed(seed, false, &counts, &first);
-    run_seed(seed, false, &counts, &second);
-    same = first == second;
-    printf("%s 2 - a-seed-replays\n", same ? "ok" : "not ok");
-    return same;
-}
-
-typedef struct {
-    char *seeds;
-    gint seed;
-    gboolean verbose;
-} Options;
-
-static bool
-read_range(const Options *options, guint32 *ret_first, guint32 *ret_last)
-{
-    const char *count = g_getenv("SIM_SEEDS");
-
-    *ret_first = 1;
-    *ret_last = count != NULL ? (guint32) g_ascii_strtoull(count, NULL, 10) : SEEDS;
-    if (options->seed >= 0)
-        *ret_first = *ret_last = (guint32) options->seed;
-    return options->seeds == NULL ||
-           sscanf(options->seeds, "%u-%u", ret_first, ret_last) == 2;
+    printf("%u operations, %u faults, %u crashes", counts.operations, counts.faults,
+           counts.crashes);
 }
 
 int
 main(int argc, char **argv)
 {
-    Options options = { .seed = -1 };
-    const GOptionEntry entries[] = {
-        { "seeds", 0, 0, G_OPTION_ARG_STRING, &options.seeds, "Run these", "FROM-TO" },
-        { "seed", 0, 0, G_OPTION_ARG_INT, &options.seed, "Run this one", "N" },
-        { "verbose", 0, 0, G_OPTION_ARG_NONE, &options.verbose, "Print what happens",
-          NULL },
-        { 0 },
+    const SeedsPlan plan = {
+        .title = "- the controller in a world of its own",
+        .behaviour = "every-seed-ends-well",
+        .variable = "SIM_SEEDS",
+        .count = 100,
+        .run = run_seed,
+        .tell = tell,
     };
-    g_autoptr(GOptionContext) context =
-        g_option_context_new("- the controller in a world of its own");
-    g_autoptr(GError) error = NULL;
-    guint32 first = 0;
-    guint32 last = 0;
-    bool good = true;
 
-    g_option_context_add_main_entries(context, entries, NULL);
-    if (!g_option_context_parse(context, &argc, &argv, &error) ||
-        !read_range(&options, &first, &last)) {
-        g_printerr("sim: %s\n", error != NULL ? error->message : "--seeds FROM-TO");
-        return EXIT_FAILURE;
-    }
-    setvbuf(stdout, NULL, _IOLBF, 0);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGABRT, on_death);
-    signal(SIGTERM, on_death);
-#ifndef __SANITIZE_ADDRESS__
-    signal(SIGSEGV, on_death);
-#endif
-    printf("1..2\n");
-    good = run_seeds(first, last, options.verbose, argv[0]);
-    good = repeats_itself(first) && good;
-    return good ? EXIT_SUCCESS : EXIT_FAILURE;
+    return seeds_main(argc, argv, &plan);
 }
