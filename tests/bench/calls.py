@@ -44,12 +44,16 @@ def libvirt_version_calls() -> float:
     return float(subprocess.run(run, capture_output=True, text=True, check=True, timeout=120).stdout)
 
 
-def create_many(vmd: Vmd, count: int) -> None:
+def create_many(vmd: Vmd, count: int, **more: object) -> None:
     """So many running instances, in batches as large as one call takes."""
     with vmd.connect(120) as connection:
         for begin in range(0, count, 500):
             reply = connection.call(
-                "io.vmctl.Instance.Create", name=f"n{begin}", count=min(500, count - begin), memory_bytes=128 * MIB
+                "io.vmctl.Instance.Create",
+                name=f"n{begin}",
+                count=min(500, count - begin),
+                memory_bytes=128 * MIB,
+                **more,
             )
             for accepted in reply["instances"]:
                 connection.call("io.vmctl.Operation.Wait", operation=accepted["operation"], timeout_ms=60000)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import statistics
 import time
 
-from calls import new_vmd
+from calls import create_many, new_vmd
 from figure import Row, format_ms, format_rate
 from lib.daemon import Vmd
 from lib.varlink import Connection
@@ -16,12 +16,18 @@ BULK = 1000
 TENANTS = 10
 ROUNDS = 5
 AT_ONCE = 500
+HOSTS = 8
+MANY = 10000
 
 
-def new_slow_vmd() -> Vmd:
-    """Each of a create's four steps takes the host so long."""
+def new_slow_vmd(hosts: int = 1) -> Vmd:
+    """Each of a create's four steps takes its host so long."""
     steps = ("CreateDisk", "CreateSeed", "Define", "Start")
-    return new_vmd(script={"rules": [{"method": step, "times": -1, "delay_ms": STEP_MS} for step in steps]})
+    slow = {"rules": [{"method": step, "times": -1, "delay_ms": STEP_MS} for step in steps]}
+    vmd = new_vmd(hosts={f"host{number}": {} for number in range(hosts)})
+    for host in vmd.host_names:
+        vmd.write_script(slow, host)
+    return vmd
 
 
 def ask(connection: Connection, tenant: str, prefix: str, count: int) -> None:
@@ -88,12 +94,14 @@ def measure_all() -> Row:
     return Row(what, format_ms(took), "", took, 10000, unit=" ms")
 
 
-def measure_admission() -> Row:
-    """Creates one by one, pipelined on several connections, held to a quota that lets half of them pass."""
-    with new_slow_vmd() as vmd:
+def measure_admission(there: int) -> Row:
+    """Creates one by one, pipelined on several connections, held to a quota that lets half of them pass beside so many
+    that the tenant has."""
+    with new_slow_vmd(HOSTS) as vmd:
         vmd.import_template()
         vmd.call("Tenant.Create", tenant="held")
-        vmd.call("Quota.Set", tenant="held", instances=BULK // 2)
+        create_many(vmd, there, tenant="held")
+        vmd.call("Quota.Set", tenant="held", instances=there + BULK // 2)
         connections = [vmd.connect(600) for _ in range(TENANTS)]
         begun = time.monotonic()
         for number in range(BULK):
@@ -106,8 +114,9 @@ def measure_admission() -> Row:
         assert admitted == BULK // 2, admitted
         wait_for_all(vmd, "held")
     rate = BULK / took
-    return Row("creates held to a quota, half of them admitted", format_rate(rate), "", rate, 2000, True, " a second")
+    what = f"creates held to a quota, half of them admitted; {HOSTS} hosts, {there:,} instances of the tenant's before"
+    return Row(what, format_rate(rate), "", rate, 2000, True, " a second")
 
 
 def measure() -> list[Row]:
-    return [measure_lone(), measure_all(), measure_admission()]
+    return [measure_lone(), measure_all(), measure_admission(0), measure_admission(MANY)]
