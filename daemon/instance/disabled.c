@@ -59,13 +59,13 @@ stop(Instance *instance, StoreTx *tx, const ProtoTenantRecord *tenant)
 static void
 stop_all(InstanceBook *book, StoreTx *tx, const ProtoTenantRecord *tenant)
 {
-    const BookTenant *found = instance_book_get_tenant(book, tenant->name);
+    GHashTable *set = g_hash_table_lookup(book->by_tenant, tenant->name);
     GHashTableIter iter;
     gpointer instance = NULL;
 
-    if (found == NULL)
+    if (set == NULL)
         return;
-    g_hash_table_iter_init(&iter, found->instances);
+    g_hash_table_iter_init(&iter, set);
     while (g_hash_table_iter_next(&iter, &instance, NULL)) {
         if (is_on(instance))
             stop(instance, tx, tenant);
