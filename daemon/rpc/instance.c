@@ -338,7 +338,6 @@ try_change(WireCall *call, const void *in, const Wanted *wanted, GError **error)
     operation = operation_admit(admission, tx, &change.request);
     if (instance->record.view.operation == NULL)
         instance->record.view.operation = g_strdup(operation->record.view.id);
-    instance_put(instance, tx);
     rpc_reply_operation(call, tx, operation);
     return true;
 }
