@@ -111,6 +111,7 @@ def parameters_of(method: str, fields: set[str], thing: dict[str, str]) -> dict[
         "Tenant.RevokeToken": {"token": "script"},
         "Template.Get": {"template": "tiny"},
         "Billing.Assign": {"card": "standard"},
+        "Billing.Quote": {"vcpus": 1, "memory_bytes": 1, "disk_bytes": 1},
         "Billing.Correct": {"period": "2026-10", "resource": ABSENT, "sku_price": "vm.vcpu", "day": "2026-10-01T00:00:00Z", "why": ""},
     }.get(method, {})
     return {**{key: value for key, value in thing.items() if key in fields}, **wanted}
