@@ -7,6 +7,16 @@
 #include "instance/tick.h"
 #include "instance/workflows.h"
 
+/** How what a host tells of a domain came about. */
+typedef enum {
+    /** We asked for it alone, and know all that was told before. */
+    TOLD_WHEN_ASKED,
+    /** Among all others: it may be older than events that have come since. */
+    TOLD_IN_A_LIST,
+    /** As it happened; it may come late. */
+    TOLD_AS_EVENT,
+} Told;
+
 static bool
 is_on(const ProtoInstance *view)
 {
@@ -108,9 +118,9 @@ static LedgerMoment
 get_moment(const Instance *instance,
            const ProtoDomain *domain,
            LifecycleEvent event,
-           bool is_event)
+           Told told)
 {
-    if (is_on(&instance->record.view) && event != LIFECYCLE_RUNS && !is_event)
+    if (is_on(&instance->record.view) && event != LIFECYCLE_RUNS && told != TOLD_AS_EVENT)
         return runs_get_end(instance);
     if (event == LIFECYCLE_RUNS || event == LIFECYCLE_PAUSES)
         return runs_get_start(instance, domain);
@@ -118,7 +128,7 @@ get_moment(const Instance *instance,
 }
 
 static void
-take_state(Instance *instance, const ProtoDomain *domain, StoreTx *tx, bool is_event)
+take_state(Instance *instance, const ProtoDomain *domain, StoreTx *tx, Told told)
 {
     LifecycleEvent event = LIFECYCLE_FAIL;
     const char *cause = NULL;
@@ -126,7 +136,7 @@ take_state(Instance *instance, const ProtoDomain *domain, StoreTx *tx, bool is_e
 
     if (!get_edge(&instance->record.view, domain, &event, &cause))
         return;
-    when = get_moment(instance, domain, event, is_event);
+    when = get_moment(instance, domain, event, told);
     instance_transition_at(
         instance, tx, event, &when,
         event == LIFECYCLE_FAIL ? "its domain is gone" : domain->reason, cause);
@@ -146,7 +156,7 @@ take_reason(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
 }
 
 static void
-look_at(Instance *instance, const ProtoDomain *domain, bool is_event)
+look_at(Instance *instance, const ProtoDomain *domain, Told told)
 {
     StoreTx *tx = store_begin(instance->book->store);
     bool changed = false;
@@ -156,7 +166,7 @@ look_at(Instance *instance, const ProtoDomain *domain, bool is_event)
         take_reason(instance, domain, tx);
     }
     if (!runs_have_ended(domain))
-        take_state(instance, domain, tx, is_event);
+        take_state(instance, domain, tx, told);
     changed |= take_size(instance, domain, tx);
     changed |= take_guest(instance, domain, tx);
     if (changed)
@@ -214,7 +224,7 @@ is_told_by_its_host(Instance *instance, const char *host, const ProtoDomain *dom
 }
 
 static void
-reconcile(InstanceBook *book, const char *host, const ProtoDomain *domain, bool is_event)
+reconcile(InstanceBook *book, const char *host, const ProtoDomain *domain, Told told)
 {
     Instance *instance = instance_get(book, domain->id);
 
@@ -225,12 +235,12 @@ reconcile(InstanceBook *book, const char *host, const ProtoDomain *domain, bool 
         instance_stop_look(instance);
         return;
     }
-    if (is_event && runs_is_doubtful(instance, domain)) {
+    if (told != TOLD_WHEN_ASKED && runs_is_doubtful(instance, domain)) {
         reconcile_look(instance);
         return;
     }
     if (differs(instance, domain))
-        look_at(instance, domain, is_event);
+        look_at(instance, domain, told);
     if (is_on(&instance->record.view))
         runs_mark_seen(instance);
 }
@@ -238,13 +248,13 @@ reconcile(InstanceBook *book, const char *host, const ProtoDomain *domain, bool 
 void
 reconcile_domain(InstanceBook *book, const char *host, const ProtoDomain *domain)
 {
-    reconcile(book, host, domain, false);
+    reconcile(book, host, domain, TOLD_WHEN_ASKED);
 }
 
 void
 reconcile_event(InstanceBook *book, const char *host, const ProtoDomain *domain)
 {
-    reconcile(book, host, domain, true);
+    reconcile(book, host, domain, TOLD_AS_EVENT);
 }
 
 /* What was written down of runs is in the ledger. */
@@ -309,7 +319,7 @@ reconcile_host(InstanceBook *book,
 
     for (gsize i = 0; i < n_domains; i++) {
         g_hash_table_add(seen, domains[i].id);
-        reconcile_domain(book, host, &domains[i]);
+        reconcile(book, host, &domains[i], TOLD_IN_A_LIST);
     }
     g_hash_table_iter_init(&iter, book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
@@ -319,7 +329,7 @@ reconcile_host(InstanceBook *book,
 
         if (instance_is_on_host(instance, host) &&
             !g_hash_table_contains(seen, absent.id))
-            reconcile_domain(book, host, &absent);
+            reconcile(book, host, &absent, TOLD_IN_A_LIST);
     }
     forget_runs(book, host, domains, n_domains);
 }
