@@ -14,6 +14,7 @@ typedef struct {
     const Guest *guest;
     const Life *life;
     gint64 at_ms;
+    gint64 age_ms;
 } Sample;
 
 /** A stretch of time, which may be that of a segment. */
@@ -39,9 +40,9 @@ coverage_end(void)
 }
 
 void
-coverage_add_reading(const Guest *guest, const Life *life, gint64 at_ms)
+coverage_add_reading(const Guest *guest, const Life *life, gint64 at_ms, gint64 age_ms)
 {
-    const Sample sample = { guest, life, at_ms };
+    const Sample sample = { guest, life, at_ms, age_ms };
 
     g_array_append_val(samples, sample);
 }
@@ -121,6 +122,14 @@ expect_gap(const GArray *gaps,
                     guest->name, begin_ms, end_ms);
 }
 
+/* When the process that was read had begun, by the ledger's time, at the latest: the wall
+ * clock may have been wrong for a moment. */
+static gint64
+get_start(const Sample *sample)
+{
+    return MIN(sample->life->started_wall_ms, sample->at_ms - sample->age_ms);
+}
+
 /* The processes of one guest, as they were read one after another; the last of each ends
  * in the dark. */
 static void
@@ -134,8 +143,7 @@ check_segment(const GArray *gaps, const Stretch *segment)
         if (strcmp(sample->guest->id, segment->resource) != 0)
             continue;
         if (before != NULL && before->life != sample->life)
-            expect_gap(gaps, segment, before->guest, before->at_ms,
-                       MIN(sample->life->started_wall_ms, sample->at_ms));
+            expect_gap(gaps, segment, before->guest, before->at_ms, get_start(sample));
         before = sample;
     }
     if (before != NULL && segment->to_ms != G_MAXINT64)

@@ -14,8 +14,10 @@
 void coverage_begin(void);
 void coverage_end(void);
 
-/** A reading that is on vmd's disk, by the ledger's time. */
-void coverage_add_reading(const Guest *guest, const Life *life, gint64 at_ms);
+/** A reading that is on vmd's disk, by the ledger's time, of a process that had run for
+ * age_ms then. */
+void
+coverage_add_reading(const Guest *guest, const Life *life, gint64 at_ms, gint64 age_ms);
 
 /** Blames time that is neither measured nor told to be a gap. */
 void coverage_check(const GArray *rows);

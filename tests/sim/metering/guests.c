@@ -153,6 +153,7 @@ start_life(Guest *guest)
     if (before != NULL && before->epoch.pid == life->epoch.pid)
         life->epoch.pid++;
     life->started_wall_ms = clock_wall_ms();
+    life->started_ms = world_now_ms();
     g_ptr_array_add(guest->lives, life);
     guest_change_pace(guest);
 }

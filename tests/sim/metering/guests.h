@@ -15,8 +15,9 @@
 /** A process that ran a domain, from its start to its end. */
 typedef struct {
     ProtoEpoch epoch;
-    /** By the wall clock. */
+    /** By the wall clock, and since the world began. */
     gint64 started_wall_ms;
+    gint64 started_ms;
     /** 0 while it lives. */
     gint64 ended_ms;
     gint64 raw[COUNTER_N];

@@ -26,6 +26,8 @@ typedef struct {
     const Guest *guest;
     Life *life;
     gint64 at_ms;
+    /** For how long its process had run. */
+    gint64 age_ms;
     guint64 job;
     gint64 values[COUNTER_N];
     bool has[COUNTER_N];
@@ -85,7 +87,7 @@ settle(void)
             if (note->has[i])
                 note->life->kept[i] = note->values[i];
         }
-        coverage_add_reading(note->guest, note->life, note->at_ms);
+        coverage_add_reading(note->guest, note->life, note->at_ms, note->age_ms);
     }
     if (done > 0)
         g_array_remove_range(oracle.notes, 0, done);
@@ -146,6 +148,7 @@ add_note(const Instance *instance, const ProtoDomainStats *stats, guint64 job)
     note.guest = guests_find_ever(stats->id);
     note.life = find_life(note.guest, &stats->epoch);
     note.at_ms = store_ledger_now_ms(instance->book->store);
+    note.age_ms = world_now_ms() - note.life->started_ms;
     note.life->told_ms = world_now_ms();
     note.job = job;
     memcpy(note.before, note.life->told, sizeof note.before);
