@@ -175,8 +175,22 @@ replace(Instance *instance, StoreTx *tx, const LedgerMoment *when)
     begin(instance, tx, when);
 }
 
+/* A begin that is written down after its process was seen: the one that is on was there
+ * when the segment began, and so no other has begun since. */
+static bool
+is_known_begin(const ProtoDomain *domain, const ProtoOpenSegment *open)
+{
+    const ProtoEpoch *epoch = domain->epoch;
+
+    return epoch != NULL && strcmp(epoch->boot_id, open->boot_id) == 0 &&
+           epoch->pid_start * CLOCK_TICK_MS <= open->boot_ms;
+}
+
 static void
-follow_run(Instance *instance, StoreTx *tx, const ProtoRun *run)
+follow_run(Instance *instance,
+           StoreTx *tx,
+           const ProtoDomain *domain,
+           const ProtoRun *run)
 {
     const ProtoOpenSegment *open = find_open(instance);
     LedgerMoment when = { 0 };
@@ -184,7 +198,8 @@ follow_run(Instance *instance, StoreTx *tx, const ProtoRun *run)
     if (open == NULL || !is_after(instance, open, run, &when))
         return;
     if (run->begins && is_on(instance)) {
-        replace(instance, tx, &when);
+        if (!is_known_begin(domain, open))
+            replace(instance, tx, &when);
     } else if (run->begins) {
         begin(instance, tx, &when);
     } else if (is_on(instance)) {
@@ -264,7 +279,7 @@ void
 runs_follow(Instance *instance, StoreTx *tx, const ProtoDomain *domain)
 {
     for (gsize i = 0; i < domain->n_runs; i++) {
-        follow_run(instance, tx, &domain->runs[i]);
+        follow_run(instance, tx, domain, &domain->runs[i]);
     }
     if (is_replaced(instance, domain)) {
         const LedgerMoment when = get_process_start(instance, domain->epoch);

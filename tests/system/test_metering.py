@@ -274,6 +274,26 @@ def test_a_domain_that_is_seen_on_its_way_out_has_ended() -> None:
         oracle.check_at_rest(metered.vmd)
 
 
+def test_a_begin_that_is_written_down_after_its_process_was_seen_is_no_other_run() -> None:
+    with Metered() as metered:
+        instance = metered.vmd.create(name="starts")["id"]
+        metered.tick()
+        metered.vmd.kill()
+        stopped, started = boot_ms(), boot_ms() + 2 * CLOCK_TICK_MS
+        end, process = run(False, stopped), epoch(started)
+        wait_until(lambda: boot_ms() > started + 10 * CLOCK_TICK_MS, "the time to be over")
+        metered.put_behind_its_back(instance, epoch=process, runs=[end])
+        metered.vmd.start()
+        metered.tick()
+        segments = metered.vmd.segments(instance)
+        assert [row["state"] for row in segments if row["kind"] == "opened"] == ["running", "stopped", "running"]
+        late = run(True, started + 5 * CLOCK_TICK_MS)
+        metered.end_worker(lambda: metered.put_behind_its_back(instance, epoch=process, runs=[end, late]))
+        metered.tick()
+        assert metered.vmd.segments(instance) == segments
+        oracle.check_at_rest(metered.vmd)
+
+
 def test_a_domain_whose_end_is_written_down_is_rebuilt_as_stopped() -> None:
     with Metered() as metered:
         instance = metered.vmd.create(name="rests")["id"]
