@@ -155,23 +155,29 @@ take_reason(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
     instance_put(instance, tx);
 }
 
+/* What was written down of runs is true whenever it is told; a state may be an older one.
+ */
 static void
 look_at(Instance *instance, const ProtoDomain *domain, Told told)
 {
     StoreTx *tx = store_begin(instance->book->store);
+    bool is_doubtful = false;
     bool changed = false;
 
     if (runs_are_news(instance, domain)) {
         runs_follow(instance, tx, domain);
         take_reason(instance, domain, tx);
     }
-    if (!runs_have_ended(domain))
+    is_doubtful = told != TOLD_WHEN_ASKED && runs_is_doubtful(instance, domain);
+    if (!is_doubtful && !runs_have_ended(domain))
         take_state(instance, domain, tx, told);
     changed |= take_size(instance, domain, tx);
     changed |= take_guest(instance, domain, tx);
     if (changed)
         instance_put(instance, tx);
     store_commit(tx);
+    if (is_doubtful)
+        reconcile_look(instance);
 }
 
 /* Whether there is anything that look_at() would write. */
@@ -233,10 +239,6 @@ reconcile(InstanceBook *book, const char *host, const ProtoDomain *domain, Told 
     if (operation_find_active(book->engine, domain->id) != NULL) {
         instance->needs_look = true;
         instance_stop_look(instance);
-        return;
-    }
-    if (told != TOLD_WHEN_ASKED && runs_is_doubtful(instance, domain)) {
-        reconcile_look(instance);
         return;
     }
     if (differs(instance, domain))

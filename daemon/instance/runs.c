@@ -175,15 +175,25 @@ replace(Instance *instance, StoreTx *tx, const LedgerMoment *when)
     begin(instance, tx, when);
 }
 
+/* Whether the domain's process was there at that time since that boot, and may be what is
+ * on its way out; also when there is nothing of it to be read any more. */
+static bool
+is_of_before(const ProtoDomain *domain, const char *boot_id, gint64 boot_ms)
+{
+    const ProtoEpoch *epoch = domain->epoch;
+
+    if (epoch == NULL)
+        return strcmp(boot_id, clock_boot_id()) == 0;
+    return strcmp(epoch->boot_id, boot_id) == 0 &&
+           epoch->pid_start * CLOCK_TICK_MS <= boot_ms;
+}
+
 /* A begin that is written down after its process was seen: the one that is on was there
  * when the segment began, and so no other has begun since. */
 static bool
 is_known_begin(const ProtoDomain *domain, const ProtoOpenSegment *open)
 {
-    const ProtoEpoch *epoch = domain->epoch;
-
-    return epoch != NULL && strcmp(epoch->boot_id, open->boot_id) == 0 &&
-           epoch->pid_start * CLOCK_TICK_MS <= open->boot_ms;
+    return domain->epoch != NULL && is_of_before(domain, open->boot_id, open->boot_ms);
 }
 
 static void
@@ -220,19 +230,6 @@ is_replaced(const Instance *instance, const ProtoDomain *domain)
 {
     return is_active(domain) && domain->epoch != NULL &&
            runs_is_other_process(instance, domain->epoch);
-}
-
-/* Whether the domain's process was there at that time since that boot, and may be what is
- * on its way out; also when there is nothing of it to be read any more. */
-static bool
-is_of_before(const ProtoDomain *domain, const char *boot_id, gint64 boot_ms)
-{
-    const ProtoEpoch *epoch = domain->epoch;
-
-    if (epoch == NULL)
-        return strcmp(boot_id, clock_boot_id()) == 0;
-    return strcmp(epoch->boot_id, boot_id) == 0 &&
-           epoch->pid_start * CLOCK_TICK_MS <= boot_ms;
 }
 
 bool

@@ -15,9 +15,8 @@ bool role_includes(Role has, Role needs);
 /** Fails with PROTO_ERROR_PERMISSION_DENIED unless who has the role may call method. */
 bool role_check(Role has, const WireMethod *method, GError **error);
 
-/** Fails with PROTO_ERROR_INVALID_PARAMETER: who acts for all of these tenants (const
- * char
- * *) has named none.  Returns false. */
+/** Fails with PROTO_ERROR_INVALID_PARAMETER, and returns false: who acts for all of these
+ * tenants, names, has to choose one. */
 bool role_refuse_choice(const GPtrArray *tenants, GError **error);
 
 /** The larger of the two. */

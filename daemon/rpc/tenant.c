@@ -55,25 +55,26 @@ show(const Rpc *rpc, const ProtoTenantRecord *record, ProtoTenantQuota *quota)
 
 /* Looking */
 
+/* All methods but List answer {tenant: Tenant}. */
+static void
+reply_with(WireCall *call, const char *name)
+{
+    const Rpc *rpc = rpc_of(call);
+    const ProtoTenantRecord *record = tenant_find(rpc->tenants, name);
+    ProtoTenantQuota quota;
+    /* One that has never been used has no row. */
+    const ProtoTenantGetReply reply = {
+        record != NULL ? show(rpc, record, &quota)
+                       : (ProtoTenant){ .name = (char *) (gsize) name }
+    };
+
+    wire_call_reply(call, &reply);
+}
+
 static void
 get(WireCall *call, const ProtoTenantGetCall *in)
 {
-    Rpc *rpc = rpc_of(call);
-    const char *name = NULL;
-    const ProtoTenantRecord *record = NULL;
-    ProtoTenantGetReply reply = { 0 };
-    ProtoTenantQuota quota;
-    GError *error = NULL;
-
-    if (!rpc_get_tenant(call, in->tenant, &name, &error)) {
-        wire_call_fail(call, error);
-        return;
-    }
-    record = tenant_find(rpc->tenants, name);
-    /* One that has never been used has no row. */
-    reply.tenant = record != NULL ? show(rpc, record, &quota)
-                                  : (ProtoTenant){ .name = (char *) (gsize) name };
-    wire_call_reply(call, &reply);
+    rpc_tell(call, in->tenant, reply_with);
 }
 
 static void
@@ -102,42 +103,6 @@ list(WireCall *call, const ProtoTenantListCall *in)
 
 /* Changing */
 
-/** A change that is on its way to the disk. */
-typedef struct {
-    WireCall *call;
-    const ProtoTenantRecord *record;
-} PendingTenant;
-
-static void
-on_changed(gpointer data)
-{
-    g_autofree PendingTenant *pending = data;
-    /* All these methods answer {tenant: Tenant}. */
-    ProtoTenantQuota quota;
-    const ProtoTenantGetReply reply = { show(rpc_of(pending->call), pending->record,
-                                             &quota) };
-
-    wire_call_reply(pending->call, &reply);
-}
-
-/* Commits tx, and answers with what record is then; or fails with error, which is taken.
- * A row lasts as long as the book. */
-static void
-finish(WireCall *call, StoreTx *tx, const ProtoTenantRecord *record, GError *error)
-{
-    PendingTenant *pending = NULL;
-
-    if (record == NULL) {
-        store_commit(tx);
-        wire_call_fail(call, error);
-        return;
-    }
-    pending = g_new0(PendingTenant, 1);
-    *pending = (PendingTenant){ call, record };
-    store_on_commit(tx, on_changed, pending);
-    store_commit(tx);
-}
-
 static void
 create(WireCall *call, const ProtoTenantCreateCall *in)
 {
@@ -147,7 +112,12 @@ create(WireCall *call, const ProtoTenantCreateCall *in)
     GError *error = NULL;
     const ProtoTenantRecord *record = tenant_create(rpc->tenants, tx, in, &actor, &error);
 
-    finish(call, tx, record, error);
+    if (record == NULL) {
+        store_commit(tx);
+        wire_call_fail(call, error);
+        return;
+    }
+    rpc_tell_changed(call, tx, record->name, reply_with);
 }
 
 static void
@@ -157,8 +127,10 @@ set(WireCall *call, const ProtoTenantSetCall *in)
     const Actor actor = identity_get_actor(call);
     StoreTx *tx = rpc_begin_tenant(call, in->tenant);
 
-    if (tx != NULL)
-        finish(call, tx, tenant_set(rpc->tenants, tx, in, &actor), NULL);
+    if (tx == NULL)
+        return;
+    tenant_set(rpc->tenants, tx, in, &actor);
+    rpc_tell_changed(call, tx, in->tenant, reply_with);
 }
 
 static void
@@ -170,8 +142,8 @@ disable(WireCall *call, const ProtoTenantDisableCall *in)
 
     if (tx == NULL)
         return;
-    finish(call, tx, tenant_disable(rpc->tenants, tx, in->tenant, in->reason, &actor),
-           NULL);
+    tenant_disable(rpc->tenants, tx, in->tenant, in->reason, &actor);
+    rpc_tell_changed(call, tx, in->tenant, reply_with);
     disabled_look(rpc->instances);
 }
 
@@ -184,7 +156,8 @@ enable(WireCall *call, const ProtoTenantEnableCall *in)
 
     if (tx == NULL)
         return;
-    finish(call, tx, tenant_enable(rpc->tenants, tx, in->tenant, &actor), NULL);
+    tenant_enable(rpc->tenants, tx, in->tenant, &actor);
+    rpc_tell_changed(call, tx, in->tenant, reply_with);
     group_book_kick(rpc->groups);
 }
 
@@ -219,7 +192,7 @@ remove_tenant(WireCall *call, const ProtoTenantRemoveCall *in)
 
     /* Again: it is done. */
     if (record != NULL && tenant_get_state(record) == TENANT_STATE_REMOVED) {
-        finish(call, store_begin(rpc->store), record, NULL);
+        rpc_tell_changed(call, store_begin(rpc->store), in->tenant, reply_with);
         return;
     }
     if (!check_owns_nothing(rpc, in->tenant, &error) ||
@@ -228,8 +201,10 @@ remove_tenant(WireCall *call, const ProtoTenantRemoveCall *in)
         return;
     }
     tx = rpc_begin_tenant(call, in->tenant);
-    if (tx != NULL)
-        finish(call, tx, tenant_remove(rpc->tenants, tx, in->tenant, &actor), NULL);
+    if (tx == NULL)
+        return;
+    tenant_remove(rpc->tenants, tx, in->tenant, &actor);
+    rpc_tell_changed(call, tx, in->tenant, reply_with);
 }
 
 const ProtoTenantHandlers rpc_tenant_handlers = {

@@ -6,11 +6,6 @@
 #include "base/clock.h"
 #include "tenant/tenant-private.h"
 
-enum {
-    /* "2026-10" of a time. */
-    PERIOD_LENGTH = 7
-};
-
 const ProtoBudgetRecord *
 budget_find(TenantBook *book, const char *tenant)
 {
@@ -203,7 +198,7 @@ budget_tell(TenantBook *book,
     if (trouble == NULL) {
         replace_text(&budget->spent, in->spent);
         g_free(budget->period);
-        budget->period = g_strndup(in->as_of, PERIOD_LENGTH);
+        budget->period = tenant_format_month(at_ms);
         budget->has_as_of_ms = true;
         budget->as_of_ms = at_ms;
         settle(tx, record, actor);

@@ -123,7 +123,7 @@ describe_set(const ProtoTenantSetCall *in)
     return g_strchomp(g_string_free(text, FALSE));
 }
 
-const ProtoTenantRecord *
+void
 tenant_set(TenantBook *book,
            StoreTx *tx,
            const ProtoTenantSetCall *in,
@@ -133,7 +133,7 @@ tenant_set(TenantBook *book,
     g_autofree char *detail = describe_set(in);
 
     if (in->display_name == NULL && in->labels == NULL && !in->has_when_disabled)
-        return record;
+        return;
     if (in->display_name != NULL)
         replace_text(&record->display_name, in->display_name);
     if (in->labels != NULL) {
@@ -145,10 +145,9 @@ tenant_set(TenantBook *book,
         record->when_disabled = in->when_disabled;
     }
     tenant_put_changed(book, tx, EVENT_KIND_TENANT_SET, record, detail, actor);
-    return record;
 }
 
-const ProtoTenantRecord *
+void
 tenant_disable(TenantBook *book,
                StoreTx *tx,
                const char *name,
@@ -158,37 +157,34 @@ tenant_disable(TenantBook *book,
     ProtoTenantRecord *record = tenant_get_row(book, name);
 
     if (record->has_disabled_ms && g_strcmp0(record->reason, reason) == 0)
-        return record;
+        return;
     if (!record->has_disabled_ms)
         record->disabled_ms = clock_wall_ms();
     record->has_disabled_ms = true;
     replace_text(&record->reason, reason);
     tenant_put_changed(book, tx, EVENT_KIND_TENANT_DISABLED, record, reason, actor);
-    return record;
 }
 
-const ProtoTenantRecord *
+void
 tenant_enable(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, name);
 
     if (!record->has_disabled_ms)
-        return record;
+        return;
     record->has_disabled_ms = false;
     record->disabled_ms = 0;
     replace_text(&record->reason, NULL);
     tenant_put_changed(book, tx, EVENT_KIND_TENANT_ENABLED, record, NULL, actor);
-    return record;
 }
 
-const ProtoTenantRecord *
+void
 tenant_remove(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor)
 {
     ProtoTenantRecord *record = tenant_get_row(book, name);
 
     if (record->removed_at != NULL)
-        return record;
+        return;
     record->removed_at = clock_format_time(clock_wall_ms());
     tenant_put_changed(book, tx, EVENT_KIND_TENANT_REMOVED, record, NULL, actor);
-    return record;
 }

@@ -52,6 +52,9 @@ void tenant_add_event(StoreTx *tx,
                       const char *detail,
                       const Actor *actor);
 
+/** The month of UTC that a time lies in, "2026-11"; free with g_free(). */
+char *tenant_format_month(gint64 at_ms);
+
 /** Keeps the list of rows with members: call after they changed. */
 void member_index(TenantBook *book, ProtoTenantRecord *record);
 

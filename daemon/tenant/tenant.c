@@ -6,6 +6,11 @@
 #include "base/clock.h"
 #include "tenant/tenant-private.h"
 
+enum {
+    /* Of "2026-11". */
+    MONTH_LENGTH = 7
+};
+
 static const char root_tenant[] = "default";
 
 static void
@@ -150,6 +155,16 @@ tenant_add_row(TenantBook *book, const char *name)
     record->created_at = clock_format_time(clock_wall_ms());
     g_tree_insert(book->by_name, record->name, record);
     return record;
+}
+
+char *
+tenant_format_month(gint64 at_ms)
+{
+    char *month = clock_format_time(at_ms);
+
+    /* What a time begins with. */
+    month[MONTH_LENGTH] = '\0';
+    return month;
 }
 
 void

@@ -62,18 +62,16 @@ const ProtoTenantRecord *tenant_create(TenantBook *book,
                                        GError **error);
 
 /** These want a tenant that is there. */
-const ProtoTenantRecord *tenant_set(TenantBook *book,
-                                    StoreTx *tx,
-                                    const ProtoTenantSetCall *in,
-                                    const Actor *actor);
-const ProtoTenantRecord *tenant_disable(TenantBook *book,
-                                        StoreTx *tx,
-                                        const char *name,
-                                        const char *reason,
-                                        const Actor *actor);
-const ProtoTenantRecord *
-tenant_enable(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor);
+void tenant_set(TenantBook *book,
+                StoreTx *tx,
+                const ProtoTenantSetCall *in,
+                const Actor *actor);
+void tenant_disable(TenantBook *book,
+                    StoreTx *tx,
+                    const char *name,
+                    const char *reason,
+                    const Actor *actor);
+void tenant_enable(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor);
 
 /** The caller has seen to it that it owns nothing. */
-const ProtoTenantRecord *
-tenant_remove(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor);
+void tenant_remove(TenantBook *book, StoreTx *tx, const char *name, const Actor *actor);

@@ -6,24 +6,16 @@
 #include "base/clock.h"
 #include "tenant/tenant-private.h"
 
-enum {
-    /* "2026-11" of a time. */
-    MONTH_LENGTH = 7
-};
-
 void
 unbilled_add(TenantBook *book, StoreTx *tx, const char *tenant)
 {
     ProtoTenantRecord *record = tenant_get_row(book, tenant);
-    char *month = clock_format_time(store_ledger_now_ms(book->store));
+    g_autofree char *month = tenant_format_month(store_ledger_now_ms(book->store));
 
-    month[MONTH_LENGTH] = '\0';
-    if (g_strcmp0(record->unbilled, month) == 0) {
-        g_free(month);
+    if (g_strcmp0(record->unbilled, month) == 0)
         return;
-    }
     g_free(record->unbilled);
-    record->unbilled = month;
+    record->unbilled = g_steal_pointer(&month);
     tenant_put(book, tx, record);
 }
 
@@ -46,12 +38,25 @@ seal_one(gpointer key, gpointer value, gpointer data)
     return FALSE;
 }
 
+/* Months are compared as texts. */
+static bool
+is_month(const char *text)
+{
+    g_autofree char *first = g_strdup_printf("%s-01T00:00:00Z", text);
+    gint64 at_ms = 0;
+    g_autofree char *again =
+        clock_parse_time(first, &at_ms) ? tenant_format_month(at_ms) : NULL;
+
+    return g_strcmp0(again, text) == 0;
+}
+
 void
 unbilled_seal(TenantBook *book, StoreTx *tx, const char *month)
 {
     Seal seal = { book, tx, month };
 
-    g_tree_foreach(book->by_name, seal_one, &seal);
+    if (is_month(month))
+        g_tree_foreach(book->by_name, seal_one, &seal);
 }
 
 bool

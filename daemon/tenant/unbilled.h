@@ -11,7 +11,8 @@
 /** Something of the tenant's, which has a row, is on its bill up to now and ends. */
 void unbilled_add(TenantBook *book, StoreTx *tx, const char *tenant);
 
-/** The month and all before it, "2026-11", are sealed. */
+/** The month and all before it, "2026-11", are sealed; what is no month changes nothing.
+ */
 void unbilled_seal(TenantBook *book, StoreTx *tx, const char *month);
 
 /** Fails with PROTO_ERROR_ILLEGAL_STATE if there is something. */

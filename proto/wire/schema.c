@@ -396,20 +396,13 @@ wire_struct_read(const WireStruct *type,
 {
     g_autoptr(JsonParser) parser = json_parser_new_immutable();
     const WireLimits limits = WIRE_LIMITS_PEER;
-    JsonNode *root = NULL;
 
     memset(ret_value, 0, type->size);
     if (!guard_check(text, length, &limits, error) ||
         !json_parser_load_from_data(parser, text, (gssize) length, error))
         return false;
-    root = json_parser_get_root(parser);
-    if (root == NULL || !JSON_NODE_HOLDS_OBJECT(root)) {
-        proto_error_set_invalid_parameter(error, path, "is no object", "%s is no object",
-                                          path);
-        return false;
-    }
-    return wire_struct_parse(type, json_node_get_object(root), path, mode, ret_value,
-                             error);
+    return wire_struct_parse(type, json_node_get_object(json_parser_get_root(parser)),
+                             path, mode, ret_value, error);
 }
 
 /* Memory */

@@ -3,7 +3,6 @@
 """Several hosts: what is made where, and what goes on while one of them is gone."""
 
 import configparser
-import contextlib
 import json
 import os
 import re
@@ -12,9 +11,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from lib import cli, oracle, tap, uids
@@ -31,31 +30,17 @@ def three_hosts(**settings: Any) -> Vmd:
     return Vmd(hosts={name: {} for name in NAMES}, **settings)
 
 
-def find_worker(vmd: Vmd, host: str) -> int | None:
-    """The pid of the host's worker; None while it is to be started again."""
-    script = str(vmd.script_of(host)).encode()
-    for pid in vmd.children("vmd-fakehost"):
-        with contextlib.suppress(OSError):
-            if script in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
-                return pid
-    return None
-
-
-def worker_of(vmd: Vmd, host: str) -> int:
-    return wait_until(lambda: find_worker(vmd, host), f"the worker of host {host}")
-
-
 def lose(vmd: Vmd, host: str) -> None:
     """The host's libvirt goes, and its worker with it."""
     vmd.write_script(GONE, host)
-    os.kill(worker_of(vmd, host), signal.SIGKILL)
+    os.kill(vmd.worker_of(host), signal.SIGKILL)
     wait_until(lambda: vmd.host(host)["state"] == "unreachable", f"host {host} to be gone")
 
 
 def bring_back(vmd: Vmd, host: str, script: dict[str, Any] | None = None) -> None:
     """Another worker, and a host that is as it says."""
     vmd.write_script(script or {}, host)
-    old = worker_of(vmd, host)
+    old = vmd.worker_of(host)
     os.kill(old, signal.SIGKILL)
     wait_until(
         lambda: old not in vmd.children("vmd-fakehost") and vmd.host(host)["state"] == "connected", f"host {host} to be back"
@@ -94,8 +79,7 @@ def test_a_template_is_brought_to_a_host_once_and_goes_from_all() -> None:
     slow = {"rules": [{"method": "ImportTemplate", "delay_ms": 300, "times": 1}, {"method": "ImportTemplate", "error": "HostFailed"}]}
     with three_hosts() as vmd:
         for name in ("b", "c"):
-            vmd.write_script(slow, name)
-            os.kill(worker_of(vmd, name), signal.SIGHUP)
+            vmd.change_script(slow, name)
         vmd.import_template()
         template = vmd.call("Template.Get", template="tiny")["template"]
         assert template["hosts"] == ["a"]
@@ -114,8 +98,7 @@ def test_a_template_is_brought_to_a_host_once_and_goes_from_all() -> None:
 def test_a_template_that_cannot_be_brought_says_so_and_leaves_nothing() -> None:
     refuses = {"rules": [{"method": "ImportTemplate", "error": "InvalidParameter", "message": "another image"}]}
     with three_hosts() as vmd:
-        vmd.write_script(refuses, "b")
-        os.kill(worker_of(vmd, "b"), signal.SIGHUP)
+        vmd.change_script(refuses, "b")
         vmd.import_template()
         ended = [vmd.wait(row["operation"]) for row in vmd.call("Instance.Create", name="web", count=3)["instances"]]
         assert Counter(row["state"] for row in ended) == {"succeeded": 2, "failed": 1}
@@ -125,8 +108,7 @@ def test_a_template_that_cannot_be_brought_says_so_and_leaves_nothing() -> None:
         assert sorted(vmd.call("Template.Get", template="tiny")["template"]["hosts"]) == ["a", "c"]
         oracle.check_at_rest(vmd)
         # It is tried again, and removed from where it may be in part.
-        vmd.write_script({}, "b")
-        os.kill(worker_of(vmd, "b"), signal.SIGHUP)
+        vmd.change_script({}, "b")
         assert vmd.create(name="again")["host"] == "b"
         oracle.check_at_rest(vmd)
 
@@ -196,11 +178,26 @@ def test_what_no_host_has_room_for_is_refused_when_the_last_has_answered() -> No
         assert not any("starting" in row["reason"] for row in error["refusals"]), error
 
 
+def test_a_host_that_never_answers_is_not_waited_for_without_end() -> None:
+    with Vmd() as vmd:
+        vmd.import_template()
+        vmd.kill()
+        vmd.write_script({"rules": [{"method": "Probe", "delay_ms": 60000}]})
+        vmd.start(wait_for_host=False)
+        begun = time.monotonic()
+        error = expect("io.vmctl.NoCapacity", vmd.call, "Instance.Create")
+        assert time.monotonic() - begun > 5 and vmd.host()["state"] == "starting", error
+        # Who asks later is told at once.
+        begun = time.monotonic()
+        expect("io.vmctl.NoCapacity", vmd.call, "Instance.Create")
+        assert time.monotonic() - begun < 5
+
+
 def test_a_host_that_dies_amid_creates_fails_or_finishes_only_its_own() -> None:
     with three_hosts() as vmd:
         place_all(vmd)
         accepted = vmd.call("Instance.Create", name="many", count=30)["instances"]
-        os.kill(worker_of(vmd, "c"), signal.SIGKILL)
+        os.kill(vmd.worker_of("c"), signal.SIGKILL)
         states = Counter(vmd.wait(row["operation"])["state"] for row in accepted)
         assert states == {"succeeded": 30}, states
         oracle.check_at_rest(vmd)
@@ -210,8 +207,7 @@ def test_what_is_under_way_on_all_hosts_goes_on_after_a_crash() -> None:
     slow = {"rules": [{"method": "Define", "delay_ms": 200}]}
     with three_hosts() as vmd:
         for name in NAMES:
-            vmd.write_script(slow, name)
-            os.kill(worker_of(vmd, name), signal.SIGHUP)
+            vmd.change_script(slow, name)
         vmd.import_template()
         accepted = vmd.call("Instance.Create", name="web", count=9)["instances"]
         vmd.kill()

@@ -3,8 +3,6 @@
 """Groups: scale-out and scale-in over a fake host, by hand and against failures, races and kills."""
 
 import json
-import os
-import signal
 import threading
 from collections import Counter
 from typing import Any
@@ -45,13 +43,6 @@ def wait_steady(vmd: Vmd, count: int, name: str = "web") -> None:
         return group["state"] == "steady" and group["up"] == count
 
     wait_until(is_steady, f"{name} to be steady with {count}", 90)
-
-
-def wake_worker(vmd: Vmd, script: dict[str, Any]) -> None:
-    """The fake host goes by another script from now on."""
-    vmd.write_script(script)
-    (worker,) = vmd.children("vmd-fakehost")
-    os.kill(worker, signal.SIGHUP)
 
 
 # By hand
@@ -275,7 +266,7 @@ def test_the_group_says_what_holds_it_up_and_goes_on_by_itself() -> None:
             lambda: (group := show(vmd)["group"])["state"] == "held_up" and group, "the group to be held up"
         )
         assert "failures in a row, the last: web-" in shown["reason"] and shown["open_until"] in shown["reason"]
-        wake_worker(vmd, {})
+        vmd.change_script({})
         wait_steady(vmd, 4)
         assert show(vmd)["group"]["failures"] == 0
         oracle.check_at_rest(vmd)
@@ -333,7 +324,7 @@ def test_one_that_is_never_well_does_not_take_others_with_it() -> None:
         assert show(vmd)["group"]["members"] <= 3
         made = [event for event in vmd.events() if event["kind"] == "operation_started" and event["name"] != "web"]
         assert len(made) < 30, len(made)
-        wake_worker(vmd, {})
+        vmd.change_script({})
         wait_steady(vmd, 3)
 
 
@@ -390,13 +381,13 @@ def test_an_update_halts_at_a_batch_that_is_not_well() -> None:
     with run_with() as vmd:
         import_two(vmd)
         create(vmd, template="tiny", count=4, max=4, **QUICK)
-        wake_worker(vmd, {"rules": [{"method": "Start", "times": -1, "error": "HostFailed", "message": "no boot"}]})
+        vmd.change_script({"rules": [{"method": "Start", "times": -1, "error": "HostFailed", "message": "no boot"}]})
         operation = end(vmd, "Group.Update", group="web", template="other")
         assert operation["state"] == "failed" and "no boot" in operation["failure"]["message"], operation
         group = show(vmd)["group"]
         assert group["halted"] and group["state"] == "held_up" and "halted" in group["reason"]
         assert templates(vmd) == ["tiny:1"] * 3
-        wake_worker(vmd, {})
+        vmd.change_script({})
         vmd.do("Group.Update", group="web", rollback=True)
         assert templates(vmd) == ["tiny:1"] * 4 and not show(vmd)["group"]["halted"]
         oracle.check_at_rest(vmd)
@@ -406,9 +397,9 @@ def test_what_halted_can_go_on() -> None:
     with run_with() as vmd:
         import_two(vmd)
         create(vmd, template="tiny", count=2)
-        wake_worker(vmd, {"rules": [{"method": "Start", "times": -1, "error": "HostFailed", "message": "no boot"}]})
+        vmd.change_script({"rules": [{"method": "Start", "times": -1, "error": "HostFailed", "message": "no boot"}]})
         assert end(vmd, "Group.Update", group="web", template="other")["state"] == "failed"
-        wake_worker(vmd, {})
+        vmd.change_script({})
         vmd.do("Group.Update", group="web")
         assert templates(vmd) == ["other:1"] * 2
         error = expect("io.vmctl.InvalidParameter", vmd.call, "Group.Update", group="web")

@@ -7,7 +7,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import shutil
 import signal
 import time
 import uuid
@@ -56,11 +55,10 @@ class Metered:
         pulse = {"name": "pulse", "raw": {"disk_read_bytes": self.pulse}}
         counters = [pulse, *({"name": name, **told} for name, told in self.told.items())]
         script = {"counters": counters, "rules": self.rules}
-        new = self.vmd.script.with_suffix(".new")
-        new.write_text(json.dumps(script))
-        new.replace(self.vmd.script)
-        for pid in self.vmd.children("vmd-fakehost") if self.vmd.process is not None else []:
-            os.kill(pid, signal.SIGHUP)
+        if self.vmd.process is not None:
+            self.vmd.change_script(script)
+        else:
+            self.vmd.write_script(script)
 
     def tell(self, name: str, raw: dict[str, int] | None = None, **more: Any) -> None:
         """What the instance counts from now on; the rest is 0."""
@@ -272,6 +270,24 @@ def test_a_domain_that_is_seen_on_its_way_out_has_ended() -> None:
         metered.end_worker(lambda: metered.put_behind_its_back(instance, **OFF))
         assert metered.vmd.segments(instance)[1:] == [ended, off]
         oracle.check_at_rest(metered.vmd)
+
+
+def test_a_run_of_a_domain_on_its_way_out_is_booked_before_it_is_looked_at_again() -> None:
+    with Metered() as metered:
+        instance = metered.vmd.create(name="brief")["id"]
+        metered.vmd.do("Instance.Stop", instance="brief", force=True)
+        metered.vmd.kill()
+        begun, ended = boot_ms(), boot_ms() + 2 * CLOCK_TICK_MS
+        wait_until(lambda: boot_ms() > ended + CLOCK_TICK_MS, "the time to be over")
+        # It ran and is over, and libvirt still shows it, without a process.
+        leaving = {"state": "running", "epoch": None, "runs": [run(True, begun), run(False, ended)]}
+        metered.put_behind_its_back(instance, **leaving)
+        metered.rules = [{"method": "Inspect", "delay_ms": 300}]
+        metered.write()
+        metered.vmd.start()
+        wait_until(lambda: not metered.last_entry(instance)["runs"], "what is booked to be forgotten")
+        opened = [row for row in metered.vmd.segments(instance) if row["kind"] == "opened"]
+        assert [(row["state"], row["boot_ms"]) for row in opened[2:4]] == [("running", begun), ("stopped", ended)], opened
 
 
 def test_a_begin_that_is_written_down_after_its_process_was_seen_is_no_other_run() -> None:

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Operations: repeats, cancels, deadlines, failures that are taken back."""
 
-import os
-import signal
-
 from lib import oracle, tap
 from lib.daemon import Vmd
 from lib.tap import expect, wait_until
@@ -67,9 +64,7 @@ def test_a_look_that_comes_back_late_finds_its_stop_ended() -> None:
     with run_with({}) as vmd:
         vmd.import_template()
         vmd.create(name="late")
-        vmd.write_script({"rules": slow})
-        (worker,) = vmd.children("vmd-fakehost")
-        os.kill(worker, signal.SIGHUP)
+        vmd.change_script({"rules": slow})
         vmd.do("Instance.Stop", instance="late")
         vmd.do("Instance.Destroy", instance="late")
         vmd.create(name="next")

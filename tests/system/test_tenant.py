@@ -469,7 +469,8 @@ def test_a_tenant_that_is_still_to_be_billed_is_not_removed() -> None:
     shared.do("Instance.Destroy", instance="last", tenant="owes")
     month = time.strftime("%Y-%m", time.gmtime())
     assert shared.call("Tenant.Get", tenant="owes")["tenant"]["unbilled"] == month
-    seal("2026-01")
+    for other in ("2026-01", "z", "9999-13", month + "x"):
+        seal(other)
     error = expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="owes")
     assert error["state"] == "unbilled" and month in error["message"], error
     shared.kill()

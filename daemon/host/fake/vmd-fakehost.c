@@ -56,6 +56,7 @@ on_hangup(gpointer data)
     /* Calls that wait keep pointing into the old rules: they are a test's, and stay. */
     program->script->figures = script->figures;
     program->script->rules = g_steal_pointer(&script->rules);
+    g_message("Goes by another script");
     return G_SOURCE_CONTINUE;
 }
 

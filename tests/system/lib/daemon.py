@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -101,7 +102,33 @@ class Vmd:
 
     def write_script(self, script: dict[str, Any], host: str | None = None) -> None:
         """What the worker, or that of one of several hosts, reads at its start."""
-        (self.script if host is None else self.script_of(host)).write_text(json.dumps(script))
+        path = self.script if host is None else self.script_of(host)
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(script))
+        new.replace(path)
+
+    def change_script(self, script: dict[str, Any], host: str | None = None) -> None:
+        """The worker, or that of one of several hosts, goes by another one from now on."""
+        self.write_script(script, host)
+        before = self.count_changes()
+        os.kill(self.worker_of(host), signal.SIGHUP)
+        wait_until(lambda: self.count_changes() > before, "the fake host to have read its script")
+
+    def count_changes(self) -> int:
+        return self.log.read_text(errors="replace").count("Goes by another script")
+
+    def worker_of(self, host: str | None = None) -> int:
+        """The pid of a host's worker."""
+        return wait_until(lambda: self.find_worker(host), "the worker of the host")
+
+    def find_worker(self, host: str | None) -> int | None:
+        """None while it is to be started again."""
+        script = str(self.script if host is None else self.script_of(host)).encode()
+        for pid in self.children("vmd-fakehost"):
+            with contextlib.suppress(OSError):
+                if script in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    return pid
+        return None
 
     @property
     def socket(self) -> str:
