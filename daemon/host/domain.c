@@ -99,6 +99,8 @@ get_reason(int state, int reason)
 
     if (state == VIR_DOMAIN_SHUTOFF && reason > 0 && reason < (int) G_N_ELEMENTS(off))
         return off[reason];
+    if (state == VIR_DOMAIN_CRASHED)
+        return off[VIR_DOMAIN_SHUTOFF_CRASHED];
     if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_IOERROR)
         return "a disk failed or is full";
     return NULL;

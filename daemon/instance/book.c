@@ -348,6 +348,7 @@ instance_transition_at(Instance *instance,
         return;
     }
     set_reason(view, reason);
+    instance->lacks_reason = false;
     if (next != view->state) {
         view->state = next;
         g_free(view->changed_at);

@@ -36,6 +36,8 @@ struct Instance {
     /** When the host last told that its domain is on, by the ledger's clock; 0: not yet.
      */
     gint64 seen_ms;
+    /** It ended while nobody asked for that, and why is not known yet. */
+    bool lacks_reason;
     /** The newest run written down that is in the ledger, by the host's wall clock. */
     gint64 run_wall_ms;
     /** A stop that waits for the guest to power off, its next look, and whether one is

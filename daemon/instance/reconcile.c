@@ -142,16 +142,23 @@ take_state(Instance *instance, const ProtoDomain *domain, StoreTx *tx, Told told
         event == LIFECYCLE_FAIL ? "its domain is gone" : domain->reason, cause);
 }
 
-/* The hook tells that a domain ended, and libvirt why. */
+/* Whether the domain tells why it is off, which was not known. */
+static bool
+has_reason(const Instance *instance, const ProtoDomain *domain)
+{
+    LifecycleEvent event = LIFECYCLE_FAIL;
+    const char *cause = NULL;
+
+    return instance->lacks_reason && domain->reason != NULL &&
+           !get_edge(&instance->record.view, domain, &event, &cause);
+}
+
+/* The hook tells that a domain ended, and libvirt why, perhaps only later. */
 static void
 take_reason(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
 {
-    ProtoInstance *view = &instance->record.view;
-
-    if (view->state != INSTANCE_STATE_STOPPED || view->reason != NULL ||
-        domain->reason == NULL)
-        return;
-    view->reason = g_strdup(domain->reason);
+    instance->record.view.reason = g_strdup(domain->reason);
+    instance->lacks_reason = false;
     instance_put(instance, tx);
 }
 
@@ -160,17 +167,21 @@ take_reason(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
 static void
 look_at(Instance *instance, const ProtoDomain *domain, Told told)
 {
+    const ProtoInstance *view = &instance->record.view;
     StoreTx *tx = store_begin(instance->book->store);
+    bool was_on = is_on(view);
     bool is_doubtful = false;
     bool changed = false;
 
-    if (runs_are_news(instance, domain)) {
+    if (runs_are_news(instance, domain))
         runs_follow(instance, tx, domain);
-        take_reason(instance, domain, tx);
-    }
     is_doubtful = told != TOLD_WHEN_ASKED && runs_is_doubtful(instance, domain);
     if (!is_doubtful && !runs_have_ended(domain))
         take_state(instance, domain, tx, told);
+    if (was_on && view->state == INSTANCE_STATE_STOPPED)
+        instance->lacks_reason = view->reason == NULL;
+    if (has_reason(instance, domain))
+        take_reason(instance, domain, tx);
     changed |= take_size(instance, domain, tx);
     changed |= take_guest(instance, domain, tx);
     if (changed)
@@ -189,6 +200,7 @@ differs(Instance *instance, const ProtoDomain *domain)
     const char *cause = NULL;
 
     return get_edge(view, domain, &event, &cause) || runs_are_news(instance, domain) ||
+           has_reason(instance, domain) ||
            (is_on(view) &&
             (view->vcpus != domain->vcpus || view->memory_bytes != domain->memory_bytes ||
              (has_other_guest(view, domain) && !(view->ready && !domain->agent))));

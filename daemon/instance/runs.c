@@ -213,7 +213,8 @@ follow_run(Instance *instance,
     } else if (run->begins) {
         begin(instance, tx, &when);
     } else if (is_on(instance)) {
-        end(instance, tx, &when, "stopped");
+        end(instance, tx, &when,
+            domain->state == DOMAIN_STATE_CRASHED ? "crashed" : "stopped");
     }
     instance->run_wall_ms = MAX(instance->run_wall_ms, run->wall_ms);
 }

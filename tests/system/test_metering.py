@@ -272,6 +272,37 @@ def test_a_domain_that_is_seen_on_its_way_out_has_ended() -> None:
         oracle.check_at_rest(metered.vmd)
 
 
+def test_why_a_domain_ended_is_told_also_if_its_end_was_written_down_first() -> None:
+    with Metered() as metered:
+        instance = metered.vmd.create(name="broken")["id"]
+        metered.vmd.kill()
+        end = run(False, boot_ms())
+        metered.put_behind_its_back(instance, runs=[end])
+        metered.vmd.start()
+        assert "reason" not in metered.vmd.get("broken")
+        crashed = {**OFF, "state": "crashed", "reason": "the guest crashed"}
+        metered.end_worker(lambda: metered.put_behind_its_back(instance, **crashed))
+        assert metered.vmd.get("broken")["reason"] == "the guest crashed"
+        # Nobody asks why somebody stopped it.
+        metered.vmd.do("Instance.Start", instance="broken")
+        metered.vmd.do("Instance.Stop", instance="broken", force=True)
+        cut = {**OFF, "reason": "its power was cut"}
+        metered.end_worker(lambda: metered.put_behind_its_back(instance, **cut))
+        assert "reason" not in metered.vmd.get("broken")
+
+
+def test_a_crash_that_is_written_down_is_called_one() -> None:
+    with Metered() as metered:
+        instance = metered.vmd.create(name="crashes")["id"]
+        metered.vmd.kill()
+        crashed = {**OFF, "state": "crashed", "reason": "the guest crashed", "runs": [run(False, boot_ms())]}
+        metered.put_behind_its_back(instance, **crashed)
+        metered.vmd.start()
+        assert metered.vmd.get("crashes")["reason"] == "the guest crashed"
+        last = metered.vmd.segments(instance)[-1]
+        assert (last["state"], last["cause"]) == ("stopped", "crashed"), last
+
+
 def test_a_run_of_a_domain_on_its_way_out_is_booked_before_it_is_looked_at_again() -> None:
     with Metered() as metered:
         instance = metered.vmd.create(name="brief")["id"]
