@@ -7,6 +7,7 @@
 enum {
     KEEPALIVE_SECONDS = 2,
     KEEPALIVE_COUNT = 3,
+    WATCH_SECONDS = 1,
     OPEN_SECONDS = 10,
     TEXT_BYTES = 300
 };
@@ -103,6 +104,20 @@ on_closed(virConnectPtr libvirt, int reason, gpointer data)
     connection_drop(data, libvirt);
 }
 
+/* A call that waits for an answer is woken once when the connection is given up, and only
+ * where its thread already sleeps: if it misses that, it closes nothing, and on_closed()
+ * is not called.  That it was given up is known all the same, without asking libvirtd. */
+static gboolean
+watch(gpointer data)
+{
+    Connection *connection = data;
+    g_autoptr(virConnect) libvirt = connection_get(connection, NULL);
+
+    if (libvirt != NULL && virConnectIsAlive(libvirt) == 0)
+        connection_drop(connection, libvirt);
+    return G_SOURCE_CONTINUE;
+}
+
 static virConnectPtr
 open_now(Connection *connection, char **ret_failure)
 {
@@ -151,6 +166,7 @@ connection_new(const HostOptions *options,
     connection->data = data;
     g_mutex_init(&connection->mutex);
     g_cond_init(&connection->changed);
+    g_timeout_add_seconds(WATCH_SECONDS, watch, connection);
     return connection;
 }
 

@@ -29,7 +29,7 @@ typedef struct {
 /**
  * The connection to libvirt: opened by a thread of its own, because opening one to a
  * libvirtd that hangs never returns; kept alive, so that one that hangs later ends after
- * 8 s.
+ * 8 s, and watched, because libvirt does not always tell.
  */
 typedef struct Connection Connection;
 
