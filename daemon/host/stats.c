@@ -9,6 +9,11 @@
 #include "host/domain.h"
 #include "host/process.h"
 
+enum {
+    BUSY_TRIES = 40,
+    BUSY_EVERY_US = 25000
+};
+
 static const virTypedParameter *
 find(const virDomainStatsRecord *record, const char *name)
 {
@@ -132,6 +137,12 @@ read_nics(const virDomainStatsRecord *record,
     }
 }
 
+/** When figures were read, by the clock that runs since boot. */
+typedef struct {
+    gint64 begun_ms;
+    gint64 ended_ms;
+} ReadTime;
+
 static const unsigned int groups = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_VCPU |
                                    VIR_DOMAIN_STATS_INTERFACE | VIR_DOMAIN_STATS_BLOCK;
 
@@ -140,12 +151,12 @@ static const unsigned int groups = VIR_DOMAIN_STATS_STATE | VIR_DOMAIN_STATS_VCP
 static bool
 is_of_process(const virDomainStatsRecord *record,
               const ProtoEpoch *epoch,
-              gint64 begun_boot_ms,
+              const ReadTime *time,
               DomainState *ret_state)
 {
     gint64 state = VIR_DOMAIN_NOSTATE;
 
-    if (epoch == NULL || process_get_start_ms(epoch) >= begun_boot_ms ||
+    if (epoch == NULL || process_get_start_ms(epoch) >= time->begun_ms ||
         !get_number(record, "state.state", &state))
         return false;
     *ret_state = domain_to_state((int) state, 0);
@@ -156,20 +167,21 @@ is_of_process(const virDomainStatsRecord *record,
 static bool
 fill(const virDomainStatsRecord *record,
      const char *id,
-     gint64 begun_boot_ms,
+     const ReadTime *time,
      ProtoDomainStats *ret_stats)
 {
     g_autofree char *xml = virDomainGetXMLDesc(record->dom, 0);
     g_autoptr(Devices) devices = xml != NULL ? devices_read(xml) : NULL;
     ProtoEpoch *epoch = process_read_epoch(virDomainGetName(record->dom));
     DomainState state = DOMAIN_STATE_ABSENT;
-    bool good = devices != NULL && is_of_process(record, epoch, begun_boot_ms, &state);
+    bool good = devices != NULL && is_of_process(record, epoch, time, &state);
 
     if (good) {
         ret_stats->id = g_strdup(id);
         ret_stats->state = state;
         proto_epoch_copy(epoch, &ret_stats->epoch);
-        ret_stats->read_boot_ms = begun_boot_ms;
+        ret_stats->read_boot_ms = time->begun_ms;
+        ret_stats->read_end_boot_ms = time->ended_ms;
         read_vcpus(record, ret_stats);
         read_disks(record, devices->disks, ret_stats);
         read_nics(record, devices->nics, ret_stats);
@@ -182,7 +194,7 @@ fill(const virDomainStatsRecord *record,
 
 static bool
 read_record(const virDomainStatsRecord *record,
-            gint64 begun_boot_ms,
+            const ReadTime *time,
             ProtoDomainStats *ret_stats)
 {
     char id[VIR_UUID_STRING_BUFLEN];
@@ -192,19 +204,20 @@ read_record(const virDomainStatsRecord *record,
         return false;
     name = domain_xml_get_name(id);
     return strcmp(virDomainGetName(record->dom), name) == 0 &&
-           fill(record, id, begun_boot_ms, ret_stats);
+           fill(record, id, time, ret_stats);
 }
 
 GArray *
 stats_read(virConnectPtr libvirt, GError **error)
 {
-    gint64 begun_boot_ms = clock_boot_ms();
+    ReadTime time = { .begun_ms = clock_boot_ms() };
     virDomainStatsRecordPtr *records = NULL;
     int count = virConnectGetAllDomainStats(libvirt, groups, &records,
                                             VIR_CONNECT_GET_ALL_DOMAINS_STATS_ACTIVE |
                                                 VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
     GArray *all = NULL;
 
+    time.ended_ms = clock_boot_ms();
     if (count < 0) {
         connection_set_error(error, "Reading the counters");
         return NULL;
@@ -214,27 +227,52 @@ stats_read(virConnectPtr libvirt, GError **error)
     for (int i = 0; i < count; i++) {
         ProtoDomainStats stats = { 0 };
 
-        if (read_record(records[i], begun_boot_ms, &stats))
+        if (read_record(records[i], &time, &stats))
             g_array_append_val(all, stats);
     }
     virDomainStatsRecordListFree(records);
     return all;
 }
 
+/* libvirt tells nothing of its disks while something else is done with the domain. */
+static bool
+is_busy(const ProtoDomainStats *stats)
+{
+    for (gsize i = 0; i < stats->n_disks; i++) {
+        if (stats->disks[i].has_write_bytes)
+            return false;
+    }
+    return stats->n_disks > 0;
+}
+
+static bool
+try_to_read(virDomainPtr domain, ProtoDomainStats *ret_stats)
+{
+    ReadTime time = { .begun_ms = clock_boot_ms() };
+    virDomainStatsRecordPtr *records = NULL;
+    int count = virDomainListGetStats((virDomainPtr[]){ domain, NULL }, groups, &records,
+                                      VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT);
+    bool good = false;
+
+    time.ended_ms = clock_boot_ms();
+    good = count > 0 && read_record(records[0], &time, ret_stats);
+    virDomainStatsRecordListFree(records);
+    return good;
+}
+
 ProtoDomainStats *
 stats_read_one(virConnectPtr libvirt, const char *id)
 {
-    gint64 begun_boot_ms = clock_boot_ms();
     g_autoptr(virDomain) found = virDomainLookupByUUIDString(libvirt, id);
-    virDomainStatsRecordPtr *records = NULL;
     ProtoDomainStats stats = { 0 };
-    bool good = false;
 
-    if (found == NULL)
+    if (found == NULL || !try_to_read(found, &stats))
         return NULL;
-    if (virDomainListGetStats((virDomainPtr[]){ found, NULL }, groups, &records,
-                              VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT) > 0)
-        good = read_record(records[0], begun_boot_ms, &stats);
-    virDomainStatsRecordListFree(records);
-    return good ? g_memdup2(&stats, sizeof stats) : NULL;
+    for (int i = 0; i < BUSY_TRIES && is_busy(&stats); i++) {
+        proto_domain_stats_clear(&stats);
+        g_usleep(BUSY_EVERY_US);
+        if (!try_to_read(found, &stats))
+            return NULL;
+    }
+    return g_memdup2(&stats, sizeof stats);
 }

@@ -31,6 +31,7 @@ begin(InstanceLoad *load, const ProtoDomainStats *stats, gint64 now_ms)
     load->has_reading = true;
     load->cpu_ns = sum_cpu(stats);
     load->read_boot_ms = stats->read_boot_ms;
+    load->read_end_boot_ms = stats->read_end_boot_ms;
     load->read_ms = now_ms;
 }
 
@@ -39,11 +40,11 @@ load_take(InstanceLoad *load, const ProtoDomainStats *stats, gint64 now_ms)
 {
     gint64 took_ms = stats->read_boot_ms - load->read_boot_ms;
     gint64 ran_ns = sum_cpu(stats) - load->cpu_ns;
-    bool goes_on = load->has_reading && epoch_is_same(&load->epoch, &stats->epoch) &&
-                   stats->n_vcpus > 0 && ran_ns >= 0;
+    bool is_same = load->has_reading && epoch_is_same(&load->epoch, &stats->epoch);
+    bool goes_on = is_same && stats->n_vcpus > 0 && ran_ns >= 0;
 
-    /* What was read before is no news. */
-    if (goes_on && took_ms <= 0)
+    /* What was read before, or together with it, is no news. */
+    if (is_same && stats->read_boot_ms <= load->read_end_boot_ms)
         return;
     load->milli_percent = 0;
     load->at_ms = 0;

@@ -16,6 +16,7 @@ typedef struct {
     ProtoEpoch epoch;
     gint64 cpu_ns;
     gint64 read_boot_ms;
+    gint64 read_end_boot_ms;
     gint64 read_ms;
     /** In thousandths of a percent of all its virtual CPUs; at_ms is 0 while it is not
      * known. */

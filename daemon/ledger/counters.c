@@ -21,6 +21,10 @@
  * figures now: a device that is not among it was unplugged.  The time of a domain is the
  * sum of its virtual CPUs', which come and go one by one.
  *
+ * Two readings may have been under way together, that of an operation and that of all
+ * domains: which of them is older nobody can tell, counter by counter.  What is more is
+ * newer, and what such a reading does not have was not taken away.
+ *
  * The rows of a counter never overlap: a row ends where the counter was last told, or
  * later if nothing was missing.
  */
@@ -279,6 +283,8 @@ typedef struct {
      * one ended. */
     bool is_late;
     bool is_other;
+    /** It was under way together with one that was taken already. */
+    bool overlaps;
     GArray *rows;
 } Turn;
 
@@ -378,17 +384,34 @@ count(const Turn *turn, ProtoReading *reading, gint64 grown)
         reading->estimated = reading->quantity;
 }
 
-/* grown is by how much more it is than when it was last told. */
-static void
-take_told(const Turn *turn, ProtoReading *reading, const Told *told, gint64 grown)
+/* Of two readings that were under way together. */
+static bool
+is_older(const Turn *turn, const ProtoReading *reading, const Told *told, gint64 grown)
 {
-    count(turn, reading, judge(turn, reading, told, grown));
+    return turn->overlaps &&
+           (grown < 0 || g_strcmp0(reading->incarnation, told->incarnation) != 0);
+}
+
+static void
+keep_value(ProtoReading *reading, const Told *told)
+{
     reading->raw = told->raw;
     if (g_strcmp0(reading->incarnation, told->incarnation) != 0) {
         g_free(reading->incarnation);
         reading->incarnation = g_strdup(told->incarnation);
     }
     reading->has_unbegun = reading->unbegun = false;
+}
+
+/* grown is by how much more it is than when it was last told. */
+static void
+take_told(const Turn *turn, ProtoReading *reading, const Told *told, gint64 grown)
+{
+    bool is_old = is_older(turn, reading, told, grown);
+
+    count(turn, reading, is_old ? 0 : judge(turn, reading, told, grown));
+    if (!is_old)
+        keep_value(reading, told);
     /* Counted up below, like those that were not told. */
     reading->missed = -1;
     reading->gap_ms = 0;
@@ -410,27 +433,50 @@ read_counter(const Turn *turn, const Told *told)
 static gint64
 get_time_before(const ProtoCounterRecord *counters, gint64 number)
 {
-    for (gsize i = 0; i < counters->vcpus->n_each; i++) {
+    for (gsize i = 0; counters->vcpus != NULL && i < counters->vcpus->n_each; i++) {
         if (counters->vcpus->each[i].number == number)
             return counters->vcpus->each[i].time_ns;
     }
     return 0;
 }
 
-static void
-keep_times(ProtoCounterRecord *counters, const ProtoDomainStats *stats)
+static bool
+has_vcpu(const ProtoDomainStats *stats, gint64 number)
 {
+    for (gsize i = 0; i < stats->n_vcpus; i++) {
+        if (stats->vcpus[i].number == number)
+            return true;
+    }
+    return false;
+}
+
+static void
+add_time(ProtoVcpuReadings *kept, gint64 number, gint64 time_ns)
+{
+    kept->each = g_renew(ProtoVcpuReading, kept->each, kept->n_each + 1);
+    kept->each[kept->n_each++] = (ProtoVcpuReading){ number, time_ns };
+}
+
+static void
+keep_times(const Turn *turn, const ProtoDomainStats *stats)
+{
+    ProtoCounterRecord *counters = turn->counters;
+    ProtoVcpuReadings *before = counters->vcpus;
     ProtoVcpuReadings *kept = g_new0(ProtoVcpuReadings, 1);
 
-    kept->each = g_new0(ProtoVcpuReading, stats->n_vcpus);
-    kept->n_each = stats->n_vcpus;
     for (gsize i = 0; i < stats->n_vcpus; i++) {
-        kept->each[i] =
-            (ProtoVcpuReading){ stats->vcpus[i].number, stats->vcpus[i].time_ns };
+        gint64 number = stats->vcpus[i].number;
+        gint64 least_ns = turn->overlaps ? get_time_before(counters, number) : 0;
+
+        add_time(kept, number, MAX(stats->vcpus[i].time_ns, least_ns));
     }
-    if (counters->vcpus != NULL)
-        proto_vcpu_readings_clear(counters->vcpus);
-    g_free(counters->vcpus);
+    for (gsize i = 0; turn->overlaps && before != NULL && i < before->n_each; i++) {
+        if (!has_vcpu(stats, before->each[i].number))
+            add_time(kept, before->each[i].number, before->each[i].time_ns);
+    }
+    if (before != NULL)
+        proto_vcpu_readings_clear(before);
+    g_free(before);
     counters->vcpus = kept;
 }
 
@@ -448,19 +494,20 @@ read_cpu(const Turn *turn, const ProtoDomainStats *stats)
 
     for (gsize i = 0; i < stats->n_vcpus; i++) {
         gint64 time_ns = stats->vcpus[i].time_ns;
+        gint64 since_ns = 0;
 
         told.is_told &= stats->vcpus[i].has_time_ns && time_ns <= G_MAXINT64 - told.raw;
         if (!told.is_told)
             return;
         told.raw += time_ns;
-        if (counters->vcpus != NULL)
-            grown += time_ns - get_time_before(counters, stats->vcpus[i].number);
+        since_ns = time_ns - get_time_before(counters, stats->vcpus[i].number);
+        grown += turn->overlaps ? MAX(since_ns, 0) : since_ns;
     }
     if (!told.is_told)
         return;
     take_told(turn, reading, &told,
               counters->vcpus != NULL ? grown : told.raw - reading->raw);
-    keep_times(counters, stats);
+    keep_times(turn, stats);
 }
 
 /* Devices */
@@ -541,7 +588,8 @@ drop_unplugged(const Turn *turn, const ProtoDomainStats *stats)
 static void
 read_all(const Turn *turn, const ProtoDomainStats *stats)
 {
-    drop_unplugged(turn, stats);
+    if (!turn->overlaps)
+        drop_unplugged(turn, stats);
     read_cpu(turn, stats);
     for (gsize i = 0; i < stats->n_disks; i++) {
         read_disk(turn, &stats->disks[i]);
@@ -613,7 +661,29 @@ is_stale(const ProtoCounterRecord *counters, const ProtoDomainStats *stats)
 {
     return counters->epoch != NULL && counters->has_read_boot_ms &&
            strcmp(counters->epoch->boot_id, stats->epoch.boot_id) == 0 &&
-           stats->read_boot_ms < counters->read_boot_ms;
+           (stats->epoch.pid_start < counters->epoch->pid_start ||
+            stats->read_end_boot_ms < counters->read_boot_ms);
+}
+
+/* A record of before readings had an end has none. */
+static bool
+overlaps(const ProtoCounterRecord *counters, const ProtoDomainStats *stats)
+{
+    return counters->has_read_end_boot_ms &&
+           stats->read_boot_ms <= counters->read_end_boot_ms;
+}
+
+/* Between which moments those of this process were read that were taken. */
+static void
+keep_read_time(const Turn *turn, const ProtoDomainStats *stats)
+{
+    ProtoCounterRecord *counters = turn->counters;
+    gint64 begun_ms = turn->overlaps ? counters->read_boot_ms : 0;
+    gint64 ended_ms = turn->overlaps ? counters->read_end_boot_ms : 0;
+
+    counters->has_read_boot_ms = counters->has_read_end_boot_ms = true;
+    counters->read_boot_ms = MAX(stats->read_boot_ms, begun_ms);
+    counters->read_end_boot_ms = MAX(stats->read_end_boot_ms, ended_ms);
 }
 
 void
@@ -633,6 +703,7 @@ counters_read(ProtoCounterRecord *counters,
         .is_other = is_first && has_other_before(counters, stats, time->at_ms),
         .is_late = !is_first && (time->boot_ms - counters->at_boot_ms > LATE_MS ||
                                  counters->gap_ms > counters->at_ms),
+        .overlaps = !is_first && overlaps(counters, stats),
         .rows = rows,
     };
 
@@ -657,7 +728,6 @@ counters_read(ProtoCounterRecord *counters,
     counters->gap_ms = 0;
     counters->at_ms = turn.time.at_ms;
     counters->at_boot_ms = time->boot_ms;
-    counters->has_read_boot_ms = true;
-    counters->read_boot_ms = stats->read_boot_ms;
+    keep_read_time(&turn, stats);
     end_hour(counters, turn.time.at_ms, rows);
 }

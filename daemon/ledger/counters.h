@@ -47,7 +47,8 @@ void counters_finish(ProtoCounterRecord *counters, const char *cause, GArray *ro
 /**
  * Takes a reading of an active domain with vcpus processors, and books where an hour of
  * UTC has ended.  Of an adopted instance the first reading is where counting begins.  A
- * reading that is older than the last is left: readings may be in any order.
+ * reading that is older than the last is left, and of one that was under way together
+ * with it what is more is taken: readings may be in any order.
  */
 void counters_read(ProtoCounterRecord *counters,
                    const ProtoDomainStats *stats,

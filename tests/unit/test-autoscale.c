@@ -304,6 +304,7 @@ take(InstanceLoad *load, gint64 pid, gint64 cpu_ms, gint64 boot_ms)
     const ProtoDomainStats stats = {
         .epoch = { .boot_id = (char *) (gsize) "b", .pid = pid },
         .read_boot_ms = boot_ms,
+        .read_end_boot_ms = boot_ms,
         .vcpus = vcpus,
         .n_vcpus = 2,
     };

@@ -49,6 +49,8 @@ typedef struct {
     const ProtoVcpuStats *vcpus;
     /** When, if that is not when it comes. */
     gint64 read_ms;
+    /** When it was over, if that was later. */
+    gint64 read_end_ms;
 } Reading;
 
 static void
@@ -64,6 +66,8 @@ take_at(Fixture *fixture, gint64 after_ms, const Reading *reading)
     ProtoDomainStats stats = {
         .epoch = { (char *) (gsize) "boot", fixture->pid, fixture->pid_start },
         .read_boot_ms = reading->read_ms != 0 ? reading->read_ms : after_ms + 1,
+        .read_end_boot_ms = MAX(reading->read_ms != 0 ? reading->read_ms : after_ms + 1,
+                                reading->read_end_ms),
         .vcpus = (ProtoVcpuStats *) (gsize) reading->vcpus,
         .nics = &nic,
         .n_nics = reading->is_unplugged ? 0 : 1,
@@ -378,6 +382,64 @@ processors_of_which_one_is_not_told_are_not_told(Fixture *fixture, gconstpointer
     g_assert_null(get_row(fixture, LEDGER_KIND_GAP, 0));
 }
 
+/* The one of an operation comes first, the one of all domains was older. */
+static void
+of_readings_under_way_together_the_more_counts(Fixture *fixture, gconstpointer unused)
+{
+    const ProtoVcpuStats first[] = { { 0, true, 30 * second_ns },
+                                     { 1, true, second_ns },
+                                     { .number = -1 } };
+    const ProtoVcpuStats older[] = { { 0, true, 20 * second_ns }, { .number = -1 } };
+    const ProtoVcpuStats last[] = { { 0, true, 40 * second_ns },
+                                    { 1, true, 3 * second_ns },
+                                    { .number = -1 } };
+    const Reading readings[] = {
+        { .tx_bytes = 1000,
+          .vcpus = first,
+          .read_ms = MINUTE_MS,
+          .read_end_ms = MINUTE_MS + 30 },
+        { .tx_bytes = 600,
+          .vcpus = older,
+          .read_ms = MINUTE_MS + 5,
+          .read_end_ms = MINUTE_MS + 40 },
+        { .tx_bytes = 1100, .vcpus = last, .read_ms = 2 * MINUTE_MS },
+    };
+
+    fixture->vcpus = 2;
+    take_at(fixture, MINUTE_MS + 50, &readings[0]);
+    take_at(fixture, MINUTE_MS + 60, &readings[1]);
+    take_at(fixture, 2 * MINUTE_MS, &readings[2]);
+    finish_at(fixture, 2 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 1100);
+    g_assert_cmpint(sum(fixture, COUNTER_CPU_TIME), ==, 43 * second_ns);
+    g_assert_null(get_row(fixture, LEDGER_KIND_GAP, 0));
+}
+
+static void
+of_readings_under_way_together_both_may_be_of_other_devices(Fixture *fixture,
+                                                            gconstpointer unused)
+{
+    const Reading before = { .tx_bytes = 1000, .vcpus = no_vcpus, .read_ms = MINUTE_MS };
+    const Reading now = { .tx_bytes = 50,
+                          .tap = "vnet9",
+                          .vcpus = no_vcpus,
+                          .read_ms = 2 * MINUTE_MS,
+                          .read_end_ms = 2 * MINUTE_MS + 30 };
+    const Reading behind[] = {
+        { .tx_bytes = 1100, .vcpus = no_vcpus, .read_ms = 2 * MINUTE_MS + 1 },
+        { .is_unplugged = true, .vcpus = no_vcpus, .read_ms = 2 * MINUTE_MS + 2 },
+    };
+    const Reading after = { .tx_bytes = 70, .tap = "vnet9", .vcpus = no_vcpus };
+
+    take_at(fixture, MINUTE_MS, &before);
+    take_at(fixture, 2 * MINUTE_MS + 40, &now);
+    take_at(fixture, 2 * MINUTE_MS + 41, &behind[0]);
+    take_at(fixture, 2 * MINUTE_MS + 42, &behind[1]);
+    take_at(fixture, 3 * MINUTE_MS, &after);
+    finish_at(fixture, 3 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 1070);
+}
+
 static void
 a_reading_that_comes_behind_a_newer_one_is_left(Fixture *fixture, gconstpointer unused)
 {
@@ -450,6 +512,7 @@ a_clock_that_was_set_back_stands_still(Fixture *fixture, gconstpointer unused)
     ProtoDomainStats stats = {
         .epoch = { .boot_id = (char *) (gsize) "boot", .pid = fixture->pid },
         .read_boot_ms = 10 * MINUTE_MS,
+        .read_end_boot_ms = 10 * MINUTE_MS,
         .vcpus = (ProtoVcpuStats *) (gsize) vcpus,
         .n_vcpus = 1,
     };
@@ -525,6 +588,10 @@ main(int argc, char **argv)
           a_processor_that_comes_back_begins_at_zero },
         { "/counters/processors-of-which-one-is-not-told-are-not-told",
           processors_of_which_one_is_not_told_are_not_told },
+        { "/counters/of-readings-under-way-together-the-more-counts",
+          of_readings_under_way_together_the_more_counts },
+        { "/counters/of-readings-under-way-together-both-may-be-of-other-devices",
+          of_readings_under_way_together_both_may_be_of_other_devices },
         { "/counters/a-reading-that-comes-behind-a-newer-one-is-left",
           a_reading_that_comes_behind_a_newer_one_is_left },
         { "/counters/what-an-adopted-instance-does-not-tell-at-first-begins-when-it-does",

@@ -121,6 +121,7 @@ nested_values_come_back(void)
         .state = DOMAIN_STATE_PAUSED,
         .epoch = { .boot_id = (char *) (gsize) "boot", .pid = 7, .pid_start = 8 },
         .read_boot_ms = 1000,
+        .read_end_boot_ms = 1001,
         .vcpus = vcpus,
         .n_vcpus = G_N_ELEMENTS(vcpus),
         .disks = disks,

@@ -114,6 +114,7 @@ fake_counters_read(const ScriptFigures *figures,
         .id = g_strdup(domain->id),
         .state = domain->state,
         .read_boot_ms = clock_boot_ms(),
+        .read_end_boot_ms = clock_boot_ms(),
     };
     proto_epoch_copy(domain->epoch, &ret_stats->epoch);
     add_vcpu(&telling, ret_stats);

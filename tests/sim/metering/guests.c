@@ -214,6 +214,7 @@ guest_read(
         .id = g_strdup(guest->id),
         .state = guest->state,
         .read_boot_ms = clock_boot_ms(),
+        .read_end_boot_ms = clock_boot_ms(),
     };
     proto_epoch_copy(&life->epoch, &ret_stats->epoch);
     add_processor(life, has_cpu, ret_stats);
