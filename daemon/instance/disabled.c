@@ -53,6 +53,7 @@ stop(Instance *instance, StoreTx *tx, const ProtoTenantRecord *tenant)
     }
     operation = operation_admit(admission, tx, &request);
     instance->record.view.operation = g_strdup(operation->record.view.id);
+    instance_put(instance, tx);
 }
 
 static void

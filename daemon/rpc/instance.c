@@ -336,8 +336,12 @@ try_change(WireCall *call, const void *in, const Wanted *wanted, GError **error)
         return false;
     tx = store_begin(rpc->store);
     operation = operation_admit(admission, tx, &change.request);
-    if (instance->record.view.operation == NULL)
-        instance->record.view.operation = g_strdup(operation->record.view.id);
+    /* The row of one that was not begun yet goes with the create that is cancelled. */
+    if (instance_get(rpc->instances, change.request.target) == instance) {
+        if (instance->record.view.operation == NULL)
+            instance->record.view.operation = g_strdup(operation->record.view.id);
+        instance_put(instance, tx);
+    }
     rpc_reply_operation(call, tx, operation);
     return true;
 }
