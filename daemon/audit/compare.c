@@ -5,6 +5,7 @@
 
 #include "audit/findings.h"
 #include "audit/inventory.h"
+#include "instance/hosts.h"
 
 /** The kinds of objects that an id has on a host, as bits, by id; of each host that told,
  * by name. */
@@ -250,23 +251,59 @@ count_instances(InstanceBook *book, const char *tenant)
     return count;
 }
 
+/* The rows are the truth; what is kept of them is what is admitted by. */
+static void
+compare_sums(const char *name, const Quota *rows, const Quota *kept, GPtrArray *findings)
+{
+    for (int i = 0; i < QUOTA_SIZES; i++) {
+        if (rows->amount[i] != kept->amount[i])
+            findings_add(findings, FINDING_KIND_QUOTA, NULL, name,
+                         "its instances hold %" G_GINT64_FORMAT " %s, and"
+                         " %" G_GINT64_FORMAT " are summed up",
+                         rows->amount[i], quota_resource_to_string((QuotaResource) i),
+                         kept->amount[i]);
+    }
+}
+
+static void
+compare_hosts(InstanceBook *book, GPtrArray *findings)
+{
+    g_autoptr(GHashTable) uses = hosts_sum(book);
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer host = NULL;
+
+    g_hash_table_iter_init(&iter, book->hosts);
+    while (g_hash_table_iter_next(&iter, &name, &host)) {
+        const HostUse *use = g_hash_table_lookup(uses, name);
+        const Quota none = { 0 };
+
+        compare_sums(name, use != NULL ? &use->used : &none, &((BookHost *) host)->held,
+                     findings);
+    }
+}
+
 void
 compare_quota(InstanceBook *book, GPtrArray *findings)
 {
     GHashTableIter iter;
     gpointer tenant = NULL;
-    gpointer set = NULL;
+    gpointer value = NULL;
 
     if (!operation_engine_is_counted(book->engine))
         findings_add(findings, FINDING_KIND_QUOTA, NULL, NULL,
                      "the operations under way are not as many as are counted");
     g_hash_table_iter_init(&iter, book->by_tenant);
-    while (g_hash_table_iter_next(&iter, &tenant, &set)) {
+    while (g_hash_table_iter_next(&iter, &tenant, &value)) {
+        const BookTenant *kept = value;
         guint count = count_instances(book, tenant);
+        Quota rows = instance_book_sum(book, tenant);
 
-        if (count != g_hash_table_size(set))
+        if (count != g_hash_table_size(kept->instances))
             findings_add(findings, FINDING_KIND_QUOTA, NULL, tenant,
                          "it has %u instances, and %u are summed up", count,
-                         g_hash_table_size(set));
+                         g_hash_table_size(kept->instances));
+        compare_sums(tenant, &rows, &kept->held, findings);
     }
+    compare_hosts(book, findings);
 }

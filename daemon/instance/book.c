@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "instance/disabled.h"
+#include "instance/held.h"
 #include "instance/tick.h"
 #include "instance/workflows.h"
 #include "tenant/gate.h"
@@ -33,10 +34,20 @@ compare_names(gconstpointer a, gconstpointer b, gpointer data)
 static void
 add_held(gpointer owner, const char *tenant, Quota *sum)
 {
-    Quota held = instance_book_sum(owner, tenant);
+    Quota held = held_get_of_tenant(owner, tenant);
 
     held.amount[QUOTA_ADDRESSES] = held.amount[QUOTA_INSTANCES];
     quota_add_times(sum, &held, 1);
+}
+
+static void
+tenant_free(gpointer data)
+{
+    BookTenant *tenant = data;
+
+    g_hash_table_unref(tenant->instances);
+    g_hash_table_unref(tenant->apart);
+    g_free(tenant);
 }
 
 static GHashTable *
@@ -48,7 +59,7 @@ make_hosts(InstanceBook *book)
     for (guint i = 0; i < all->len; i++) {
         BookHost *host = g_new0(BookHost, 1);
 
-        *host = (BookHost){ book, all->pdata[i], false };
+        *host = (BookHost){ .book = book, .host = all->pdata[i] };
         g_hash_table_insert(hosts, (gpointer) (gsize) host_get_name(host->host), host);
     }
     return hosts;
@@ -73,8 +84,7 @@ instance_book_new(Store *store,
     book->by_id = g_hash_table_new_full(g_str_hash, g_str_equal, NULL,
                                         (GDestroyNotify) instance_free);
     book->by_name = g_tree_new_full(compare_names, NULL, g_free, NULL);
-    book->by_tenant = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-                                            (GDestroyNotify) g_hash_table_unref);
+    book->by_tenant = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, tenant_free);
     tenant_book_add_holder(tenants, add_held, book);
     book->hosts = make_hosts(book);
     for (gsize i = 0; i < instance_n_workflows; i++) {
@@ -98,16 +108,24 @@ instance_book_free(InstanceBook *book)
     g_free(book);
 }
 
-static GHashTable *
-get_tenant_set(InstanceBook *book, const char *tenant)
+static BookTenant *
+ensure_tenant(InstanceBook *book, const char *name)
 {
-    GHashTable *set = g_hash_table_lookup(book->by_tenant, tenant);
+    BookTenant *tenant = instance_book_get_tenant(book, name);
 
-    if (set == NULL) {
-        set = g_hash_table_new(NULL, NULL);
-        g_hash_table_insert(book->by_tenant, g_strdup(tenant), set);
+    if (tenant == NULL) {
+        tenant = g_new0(BookTenant, 1);
+        tenant->instances = g_hash_table_new(NULL, NULL);
+        tenant->apart = g_hash_table_new(NULL, NULL);
+        g_hash_table_insert(book->by_tenant, g_strdup(name), tenant);
     }
-    return set;
+    return tenant;
+}
+
+static bool
+is_kept_apart(const ProtoPlacement *wish)
+{
+    return wish != NULL && wish->anti_affinity != NULL && !wish->anti_affinity_soft;
 }
 
 void
@@ -115,6 +133,7 @@ instance_add(InstanceBook *book, Instance *instance)
 {
     const ProtoInstance *view = &instance->record.view;
     Template *template = template_get(book->templates, instance->record.template_id);
+    BookTenant *tenant = ensure_tenant(book, view->tenant);
 
     instance->book = book;
     if (instance->counters.instance == NULL)
@@ -122,7 +141,10 @@ instance_add(InstanceBook *book, Instance *instance)
     g_hash_table_insert(book->by_id, view->id, instance);
     g_tree_insert(book->by_name, g_strdup_printf("%s/%s", view->tenant, view->name),
                   instance);
-    g_hash_table_add(get_tenant_set(book, view->tenant), instance);
+    g_hash_table_add(tenant->instances, instance);
+    if (is_kept_apart(view->placement))
+        g_hash_table_add(tenant->apart, instance);
+    held_follow(instance);
     if (template != NULL)
         template_note_use(template, view->host);
 }
@@ -257,6 +279,9 @@ instance_put(Instance *instance, StoreTx *tx)
     const ProtoInstance *view = &instance->record.view;
     Change *change = NULL;
 
+    /* What is removed in the same transaction is not to come back. */
+    g_return_if_fail(instance_get(instance->book, view->id) == instance);
+    held_follow(instance);
     store_put(tx, STORE_INSTANCE, view->id, view->tenant, view->name,
               &proto_instance_record_type, &instance->record);
     if (instance->record.group != NULL && instance->book->listener.put != NULL)
@@ -283,12 +308,15 @@ instance_remove(Instance *instance, StoreTx *tx)
     const ProtoInstance *view = &instance->record.view;
     g_autofree char *key = g_strdup_printf("%s/%s", view->tenant, view->name);
     Template *template = template_get(book->templates, instance->record.template_id);
+    BookTenant *tenant = instance_book_get_tenant(book, view->tenant);
 
     if (instance->record.group != NULL && book->listener.removed != NULL)
         book->listener.removed(instance, tx, book->listener.data);
     store_delete(tx, STORE_INSTANCE, view->id);
     store_delete(tx, STORE_COUNTER, view->id);
-    g_hash_table_remove(get_tenant_set(book, view->tenant), instance);
+    held_forget(instance);
+    g_hash_table_remove(tenant->instances, instance);
+    g_hash_table_remove(tenant->apart, instance);
     g_tree_remove(book->by_name, key);
     g_hash_table_steal(book->by_id, view->id);
     if (template != NULL)
@@ -462,6 +490,12 @@ instance_get_host(const Instance *instance)
     return fleet_find(instance->book->fleet, instance->record.view.host);
 }
 
+BookTenant *
+instance_book_get_tenant(InstanceBook *book, const char *name)
+{
+    return g_hash_table_lookup(book->by_tenant, name);
+}
+
 BookHost *
 instance_book_get_host(InstanceBook *book, const char *name)
 {
@@ -533,12 +567,15 @@ instance_get_next_size(const Instance *instance)
 Quota
 instance_book_sum(InstanceBook *book, const char *tenant)
 {
-    GHashTable *set = tenant != NULL ? get_tenant_set(book, tenant) : book->by_id;
+    const BookTenant *one =
+        tenant != NULL ? instance_book_get_tenant(book, tenant) : NULL;
     GHashTableIter iter;
     gpointer instance = NULL;
     Quota sum = { 0 };
 
-    g_hash_table_iter_init(&iter, set);
+    if (tenant != NULL && one == NULL)
+        return sum;
+    g_hash_table_iter_init(&iter, one != NULL ? one->instances : book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &instance)) {
         ProtoSize size = instance_get_held_size(instance);
 

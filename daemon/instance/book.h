@@ -23,11 +23,34 @@
 typedef struct InstanceBook InstanceBook;
 typedef struct Instance Instance;
 
+/** A tenant, as one that has instances. */
+typedef struct {
+    /** The set of them. */
+    GHashTable *instances;
+    /** The set of those that are kept apart from others, in all cases. */
+    GHashTable *apart;
+    /** The sum of what they hold, see held.h. */
+    Quota held;
+} BookTenant;
+
+/** A host, as one that is asked for its instances. */
+typedef struct {
+    InstanceBook *book;
+    Host *host;
+    /** The sum of what those on it hold, see held.h. */
+    Quota held;
+    /** A reading of counters is under way. */
+    bool is_ticking;
+} BookHost;
+
 struct Instance {
     ProtoInstanceRecord record;
     /** What was read of its counters. */
     ProtoCounterRecord counters;
     InstanceLoad load;
+    /** What of it is in the sums, and in which host's or NULL; see held.h. */
+    Quota held;
+    BookHost *held_on;
     InstanceBook *book;
     /** Callers of Wait. */
     GSList *waits;
@@ -46,14 +69,6 @@ struct Instance {
     guint stop_source;
     bool is_looking;
 };
-
-/** A host, as one that is asked for its instances. */
-typedef struct {
-    InstanceBook *book;
-    Host *host;
-    /** A reading of counters is under way. */
-    bool is_ticking;
-} BookHost;
 
 /** Whoever keeps sets of instances: is told of each change of one that is a member of a
  * group, in the transaction of the change. */
@@ -78,7 +93,7 @@ struct InstanceBook {
     GHashTable *by_id;
     /** "tenant/name" to Instance, in order. */
     GTree *by_name;
-    /** Tenant to a GHashTable that is the set of its instances. */
+    /** Tenant to BookTenant, from its first instance on. */
     GHashTable *by_tenant;
     LedgerClock clock;
     guint clock_source;
@@ -171,6 +186,9 @@ ProtoSize instance_get_next_size(const Instance *instance);
 /** The host that it is on; NULL when that is not there any more. */
 Host *instance_get_host(const Instance *instance);
 
+/** By name; NULL if it never had an instance. */
+BookTenant *instance_book_get_tenant(InstanceBook *book, const char *name);
+
 /** By name; NULL if there is none, and for NULL. */
 BookHost *instance_book_get_host(InstanceBook *book, const char *name);
 
@@ -189,7 +207,7 @@ void instance_call(const Instance *instance,
                    WireLinkReply reply,
                    gpointer data);
 
-/** What a tenant uses; NULL for all. */
+/** What a tenant's instances hold, by walking through them; NULL for all. */
 Quota instance_book_sum(InstanceBook *book, const char *tenant);
 
 /** Fails with PROTO_ERROR_CONFLICT when an operation is under way, and

@@ -59,13 +59,13 @@ stop(Instance *instance, StoreTx *tx, const ProtoTenantRecord *tenant)
 static void
 stop_all(InstanceBook *book, StoreTx *tx, const ProtoTenantRecord *tenant)
 {
-    GHashTable *set = g_hash_table_lookup(book->by_tenant, tenant->name);
+    const BookTenant *found = instance_book_get_tenant(book, tenant->name);
     GHashTableIter iter;
     gpointer instance = NULL;
 
-    if (set == NULL)
+    if (found == NULL)
         return;
-    g_hash_table_iter_init(&iter, set);
+    g_hash_table_iter_init(&iter, found->instances);
     while (g_hash_table_iter_next(&iter, &instance, NULL)) {
         if (is_on(instance))
             stop(instance, tx, tenant);

@@ -2,6 +2,7 @@
 #include "instance/hosts.h"
 
 #include "fleet/capacity.h"
+#include "instance/held.h"
 
 /* What is held beyond what is granted, or all of it while it is made. */
 static void
@@ -65,33 +66,29 @@ get_refusal(const Host *host)
 }
 
 static PlaceHost
-describe(const Host *host, GHashTable *uses)
+describe(InstanceBook *book, const Host *host)
 {
     const ProtoHost *view = host_get_view(host);
-    const HostUse *use = g_hash_table_lookup(uses, view->name);
-    PlaceHost described = {
+
+    return (PlaceHost){
         .name = view->name,
         .refusal = get_refusal(host),
         .pool = view->pool,
         .labels = view->labels,
         .arch = view->arch,
         .capacity = capacity_of(host_get_config(host), view),
+        .used = held_get_on_host(book, view->name),
     };
-
-    if (use != NULL)
-        described.used = use->used;
-    return described;
 }
 
 GArray *
 hosts_describe(InstanceBook *book)
 {
     const GPtrArray *all = fleet_get_hosts(book->fleet);
-    g_autoptr(GHashTable) uses = hosts_sum(book);
     GArray *hosts = g_array_new(FALSE, FALSE, sizeof(PlaceHost));
 
     for (guint i = 0; i < all->len; i++) {
-        PlaceHost host = describe(all->pdata[i], uses);
+        PlaceHost host = describe(book, all->pdata[i]);
 
         g_array_append_val(hosts, host);
     }
@@ -143,14 +140,14 @@ hosts_count_near(InstanceBook *book,
                  const ProtoPlacement *placement,
                  GArray *hosts)
 {
-    GHashTable *set = g_hash_table_lookup(book->by_tenant, tenant);
+    const BookTenant *found = instance_book_get_tenant(book, tenant);
     char **apart_from = placement != NULL ? placement->anti_affinity : NULL;
     GHashTableIter iter;
     gpointer key = NULL;
 
-    if (set == NULL)
+    if (found == NULL)
         return;
-    g_hash_table_iter_init(&iter, set);
+    g_hash_table_iter_init(&iter, apart_from != NULL ? found->instances : found->apart);
     while (g_hash_table_iter_next(&iter, &key, NULL)) {
         const ProtoInstance *view = &((Instance *) key)->record.view;
         const ProtoPlacement *wish = view->placement;
@@ -173,7 +170,6 @@ bool
 hosts_check_growth(const Instance *instance, const Quota *more, GError **error)
 {
     const Host *host = instance_get_host(instance);
-    g_autoptr(GHashTable) uses = hosts_sum(instance->book);
     g_autofree char *reason = NULL;
     ProtoRefusal refusal = { 0 };
     PlaceHost described = { 0 };
@@ -181,7 +177,7 @@ hosts_check_growth(const Instance *instance, const Quota *more, GError **error)
     /* What a host has that has not answered yet is not known. */
     if (host == NULL || host_get_view(host)->memory_bytes == 0)
         return true;
-    described = describe(host, uses);
+    described = describe(instance->book, host);
     reason = place_check_room(&described, more);
     if (reason == NULL)
         return true;

@@ -16,7 +16,8 @@ typedef struct {
     Quota reserved;
 } HostUse;
 
-/** What each host has promised: host name to HostUse. */
+/** What each host has promised, by walking through the instances: host name to HostUse.
+ */
 GHashTable *hosts_sum(InstanceBook *book);
 
 /** The same of one host. */

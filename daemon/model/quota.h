@@ -6,8 +6,8 @@
 #include "proto.h"
 
 /**
- * What a tenant may hold.  Pure.  There is no counter: what is used is summed up from the
- * instances each time it is asked, so nothing can drift.
+ * What a tenant may hold.  Pure.  What is used is what the rows come to: see
+ * instance/held.h for how that is kept.
  */
 typedef enum {
     QUOTA_INSTANCES,

@@ -11,9 +11,9 @@
 static gint64
 count_instances(const Rpc *rpc, const char *tenant)
 {
-    GHashTable *set = g_hash_table_lookup(rpc->instances->by_tenant, tenant);
+    const BookTenant *found = instance_book_get_tenant(rpc->instances, tenant);
 
-    return set != NULL ? g_hash_table_size(set) : 0;
+    return found != NULL ? g_hash_table_size(found->instances) : 0;
 }
 
 static ProtoTenantAmounts

@@ -7,7 +7,7 @@
 /**
  * The gate that every operation passes: its tenant is enabled and has a budget left, if
  * it has one at all, and what it takes fits beside what is there.  What is there is
- * summed up each time from whoever holds it, so there is no counter that could be wrong.
+ * asked each time of whoever holds it: the gate counts nothing of its own.
  */
 
 /** Adds what owner holds of the tenant's to sum. */

@@ -218,6 +218,15 @@ choose_labels(void)
 }
 
 static void
+ask_destroy_of(Client *client, const char *name)
+{
+    ProtoInstanceDestroyCall in = { .instance = g_strdup(name), .request_id = make_id() };
+
+    ask(client, &proto_instance_destroy, &in, in.request_id);
+}
+
+/* Some are destroyed before the create had its turn. */
+static void
 ask_create(Client *client)
 {
     ProtoInstanceCreateCall in = {
@@ -233,6 +242,8 @@ ask_create(Client *client)
     };
 
     ask(client, &proto_instance_create, &in, in.request_id);
+    if (in.name != NULL && world_chance(150))
+        ask_destroy_of(client, in.name);
 }
 
 /* All of these begin with the instance and its tenant. */
@@ -308,9 +319,9 @@ ask_resize(Client *client)
 static void
 ask_destroy(Client *client)
 {
-    ProtoInstanceDestroyCall in = { .instance = choose_name(), .request_id = make_id() };
+    g_autofree char *name = choose_name();
 
-    ask(client, &proto_instance_destroy, &in, in.request_id);
+    ask_destroy_of(client, name);
 }
 
 static void

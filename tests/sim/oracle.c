@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "audit/audit.h"
+#include "audit/compare.h"
+#include "audit/findings.h"
 #include "base/clock.h"
 #include "fleet/capacity.h"
 #include "instance/hosts.h"
@@ -35,6 +37,21 @@ check_quota(const char *tenant)
             world_blame("tenant %s holds %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " %s",
                         tenant, used.amount[i], limit.amount[i],
                         quota_resource_to_string((QuotaResource) i));
+    }
+}
+
+/* What is admitted by is what the rows come to. */
+static void
+check_sums(void)
+{
+    g_autoptr(GPtrArray) findings = findings_new();
+
+    compare_quota(process_get()->rpc.instances, findings);
+    for (guint i = 0; i < findings->len; i++) {
+        const ProtoFinding *finding = findings->pdata[i];
+
+        world_blame("quota: %s: %s", finding->name != NULL ? finding->name : "-",
+                    finding->detail);
     }
 }
 
@@ -122,6 +139,7 @@ oracle_look(void)
     if (process_get() == NULL)
         return;
     check_deadlines();
+    check_sums();
     check_places();
     g_hash_table_iter_init(&iter, process_get()->rpc.instances->by_tenant);
     while (g_hash_table_iter_next(&iter, &tenant, NULL)) {
