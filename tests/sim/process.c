@@ -13,19 +13,22 @@ static const gint64 gibibyte = 1073741824;
 
 enum {
     KEPT_FEW = 10,
-    KEPT_ALL = 100000
+    KEPT_ALL = 100000,
+    MANY = 20
 };
 
 static Controller *running;
 static gint64 kept;
 static gint64 quota_instances;
 static gint64 quota_vcpus;
+static gint64 side_by_side;
 
 void
 process_begin(void)
 {
     quota_instances = 2 + world_random(6);
     quota_vcpus = 4 + world_random(12);
+    side_by_side = world_chance(500) ? 1 + world_random(3) : MANY;
     kept = world_chance(250) ? KEPT_FEW : KEPT_ALL;
 }
 
@@ -43,6 +46,7 @@ make_config(void)
     g_free(config->state_dir);
     config->state_dir = g_strdup(disk_get_folder());
     config->operations_kept = kept;
+    config->operations_side_by_side = side_by_side;
     config->backups_kept = 0;
     config->host.connections = 8;
     for (guint i = 0; machine_get_name(i) != NULL; i++) {
