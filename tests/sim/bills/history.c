@@ -16,15 +16,21 @@
 #include "sim/world.h"
 
 /*
- * A seed's life: prices are made; for three months instances live, and meanwhile
- * vmd-meter follows, is killed, put back to an older copy, asked for bills, prices,
- * corrections; months are closed.  Then all bills that were looked at are asked for
- * again, of it and of one that begins anew.
+ * A seed's life: prices are made; for three months instances live, much or little, and
+ * meanwhile vmd-meter follows, is killed, put back to an older copy, asked for bills,
+ * prices, corrections; months are closed.  Then all bills that were looked at are asked
+ * for again, of it and of one that begins anew.
  */
 
 enum {
+    /* Of so many seeds one after another the first ones are long lives. */
+    SEEDS_A_TURN = 4000,
+    SEEDS_LONG = 500,
     ACTS_LEAST = 10,
     ACTS = 20,
+    /* What happens in a month of a short one. */
+    ACTS_LEAST_SHORT = 2,
+    ACTS_SHORT = 6,
     GRACE_DAYS = 2,
     LAST_DAYS = 20,
     DEATH_WRITES = 200,
@@ -63,6 +69,7 @@ static struct {
     Backup backup;
     /** The files of vmd-meter, from before; NULL if they are not to be put back. */
     GHashTable *copy;
+    bool is_long;
 } fate;
 
 /* Life and death */
@@ -325,7 +332,8 @@ act(void)
 static void
 pass(gint64 until_ms)
 {
-    guint count = ACTS_LEAST + world_random(ACTS);
+    guint count = fate.is_long ? ACTS_LEAST + world_random(ACTS)
+                               : ACTS_LEAST_SHORT + world_random(ACTS_SHORT);
     gint64 step_ms = (until_ms - life_now_ms()) / count * 2;
 
     while (life_now_ms() < until_ms && world_count_faults() == 0) {
@@ -519,6 +527,7 @@ history_run(guint32 seed, bool verbose, Counts *counts, guint64 *ret_hash)
 
     world_begin(seed, verbose);
     fate.counts = counts;
+    fate.is_long = seed % SEEDS_A_TURN < SEEDS_LONG;
     begin();
     live();
     settle();
