@@ -3,14 +3,18 @@
 
 #include "base/clock.h"
 #include "meter/calendar.h"
-#include "meter/money/biller.h"
 #include "meter/money/correction.h"
+#include "meter/money/late.h"
 #include "meter/refuse.h"
 #include "meter/rpc-private.h"
+
+/** What a line may come to; the sum of many of them still has all its places. */
+static const Decimal most = { 1000000000000, 0 };
 
 /* What a correction is looked for with, and what was found. */
 typedef struct {
     const ProtoBillingCorrectCall *in;
+    const BooksPeriod *period;
     gint64 day;
     bool is_found;
     ProtoCorrectedLine found;
@@ -40,8 +44,7 @@ look_at(const BillLine *line, gpointer data, GError **error)
 {
     Search *search = data;
 
-    if (line->category != BILL_CATEGORY_USAGE || line->is_correction ||
-        !is_meant(search, line->resource, line->sku_price, line->from_ms))
+    if (!is_meant(search, line->resource, line->sku_price, line->from_ms))
         return true;
     if (search->is_found) {
         proto_error_set_illegal_state(error, "ambiguous",
@@ -54,22 +57,12 @@ look_at(const BillLine *line, gpointer data, GError **error)
     return true;
 }
 
-/* The line as it was billed. */
+/* The line as it is billed by now, with what came late. */
 static bool
-find_line(const Ask *ask, Search *search, GError **error)
+find_line(const Ask *ask, const BooksAt *at, Search *search, GError **error)
 {
-    const BillQuery query = { .tenant = search->in->tenant,
-                              .period = search->in->period };
-    g_autoptr(Biller) biller = biller_new(
-        ask->meter->store, bookkeeper_get_books(ask->meter->bookkeeper), &query, error);
-    BillTotal total = { 0 };
-    bool more = true;
-
-    while (biller != NULL && more) {
-        if (!biller_next(biller, look_at, search, &more, &total, error))
-            return false;
-    }
-    if (biller == NULL)
+    if (!late_rate(ask->meter->store, at, search->period, search->in->tenant, look_at,
+                   search, error))
         return false;
     if (search->is_found)
         return true;
@@ -114,6 +107,7 @@ check_period(const BooksAt *at, Search *search, GError **error)
         day_ms >= period->window.to_ms)
         return refuse_parameter(error, "parameters.day", "%s is no day of %s",
                                 search->in->day, search->in->period);
+    search->period = period;
     search->day = calendar_day_of(day_ms);
     return true;
 }
@@ -169,18 +163,41 @@ negate(char **figure)
     *figure = decimal_format(decimal_negate(value), 1);
 }
 
-static char *
-get_cost(const ProtoCorrectedLine *line)
+static bool
+multiply(const ProtoCorrectedLine *line, const char *price_text, Decimal *ret_cost)
 {
     Decimal quantity = { 0 };
     Decimal price = { 0 };
+
+    return decimal_parse(line->quantity, &quantity) &&
+           decimal_parse(price_text, &price) &&
+           decimal_multiply(quantity, price, ret_cost, NULL);
+}
+
+/* A correction stays for ever: what bills could not be summed up with is refused. */
+static bool
+check_costs(const ProtoCorrectedLine *line, GError **error)
+{
+    const char *const prices[] = { line->list_price, line->contracted_price };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(prices); i++) {
+        Decimal cost = { 0 };
+
+        if (!multiply(line, prices[i], &cost) || decimal_compare(cost, most) > 0)
+            return refuse_parameter(error, "parameters.quantity",
+                                    "%s at a price of %s costs more than can be billed",
+                                    line->quantity, prices[i]);
+    }
+    return true;
+}
+
+static char *
+get_cost(const ProtoCorrectedLine *line)
+{
     Decimal cost = { 0 };
 
-    if (!decimal_parse(line->quantity, &quantity) ||
-        !decimal_parse(line->contracted_price, &price) ||
-        !decimal_multiply(quantity, price, &cost, NULL))
-        return g_strdup("");
-    return decimal_format(cost, 1);
+    return multiply(line, line->contracted_price, &cost) ? decimal_format(cost, 1)
+                                                         : g_strdup("");
 }
 
 /* Noting */
@@ -253,7 +270,7 @@ correct_ready(const Ask *ask)
     GError *error = NULL;
     gint64 corrects = 0;
 
-    if (!check_period(&at, &search, &error) || !find_line(ask, &search, &error)) {
+    if (!check_period(&at, &search, &error) || !find_line(ask, &at, &search, &error)) {
         wire_call_fail(ask->call, error);
         return;
     }
@@ -263,7 +280,8 @@ correct_ready(const Ask *ask)
     negate(&note.reversal.quantity);
     negate(&note.reversal.estimated);
     if (!change_quantity(&search, &note.replacement, &error) ||
-        !change_price(&search, &note.replacement, &error)) {
+        !change_price(&search, &note.replacement, &error) ||
+        !check_costs(&note.replacement, &error)) {
         wire_call_fail(ask->call, error);
         return;
     }

@@ -230,6 +230,8 @@ def test_a_closed_month_stays_and_is_corrected_in_the_next() -> None:
         assert not [row for row in vmd.ledger() if row["seq"] > seq and row["kind"] == "noted"]
 
         (vcpu,) = [row for row in rows if row["sku_price"] == "vm.vcpu" and row["tenant"] == "default"]
+        huge = correction(month, instance["id"], vcpu["from"][:10], "9" * 30)
+        assert "costs more than can be billed" in refused(vmd, *huge)
         right = correction(month, instance["id"], vcpu["from"][:10], "1")
         vmctl(vmd, *right)
         vmctl(vmd, *right)

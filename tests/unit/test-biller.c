@@ -26,14 +26,26 @@ note(MeterFixture *fixture, gint64 seq, const char *topic, const char *text, gin
     meter_fixture_apply(fixture, meter_fixture_noted(seq, topic, text, at_ms));
 }
 
+/* For six hours of the 30th it costs twice as much. */
+static const char back_and_forth[] =
+    "{\"card\":\"c\",\"version\":1,\"currency\":\"EUR\",\"from\":\"2026-10-01T00:00:"
+    "00Z\",\"lines\":["
+    "{\"sku\":\"vcpu\",\"meter\":\"vcpu.alloc\",\"price\":\"0.01\","
+    "\"to\":\"2026-10-30T06:00:00Z\"},"
+    "{\"sku\":\"vcpu\",\"meter\":\"vcpu.alloc\",\"price\":\"0.02\","
+    "\"from\":\"2026-10-30T06:00:00Z\",\"to\":\"2026-10-30T12:00:00Z\"},"
+    "{\"sku\":\"vcpu\",\"meter\":\"vcpu.alloc\",\"price\":\"0.01\","
+    "\"from\":\"2026-10-30T12:00:00Z\"}],"
+    "\"free\":[\"instance.time\",\"memory.alloc\"]}";
+
 static void
-note_prices(MeterFixture *fixture)
+note_prices(MeterFixture *fixture, const char *of)
 {
     g_autofree char *assignment = g_strdup_printf(
         "{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
         OCTOBER_MS);
 
-    note(fixture, 1, "card", card, 0);
+    note(fixture, 1, "card", of, 0);
     note(fixture, 2, "assignment", assignment, 0);
 }
 
@@ -119,7 +131,7 @@ an_end_that_is_known_late_is_given_back(MeterFixture *fixture, gconstpointer unu
     Costs october = { 0 };
     Costs november = { 0 };
 
-    note_prices(fixture);
+    note_prices(fixture, card);
     meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
     note_closed(fixture, 4, "2026-10", OCTOBER_MS, NOVEMBER_MS);
     october = bill(fixture, "2026-10");
@@ -137,13 +149,36 @@ an_end_that_is_known_late_is_given_back(MeterFixture *fixture, gconstpointer unu
     assert_cost(november.corrections, "-5.28");
 }
 
+/* The first and the third stretch of that day are billed alike. */
+static void
+a_price_that_comes_back_is_given_back_for_each_stretch(MeterFixture *fixture,
+                                                       gconstpointer unused)
+{
+    ProtoLedgerRow end = { 0 };
+    Costs october = { 0 };
+    Costs november = { 0 };
+
+    note_prices(fixture, back_and_forth);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    note_closed(fixture, 4, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    october = bill(fixture, "2026-10");
+    assert_cost(october.usage, "15");
+
+    /* It had ended on the 30th at six in the evening. */
+    end = meter_fixture_closed(5, 3, 29 * DAY_MS + 18 * HOUR_MS);
+    end.at_ms = NOVEMBER_MS + 3 * DAY_MS;
+    meter_fixture_apply(fixture, end);
+    november = bill(fixture, "2026-11");
+    assert_cost(november.corrections, "-0.6");
+}
+
 static void
 a_use_that_is_booked_late_is_billed_once(MeterFixture *fixture, gconstpointer unused)
 {
     Costs costs = { 0 };
     ProtoLedgerRow use = { 0 };
 
-    note_prices(fixture);
+    note_prices(fixture, card);
     meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
     meter_fixture_apply(
         fixture,
@@ -188,7 +223,7 @@ what_comes_later_names_no_card(MeterFixture *fixture, gconstpointer unused)
 {
     ProtoLedgerRow use = { 0 };
 
-    note_prices(fixture);
+    note_prices(fixture, card);
     meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
     meter_fixture_apply(fixture, meter_fixture_closed(4, 3, DAY_MS));
     note_closed(fixture, 5, "2026-10", OCTOBER_MS, NOVEMBER_MS);
@@ -217,7 +252,7 @@ what_cannot_be_billed_is_refused(MeterFixture *fixture, gconstpointer unused)
 
     g_autoptr(Books) books = NULL;
 
-    note_prices(fixture);
+    note_prices(fixture, card);
     meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
     books = read_books(fixture);
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -288,7 +323,7 @@ reports_are_the_same_for_ever(MeterFixture *fixture, gconstpointer unused)
     static const char *const periods[] = { "2026-10", "2026-11" };
     ProtoLedgerRow use = { 0 };
 
-    note_prices(fixture);
+    note_prices(fixture, card);
     meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 5 * HOUR_MS));
     use = meter_fixture_used(4, 3, 5 * HOUR_MS, 7 * HOUR_MS, COUNTER_NET_TX_BYTES, "mac",
                              1234567891);
@@ -319,6 +354,8 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     TEST("an-end-that-is-known-late-is-given-back",
          an_end_that_is_known_late_is_given_back);
+    TEST("a-price-that-comes-back-is-given-back-for-each-stretch",
+         a_price_that_comes_back_is_given_back_for_each_stretch);
     TEST("a-use-that-is-booked-late-is-billed-once",
          a_use_that_is_booked_late_is_billed_once);
     TEST("reports-are-the-same-for-ever", reports_are_the_same_for_ever);

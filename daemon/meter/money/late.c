@@ -9,6 +9,9 @@
 /*
  * A period is billed twice: by what was known when the period before this one was
  * closed, up to where all corrections of it are on a bill, and by what is known now.
+ *
+ * A line that somebody corrected is what he said, whatever comes in after that; what had
+ * come in before and was on a bill was taken back with it (late_rate()).
  */
 
 /* A closed period, and who may have something late in it. */
@@ -26,9 +29,13 @@ struct Late {
 };
 
 typedef struct {
+    /* ProtoCorrectedLine, and the key of each. */
     GPtrArray *lines;
+    GPtrArray *keys;
     /* Key to line. */
     GHashTable *index;
+    /* What was corrected, which is passed over. */
+    GHashTable *corrected;
 } Lines;
 
 static void
@@ -129,11 +136,13 @@ kept_free(gpointer data)
 }
 
 static Lines
-lines_new(void)
+lines_new(GHashTable *corrected)
 {
     return (Lines){
         .lines = g_ptr_array_new_with_free_func(kept_free),
-        .index = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+        .keys = g_ptr_array_new_with_free_func(g_free),
+        .index = g_hash_table_new(g_str_hash, g_str_equal),
+        .corrected = corrected,
     };
 }
 
@@ -142,29 +151,71 @@ lines_clear(Lines *lines)
 {
     g_ptr_array_unref(lines->lines);
     g_hash_table_unref(lines->index);
+    g_ptr_array_unref(lines->keys);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Lines, lines_clear)
 
-/* What makes two lines the same one. */
+/* What makes two lines the same one.  A price that comes back within a day has several
+ * that are alike: the first is that which was the first, and so on. */
 static char *
-make_key(const ProtoCorrectedLine *line)
+make_key(const ProtoCorrectedLine *line, GHashTable *index)
 {
-    return g_strdup_printf("%s %s %s %s %s %" G_GINT64_FORMAT " %s %s", line->resource,
-                           line->sku_price, line->list_price, line->contracted_price,
-                           line->host, calendar_day_of(line->from_ms), line->name,
-                           line->labels != NULL ? line->labels : "");
+    const char *labels = line->labels != NULL ? line->labels : "";
+
+    for (guint number = 0;; number++) {
+        g_autofree char *key = g_strdup_printf(
+            "%s %s %s %s %s %" G_GINT64_FORMAT " %u %s %s", line->resource,
+            line->sku_price, line->list_price, line->contracted_price, line->host,
+            calendar_day_of(line->from_ms), number, line->name, labels);
+
+        if (!g_hash_table_contains(index, key))
+            return g_steal_pointer(&key);
+    }
+}
+
+/* What a correction is of. */
+static char *
+make_place(const char *resource, const char *sku_price, gint64 from_ms)
+{
+    return g_strdup_printf("%s %s %" G_GINT64_FORMAT, resource, sku_price,
+                           calendar_day_of(from_ms));
+}
+
+static GHashTable *
+find_corrected(const BooksAt *books, const BooksPeriod *period, const char *tenant)
+{
+    g_autoptr(GPtrArray) list = books_list_corrections(books, tenant);
+    GHashTable *corrected = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; i < list->len; i++) {
+        const ProtoCorrectionNote *note =
+            &((const BooksCorrection *) g_ptr_array_index(list, i))->note;
+        const ProtoCorrectedLine *line = &note->replacement;
+
+        if (strcmp(note->period, period->name) == 0)
+            g_hash_table_add(corrected,
+                             make_place(line->resource, line->sku_price, line->from_ms));
+    }
+    return corrected;
 }
 
 static bool
 keep_line(const BillLine *line, gpointer data, GError **error)
 {
     Lines *lines = data;
-    ProtoCorrectedLine *kept = g_new0(ProtoCorrectedLine, 1);
+    g_autofree char *place = make_place(line->resource, line->sku_price, line->from_ms);
+    ProtoCorrectedLine *kept = NULL;
+    char *key = NULL;
 
+    if (g_hash_table_contains(lines->corrected, place))
+        return true;
+    kept = g_new0(ProtoCorrectedLine, 1);
     correction_keep_line(line, kept);
+    key = make_key(kept, lines->index);
     g_ptr_array_add(lines->lines, kept);
-    g_hash_table_insert(lines->index, make_key(kept), kept);
+    g_ptr_array_add(lines->keys, key);
+    g_hash_table_insert(lines->index, key, kept);
     return true;
 }
 
@@ -213,7 +264,8 @@ rate(View *view,
      const BooksAt *books,
      const BooksPeriod *period,
      const char *tenant,
-     Lines *lines,
+     BillTake take,
+     gpointer data,
      GError **error)
 {
     const RatingTerms terms = {
@@ -228,7 +280,7 @@ rate(View *view,
 
     return read_segments(view, &terms, rating, error) &&
            read_uses(view, &terms, rating, error) &&
-           rating_finish(rating, keep_line, lines, error);
+           rating_finish(rating, take, data, error);
 }
 
 /* Comparing */
@@ -245,8 +297,8 @@ give_changed(const RatingTerms *terms,
 {
     for (guint i = 0; i < lines->lines->len; i++) {
         const ProtoCorrectedLine *line = g_ptr_array_index(lines->lines, i);
-        g_autofree char *key = make_key(line);
-        const ProtoCorrectedLine *other = g_hash_table_lookup(others->index, key);
+        const ProtoCorrectedLine *other =
+            g_hash_table_lookup(others->index, g_ptr_array_index(lines->keys, i));
 
         if (other != NULL && strcmp(other->quantity, line->quantity) == 0)
             continue;
@@ -264,12 +316,15 @@ bill_month(Late *late,
            gpointer data,
            GError **error)
 {
-    g_auto(Lines) before = lines_new();
-    g_auto(Lines) now = lines_new();
+    g_autoptr(GHashTable) corrected =
+        find_corrected(&late->books_now, month->period, terms->tenant);
+    g_auto(Lines) before = lines_new(corrected);
+    g_auto(Lines) now = lines_new(corrected);
 
-    return rate(late->before, &late->books_before, month->period, terms->tenant, &before,
-                error) &&
-           rate(late->now, &late->books_now, month->period, terms->tenant, &now, error) &&
+    return rate(late->before, &late->books_before, month->period, terms->tenant,
+                keep_line, &before, error) &&
+           rate(late->now, &late->books_now, month->period, terms->tenant, keep_line,
+                &now, error) &&
            give_changed(terms, &before, &now, true, take, data, error) &&
            give_changed(terms, &now, &before, false, take, data, error);
 }
@@ -287,4 +342,21 @@ late_bill(
             return false;
     }
     return true;
+}
+
+bool
+late_rate(MeterStore *store,
+          const BooksAt *books,
+          const BooksPeriod *period,
+          const char *tenant,
+          BillTake take,
+          gpointer data,
+          GError **error)
+{
+    g_autoptr(GPtrArray) periods = books_list_periods(books);
+    const BooksPeriod *newest = g_ptr_array_index(periods, periods->len - 1);
+    const BooksAt then = { books->books, newest->seq };
+    g_autoptr(View) view = view_open(store, newest->seq, error);
+
+    return view != NULL && rate(view, &then, period, tenant, take, data, error);
 }

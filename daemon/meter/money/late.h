@@ -32,6 +32,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Late, late_free)
 /** Appends the names of the tenants that it concerns, perhaps; owned by late. */
 void late_collect_tenants(const Late *late, GPtrArray *names);
 
-/** Gives the lines of corrections for the tenant of terms, by period. */
+/** Gives the lines of corrections for the tenant of terms, by period; of no line that
+ * somebody corrected, which stays what he said. */
 bool late_bill(
     Late *late, const RatingTerms *terms, BillTake take, gpointer data, GError **error);
+
+/** Gives the lines of a closed period as they are billed by now: with all that came late
+ * up to the newest closing, without what somebody corrected. */
+bool late_rate(MeterStore *store,
+               const BooksAt *books,
+               const BooksPeriod *period,
+               const char *tenant,
+               BillTake take,
+               gpointer data,
+               GError **error);

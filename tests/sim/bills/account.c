@@ -89,6 +89,25 @@ account_get_held(const Account *account, guint meter, guint instance)
     return sum;
 }
 
+bool
+account_is_same(const Account *account, const Account *other)
+{
+    GHashTableIter iter;
+    gpointer key = NULL;
+    gpointer cell = NULL;
+
+    if (g_hash_table_size(account->cells) != g_hash_table_size(other->cells))
+        return false;
+    g_hash_table_iter_init(&iter, account->cells);
+    while (g_hash_table_iter_next(&iter, &key, &cell)) {
+        const Exact *same = g_hash_table_lookup(other->cells, key);
+
+        if (same == NULL || *same != *(const Exact *) cell)
+            return false;
+    }
+    return true;
+}
+
 /* Each cell of one that another has not, or not so. */
 static void
 compare_cells(const Account *account, const Account *other, const char *what)
@@ -125,16 +144,18 @@ account_get_usage(const Account *account, guint tenant, guint meter)
     return sum;
 }
 
-Exact
-account_get_cost(const Account *account, guint tenant)
+bool
+account_get_cost(const Account *account, guint tenant, Exact *ret_cost)
 {
-    Exact cost = 0;
+    bool is_certain = true;
 
+    *ret_cost = 0;
     for (guint i = 0; i < FACTS_METERS; i++) {
-        cost += account_get_usage(account, tenant, i).cost +
-                account->corrections[tenant][i].cost;
+        *ret_cost += account_get_usage(account, tenant, i).cost +
+                     account->corrections[tenant][i].cost;
+        is_certain &= !account->is_uncertain[tenant][i];
     }
-    return cost;
+    return is_certain;
 }
 
 static void
@@ -166,7 +187,8 @@ account_compare(const Account *billed, const Account *truth, const char *what)
             const Sum *b = &truth->corrections[i][j];
 
             compare_tiers(billed, truth, i, j, what);
-            if (a->quantity != b->quantity || a->cost != b->cost)
+            if (!truth->is_uncertain[i][j] &&
+                (a->quantity != b->quantity || a->cost != b->cost))
                 world_blame("I20: %s: with its corrections, %s of %s is not what is true",
                             what, facts_meters[j], facts_tenants[i]);
         }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "meter/money/late.h"
 #include "meter/report/format.h"
 #include "meter/view.h"
 #include "sim/bills/life.h"
@@ -305,25 +306,29 @@ bill_write(MeterStore *store, const BillWish *wish, guint format)
     return g_string_free(writing.out, FALSE);
 }
 
-/* Choosing a line */
+/* Lines of a closed month */
+
+/* What is corrected by it; a sku price has no number where there is but one. */
+static Fix
+get_place(const BillLine *line)
+{
+    return (Fix){
+        .tenant = find(facts_tenants, line->tenant),
+        .instance = get_instance(line),
+        .meter = (guint) line->meter,
+        .tier = strcmp(line->sku_price, line->sku) != 0 ? line->tier + 1 : 0,
+        .day = get_line_day(line),
+    };
+}
 
 static bool
 pick_line(const BillLine *line, gpointer data, GError **error)
 {
-    GArray *picks = data;
-    Fix fix = { 0 };
+    Fix fix = get_place(line);
 
-    if (line->category != BILL_CATEGORY_USAGE || line->is_correction)
-        return true;
-    fix.tenant = find(facts_tenants, line->tenant);
-    fix.instance = get_instance(line);
-    fix.meter = (guint) line->meter;
-    /* As its sku price says, which has no number where there is but one. */
-    fix.tier = strcmp(line->sku_price, line->sku) != 0 ? line->tier + 1 : 0;
-    fix.day = get_line_day(line);
     fix.quantity = to_exact(line->quantity);
     fix.price = to_exact(line->contracted_price);
-    g_array_append_val(picks, fix);
+    g_array_append_val((GArray *) data, fix);
     return true;
 }
 
@@ -331,13 +336,55 @@ bool
 bill_pick(MeterStore *store, gint64 as_of, guint month, Fix *ret_fix)
 {
     g_autoptr(GArray) picks = g_array_new(FALSE, FALSE, sizeof(Fix));
-    const BillWish wish = { .as_of = as_of, .month = month };
-    const Reader reader = { pick_line, NULL, picks };
+    g_autoptr(Books) books = bill_read_books(store);
+    const BooksAt at = { books, as_of };
+    const BooksPeriod *period = books_find_period(&at, facts_months[month]);
+    g_autoptr(GError) error = NULL;
 
-    read_lines(store, &wish, &reader);
+    for (guint i = 0; period != NULL && i < FACTS_TENANTS; i++) {
+        if (!late_rate(store, &at, period, facts_tenants[i], pick_line, picks, &error))
+            world_blame("I20: the lines of %s: %s", period->name, error->message);
+    }
     if (picks->len == 0)
         return false;
     *ret_fix = g_array_index(picks, Fix, world_random(picks->len));
     ret_fix->month = month;
     return true;
+}
+
+typedef struct {
+    Fix fix;
+    Sum sum;
+} Place;
+
+static bool
+add_to_place(const BillLine *line, gpointer data, GError **error)
+{
+    Place *place = data;
+    Fix fix = { 0 };
+
+    if (line->category != BILL_CATEGORY_USAGE)
+        return true;
+    fix = get_place(line);
+    if (fix.instance == place->fix.instance && fix.meter == place->fix.meter &&
+        fix.tier == place->fix.tier && fix.day == place->fix.day)
+        sum_add(&place->sum,
+                (Sum){ to_exact(line->quantity), to_exact(line->contracted_cost) }, 1);
+    return true;
+}
+
+Sum
+bill_sum_line(MeterStore *store, gint64 as_of, const Fix *fix)
+{
+    Place place = { .fix = *fix };
+    const Reader reader = { add_to_place, NULL, &place };
+
+    for (guint month = fix->month; month < FACTS_MONTHS; month++) {
+        const BillWish wish = { .as_of = as_of,
+                                .month = month,
+                                .tenant = facts_tenants[fix->tenant] };
+
+        read_lines(store, &wish, &reader);
+    }
+    return place.sum;
 }

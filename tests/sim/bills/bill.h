@@ -41,5 +41,8 @@ enum {
 };
 
 /** A line of use of a closed month that chance chooses, with the quantity and the price
- * as they were billed; false if there is none. */
+ * as they are billed by now; false if there is none. */
 bool bill_pick(MeterStore *store, gint64 as_of, guint month, Fix *ret_fix);
+
+/** What all bills come to of the line that fix is of. */
+Sum bill_sum_line(MeterStore *store, gint64 as_of, const Fix *fix);

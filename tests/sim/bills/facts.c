@@ -128,6 +128,12 @@ facts_find_fix(const Facts *facts, const Fix *fix)
 }
 
 Exact
+facts_get_cost(Exact quantity, Exact price)
+{
+    return quantity / exact_ten_to(9) * (price / exact_ten_to(15));
+}
+
+Exact
 exact_ten_to(guint power)
 {
     Exact value = 1;

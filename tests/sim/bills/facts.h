@@ -158,5 +158,8 @@ gint64 facts_get_end(const Stretch *stretch, gint64 as_of, gint64 known_ms);
 /** The newest correction of the line that fix is of, or NULL. */
 const Fix *facts_find_fix(const Facts *facts, const Fix *fix);
 
+/** Of a quantity and a price, which have fifteen and nine places at most. */
+Exact facts_get_cost(Exact quantity, Exact price);
+
 /** 10 to a power. */
 Exact exact_ten_to(guint power);

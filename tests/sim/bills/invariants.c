@@ -199,8 +199,25 @@ invariants_check_invoices(MeterStore *store, const Facts *facts, guint month)
         return;
     }
     for (guint i = 0; i < FACTS_TENANTS; i++) {
-        check_invoices_of(period, facts_tenants[i], account_get_cost(truth, i),
-                          facts->currency_places);
+        Exact cost = 0;
+
+        if (account_get_cost(truth, i, &cost))
+            check_invoices_of(period, facts_tenants[i], cost, facts->currency_places);
+    }
+}
+
+void
+invariants_check_fixes(MeterStore *store, const Facts *facts)
+{
+    for (guint i = 0; i < facts->fixes->len; i++) {
+        const Fix *fix = &g_array_index(facts->fixes, Fix, i);
+        const Sum billed = bill_sum_line(store, ledger_count(), fix);
+
+        if (facts_find_fix(facts, fix) == fix &&
+            (billed.quantity != fix->quantity ||
+             billed.cost != facts_get_cost(fix->quantity, fix->price)))
+            world_blame("I20: %s of instance %u on day %u is not what was ordered",
+                        facts_meters[fix->meter], fix->instance, fix->day);
     }
 }
 

@@ -21,5 +21,9 @@ void invariants_check_double(MeterStore *store,
 /** A month that is closed has an invoice for everybody who has to pay, and one only. */
 void invariants_check_invoices(MeterStore *store, const Facts *facts, guint month);
 
+/** What somebody corrected is what he ordered, by all bills, whatever came in before and
+ * after that. */
+void invariants_check_fixes(MeterStore *store, const Facts *facts);
+
 /** All that a store holds is the ledger, and its sums are what the rows say. */
 void invariants_check_store(MeterStore *store);

@@ -46,19 +46,13 @@ format_exact(Exact value, guint places)
                                          scaled / unit, (int) places, scaled % unit);
 }
 
-/* Of a quantity and a price, which have fifteen and nine places at most. */
-static Exact
-get_cost(Exact quantity, Exact price)
-{
-    return quantity / exact_ten_to(9) * (price / exact_ten_to(15));
-}
-
 /* What changes when something else stands there. */
 static void
 change_fix(Fix *fix, Exact quantity, Exact price)
 {
     fix->more_quantity = quantity - fix->quantity;
-    fix->more_cost = get_cost(quantity, price) - get_cost(fix->quantity, fix->price);
+    fix->more_cost =
+        facts_get_cost(quantity, price) - facts_get_cost(fix->quantity, fix->price);
     fix->quantity = quantity;
     fix->price = price;
 }

@@ -104,9 +104,10 @@ rate(const Scope *scope, Sum sums[FACTS_TIERS], Account *account)
 
 /* Corrections */
 
-/* A month as a whole, as if it had not been closed. */
+/* A month as a whole, as if it had not been closed; into cells if there are any. */
 static Sum
-rate_month(const Scope *scope, guint month, gint64 as_of, gint64 known_ms)
+rate_month(
+    const Scope *scope, guint month, gint64 as_of, gint64 known_ms, Account *account)
 {
     const Question question = { as_of, known_ms, month, facts_first_day(month),
                                 facts_first_day(month + 1) };
@@ -115,7 +116,7 @@ rate_month(const Scope *scope, guint month, gint64 as_of, gint64 known_ms)
     Sum sum = { 0 };
 
     scope_init(&whole, scope->facts, &question, scope->tenant, scope->meter);
-    rate(&whole, sums, NULL);
+    rate(&whole, sums, account);
     for (guint i = 0; i < FACTS_TIERS; i++) {
         sum_add(&sum, sums[i], 1);
     }
@@ -130,8 +131,10 @@ find_late(const Scope *scope, gint64 before)
     Sum sum = { 0 };
 
     for (guint month = 0; month < question->month; month++) {
-        sum_add(&sum, rate_month(scope, month, question->as_of, question->known_ms), 1);
-        sum_add(&sum, rate_month(scope, month, before, ledger_get_time(before)), -1);
+        sum_add(&sum, rate_month(scope, month, question->as_of, question->known_ms, NULL),
+                1);
+        sum_add(&sum, rate_month(scope, month, before, ledger_get_time(before), NULL),
+                -1);
     }
     return sum;
 }
@@ -153,6 +156,48 @@ find_fixed(const Scope *scope)
     return sum;
 }
 
+static bool
+has_fix(const Scope *scope, guint month)
+{
+    for (guint i = 0; i < scope->facts->fixes->len; i++) {
+        const Fix *fix = &g_array_index(scope->facts->fixes, Fix, i);
+
+        if (fix->seq <= scope->question->as_of && fix->tenant == scope->tenant &&
+            fix->meter == scope->meter && fix->month == month)
+            return true;
+    }
+    return false;
+}
+
+/* Whether something became known of a month in which lines are what somebody ordered. */
+static bool
+is_uncertain(const Scope *scope, gint64 before)
+{
+    const Question *question = scope->question;
+
+    for (guint month = 0; month < question->month; month++) {
+        g_autoptr(Account) now = account_new();
+        g_autoptr(Account) then = account_new();
+
+        if (!has_fix(scope, month))
+            continue;
+        rate_month(scope, month, question->as_of, question->known_ms, now);
+        rate_month(scope, month, before, ledger_get_time(before), then);
+        if (!account_is_same(now, then))
+            return true;
+    }
+    return false;
+}
+
+/* What is known and was not when the month before was closed. */
+static void
+add_late(const Scope *scope, gint64 before, Account *account)
+{
+    sum_add(&account->corrections[scope->tenant][scope->meter], find_late(scope, before),
+            1);
+    account->is_uncertain[scope->tenant][scope->meter] = is_uncertain(scope, before);
+}
+
 Account *
 truth_bill(const Facts *facts, const Question *question)
 {
@@ -168,8 +213,7 @@ truth_bill(const Facts *facts, const Question *question)
             rate(&scope, account->usage[i][j], account);
             account->corrections[i][j] = find_fixed(&scope);
             if (is_first_open)
-                sum_add(&account->corrections[i][j],
-                        find_late(&scope, facts->closed_seq[month - 1]), 1);
+                add_late(&scope, facts->closed_seq[month - 1], account);
         }
     }
     return account;
