@@ -436,20 +436,25 @@ rating_add_use(Rating *rating, const ViewUsage *use, GError **error)
 
 /* Runs */
 
-/* The prices at an instant; NULL outside of the period. */
-static const Slot *
-get_slot_at(const Rating *rating, gint64 at_ms)
+/* The prices at an instant of the period or before it, where a run may have ended of
+ * which something is charged in it; false after it. */
+static bool
+get_slot_at(const Rating *rating, gint64 at_ms, Slot *ret_slot)
 {
     guint index = find_slot(rating, at_ms);
-    const Slot *slot = NULL;
 
     if (index == rating->slots->len)
-        return NULL;
-    slot = &g_array_index(rating->slots, Slot, index);
-    return at_ms >= slot->from_ms ? slot : &g_array_index(rating->slots, Slot, 0);
+        return false;
+    *ret_slot = g_array_index(rating->slots, Slot, index);
+    if (at_ms >= ret_slot->from_ms)
+        return true;
+    *ret_slot = (Slot){ .from_ms = at_ms, .to_ms = at_ms, .day = calendar_day_of(at_ms) };
+    find_tariff(rating, ret_slot);
+    return true;
 }
 
-/* A run of a meter that ended: charges what is missing of the shortest. */
+/* A run of a meter that ended: charges what is missing of the shortest, by what held when
+ * it did. */
 static bool
 end_run(Rating *rating,
         const Segment *last,
@@ -458,13 +463,14 @@ end_run(Rating *rating,
         gint64 next_ms,
         GError **error)
 {
-    const Slot *slot = get_slot_at(rating, last->facts.end_ms);
+    Slot slot = { 0 };
     const CardLine *line = NULL;
     gint64 end_ms = 0;
 
-    if (slot == NULL || !slot->has_tariff || last->facts.end_seq == 0)
+    if (last->facts.end_seq == 0 || !get_slot_at(rating, last->facts.end_ms, &slot) ||
+        !slot.has_tariff)
         return true;
-    if (!find_line(rating, last, meter, slot, &line, error))
+    if (!find_line(rating, last, meter, &slot, &line, error))
         return false;
     if (line == NULL || last->facts.end_ms - start_ms >= line->min_run_ms)
         return true;
@@ -476,11 +482,12 @@ end_run(Rating *rating,
 static bool
 is_in_run(const Rating *rating, const Segment *segment, MeterId meter)
 {
-    const Slot *slot = get_slot_at(rating, segment->facts.start_ms);
+    Slot slot = { 0 };
 
-    return segment->facts.kind == RESOURCE_KIND_INSTANCE && slot != NULL &&
-           slot->has_tariff && is_billed(slot, segment, meter) &&
-           segment->facts.end_ms > segment->facts.start_ms;
+    return segment->facts.kind == RESOURCE_KIND_INSTANCE &&
+           segment->facts.end_ms > segment->facts.start_ms &&
+           get_slot_at(rating, segment->facts.start_ms, &slot) && slot.has_tariff &&
+           is_billed(&slot, segment, meter);
 }
 
 static bool

@@ -70,22 +70,20 @@ truth_get_size(const Stretch *stretch, guint meter)
     return 0;
 }
 
-/* A run has ended: how long it is charged for is told by the price at its end, or if that
- * was in a month before by the first of the month. */
+/* A run has ended: how long it is charged for is told by the price at its end. */
 static void
 end_run(Scope *scope, const Stretch *last, gint64 start_ms, gint64 next_ms)
 {
     const Question *question = scope->question;
     gint64 end_ms = facts_get_end(last, question->as_of, question->known_ms);
-    gint64 at_ms = MAX(end_ms, facts_month_start(question->month));
     const Price *price = NULL;
     gint64 to_ms = 0;
 
     if (last->end_seq == 0 || last->end_seq > question->as_of ||
-        at_ms >= facts_month_start(question->month + 1))
+        end_ms >= facts_month_start(question->month + 1))
         return;
     price = truth_find_price(scope->facts, question->as_of, scope->tenant, scope->meter,
-                             at_ms);
+                             end_ms);
     to_ms = MIN(start_ms + price->min_run_ms, next_ms);
     g_assert(scope->n_tails < TRUTH_TAILS_MAX);
     if (!price->is_free && to_ms > end_ms)
