@@ -165,6 +165,19 @@ a_use_that_is_booked_late_is_billed_once(MeterFixture *fixture, gconstpointer un
     g_assert_cmpuint(costs.n_corrections, ==, 0);
 }
 
+static void
+go_through(Biller *biller)
+{
+    g_autoptr(GError) error = NULL;
+    BillTotal total = { 0 };
+    Costs costs = { 0 };
+    bool more = true;
+
+    while (more) {
+        g_assert_true(biller_next(biller, add_line, &costs, &more, &total, &error));
+    }
+}
+
 /* Pages through a bill; returns how many cards are named in its foot. */
 static guint
 count_cards(MeterFixture *fixture, const char *period, gint64 as_of)
@@ -173,13 +186,9 @@ count_cards(MeterFixture *fixture, const char *period, gint64 as_of)
     const BillQuery query = { .period = period, .as_of = as_of };
     g_autoptr(GError) error = NULL;
     g_autoptr(Biller) biller = biller_new(fixture->store, books, &query, &error);
-    BillTotal total = { 0 };
-    Costs costs = { 0 };
-    bool more = true;
 
-    while (more) {
-        g_assert_true(biller_next(biller, add_line, &costs, &more, &total, &error));
-    }
+    g_assert_no_error(error);
+    go_through(biller);
     return biller_get_foot(biller)->cards->len;
 }
 
@@ -278,6 +287,63 @@ assert_golden(const char *period, const ReportFormat *format, const char *text)
     g_assert_cmpstr(text, ==, expected);
 }
 
+static BillFoot
+bill_foot(MeterFixture *fixture)
+{
+    g_autoptr(Books) books = read_books(fixture);
+    const BillQuery query = { .period = "2026-10" };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Biller) biller = biller_new(fixture->store, books, &query, &error);
+
+    g_assert_no_error(error);
+    go_through(biller);
+    return *biller_get_foot(biller);
+}
+
+/* Booked after ten hours. */
+static void
+miss(MeterFixture *fixture, gint64 seq, gint64 from_ms, gint64 to_ms)
+{
+    ProtoLedgerRow gap = meter_fixture_gap(seq, 3, from_ms, to_ms);
+
+    gap.at_ms = OCTOBER_MS + 10 * HOUR_MS;
+    meter_fixture_apply(fixture, gap);
+}
+
+static void
+what_is_missed_twice_counts_once(MeterFixture *fixture, gconstpointer unused)
+{
+    BillFoot foot = { 0 };
+
+    note_prices(fixture);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    miss(fixture, 4, 4 * HOUR_MS, 6 * HOUR_MS);
+    miss(fixture, 5, HOUR_MS, 2 * HOUR_MS);
+    miss(fixture, 6, HOUR_MS, 5 * HOUR_MS);
+    meter_fixture_apply(fixture, meter_fixture_closed(7, 3, 10 * HOUR_MS));
+    foot = bill_foot(fixture);
+    g_assert_cmpint(foot.gaps, ==, 3);
+    g_assert_cmpint(foot.expected_ms, ==, 10 * HOUR_MS);
+    g_assert_cmpint(foot.metered_ms, ==, 5 * HOUR_MS);
+}
+
+static void
+a_gap_that_was_made_up_for_hides_none(MeterFixture *fixture, gconstpointer unused)
+{
+    BillFoot foot = { 0 };
+
+    note_prices(fixture);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    meter_fixture_apply(fixture, meter_fixture_gap(4, 3, 0, HOUR_MS));
+    meter_fixture_apply(
+        fixture, meter_fixture_used(5, 3, 0, HOUR_MS, COUNTER_NET_TX_BYTES, "mac", 1));
+    meter_fixture_apply(fixture, meter_fixture_gap(6, 3, 0, 2 * HOUR_MS));
+    meter_fixture_apply(fixture, meter_fixture_closed(7, 3, 10 * HOUR_MS));
+    foot = bill_foot(fixture);
+    g_assert_cmpint(foot.gaps, ==, 1);
+    g_assert_cmpint(foot.metered_ms, ==, 8 * HOUR_MS);
+}
+
 /* A month with a gap and a use that is in part estimated, closed, and the next one with
  * what came in late. */
 static void
@@ -317,6 +383,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    TEST("a-gap-that-was-made-up-for-hides-none", a_gap_that_was_made_up_for_hides_none);
     TEST("an-end-that-is-known-late-is-given-back",
          an_end_that_is_known_late_is_given_back);
     TEST("a-use-that-is-booked-late-is-billed-once",
@@ -324,5 +391,6 @@ main(int argc, char **argv)
     TEST("reports-are-the-same-for-ever", reports_are_the_same_for_ever);
     TEST("what-comes-later-names-no-card", what_comes_later_names_no_card);
     TEST("what-cannot-be-billed-is-refused", what_cannot_be_billed_is_refused);
+    TEST("what-is-missed-twice-counts-once", what_is_missed_twice_counts_once);
     return g_test_run();
 }
