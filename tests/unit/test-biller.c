@@ -27,14 +27,20 @@ note(MeterFixture *fixture, gint64 seq, const char *topic, const char *text, gin
 }
 
 static void
-note_prices(MeterFixture *fixture)
+note_assignment(MeterFixture *fixture)
 {
     g_autofree char *assignment = g_strdup_printf(
         "{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
         OCTOBER_MS);
 
-    note(fixture, 1, "card", card, 0);
     note(fixture, 2, "assignment", assignment, 0);
+}
+
+static void
+note_prices(MeterFixture *fixture)
+{
+    note(fixture, 1, "card", card, 0);
+    note_assignment(fixture);
 }
 
 static void
@@ -176,6 +182,50 @@ go_through(Biller *biller)
     while (more) {
         g_assert_true(biller_next(biller, add_line, &costs, &more, &total, &error));
     }
+}
+
+/* What is rounded down is what was computed since the instance is there: half a tick that
+ * comes in late for October makes October's a whole one, and takes November's away. */
+static void
+what_comes_late_moves_what_is_carried_on(MeterFixture *fixture, gconstpointer unused)
+{
+    static const struct {
+        gint64 seq;
+        gint64 from_ms;
+        gint64 booked_ms;
+    } halves[] = {
+        { 4, 0, HOUR_MS },
+        { 6, 31 * DAY_MS, 34 * DAY_MS },
+        { 8, HOUR_MS, 64 * DAY_MS },
+    };
+
+    Costs costs = { 0 };
+
+    note(fixture, 1, "card",
+         "{\"card\":\"c\",\"version\":1,\"currency\":\"EUR\","
+         "\"from\":\"2026-10-01T00:00:00Z\","
+         "\"lines\":[{\"sku\":\"cpu\",\"meter\":\"cpu.time\",\"price\":\"1000\"}],"
+         "\"free\":[\"instance.time\",\"memory.alloc\",\"vcpu.alloc\"]}",
+         0);
+    note_assignment(fixture);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    for (gsize i = 0; i < G_N_ELEMENTS(halves); i++) {
+        ProtoLedgerRow use = meter_fixture_used(halves[i].seq, 3, halves[i].from_ms,
+                                                halves[i].from_ms + HOUR_MS,
+                                                COUNTER_CPU_TIME, "", 18000000);
+
+        use.at_ms = OCTOBER_MS + halves[i].booked_ms;
+        meter_fixture_apply(fixture, use);
+        if (i == 0)
+            note_closed(fixture, 5, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+        if (i == 1)
+            note_closed(fixture, 7, "2026-11", NOVEMBER_MS, DECEMBER_MS);
+    }
+    assert_cost(bill(fixture, "2026-10").usage, "0");
+    assert_cost(bill(fixture, "2026-11").usage, "0.01");
+    costs = bill(fixture, "2026-12");
+    g_assert_cmpuint(costs.n_corrections, ==, 2);
+    assert_cost(costs.corrections, "0");
 }
 
 /* Pages through a bill; returns how many cards are named in its foot. */
@@ -389,6 +439,8 @@ main(int argc, char **argv)
     TEST("a-use-that-is-booked-late-is-billed-once",
          a_use_that_is_booked_late_is_billed_once);
     TEST("reports-are-the-same-for-ever", reports_are_the_same_for_ever);
+    TEST("what-comes-late-moves-what-is-carried-on",
+         what_comes_late_moves_what_is_carried_on);
     TEST("what-comes-later-names-no-card", what_comes_later_names_no_card);
     TEST("what-cannot-be-billed-is-refused", what_cannot_be_billed_is_refused);
     TEST("what-is-missed-twice-counts-once", what_is_missed_twice_counts_once);
