@@ -122,9 +122,11 @@ connect_again(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* Whoever connects again asks where the ledger stands: that is not to be asked twice. */
 static void
 disconnect(Controller *controller)
 {
+    g_clear_handle_id(&controller->watch, g_source_remove);
     g_clear_pointer(&controller->asking, wire_link_free);
     g_clear_pointer(&controller->stream, wire_link_free);
 }
@@ -235,6 +237,9 @@ go_on(Controller *controller)
 {
     g_autoptr(GError) refusal = NULL;
 
+    /* It was told twice where the ledger stands. */
+    if (controller->stream != NULL)
+        return;
     if (!meter_store_clear_fork(controller->store, &refusal) ||
         !follow(controller, &refusal)) {
         lose(controller, refusal);
@@ -438,7 +443,6 @@ controller_free(Controller *controller)
     g_clear_handle_id(&controller->retry, g_source_remove);
     g_clear_handle_id(&controller->refresh, g_source_remove);
     g_clear_handle_id(&controller->flush, g_source_remove);
-    g_clear_handle_id(&controller->watch, g_source_remove);
     disconnect(controller);
     end_all(controller);
     g_free(controller->path);

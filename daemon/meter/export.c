@@ -15,9 +15,7 @@
 #include "wire/client.h"
 
 enum {
-    CALL_MS = 120000,
-    /* So far back it looks for the day that was exported last. */
-    MISSED_DAYS_MAX = 62
+    CALL_MS = 120000
 };
 
 typedef struct {
@@ -466,17 +464,33 @@ export_closed(const Options *options,
     return true;
 }
 
-/* The day after the last one that is complete, should some have been missed. */
+static bool
+parse_day(const char *text, gint64 *ret_day)
+{
+    g_autofree char *midnight = g_strconcat(text, "T00:00:00Z", NULL);
+    gint64 at_ms = 0;
+
+    if (!clock_parse_time(midnight, &at_ms))
+        return false;
+    *ret_day = calendar_day_of(at_ms);
+    return true;
+}
+
+/* The day after the last one that is complete, should some have been missed, however
+ * many. */
 static gint64
 find_first_day(const Options *options, gint64 last)
 {
-    for (gint64 day = last - 1; day >= last - MISSED_DAYS_MAX; day--) {
-        g_autofree char *name = calendar_format_day(day);
+    g_autoptr(GDir) folders = g_dir_open(options->into, 0, NULL);
+    gint64 newest = G_MININT64;
+    const char *name = NULL;
+    gint64 day = 0;
 
-        if (is_complete(options, name))
-            return day + 1;
+    while (folders != NULL && (name = g_dir_read_name(folders)) != NULL) {
+        if (parse_day(name, &day) && day < last && is_complete(options, name))
+            newest = MAX(newest, day);
     }
-    return last;
+    return newest == G_MININT64 ? last : newest + 1;
 }
 
 static bool
@@ -507,8 +521,7 @@ static bool
 export_asked(const Options *options, GError **error)
 {
     g_autoptr(WireClient) client = wire_client_connect(options->socket, error);
-    g_autofree char *midnight = NULL;
-    gint64 at_ms = 0;
+    gint64 day = 0;
 
     if (client == NULL)
         return false;
@@ -516,14 +529,13 @@ export_asked(const Options *options, GError **error)
         return export_month(options, client, options->month, error);
     if (options->day == NULL)
         return export_due(options, client, error);
-    midnight = g_strconcat(options->day, "T00:00:00Z", NULL);
-    if (!clock_parse_time(midnight, &at_ms)) {
+    if (!parse_day(options->day, &day)) {
         proto_error_set_invalid_parameter(error, "--day", "is not a day like 2026-10-12",
                                           "--day %s is not a day like 2026-10-12",
                                           options->day);
         return false;
     }
-    return export_day(options, client, calendar_day_of(at_ms), error);
+    return export_day(options, client, day, error);
 }
 
 static bool

@@ -62,7 +62,6 @@ struct Reading {
     GPtrArray *tenants;
     gsize family;
     bool has_begun;
-    bool has_ended;
     /* Where the family stands. */
     guint at;
     ViewUses *uses;

@@ -62,17 +62,18 @@ static const char schema[] =
     "CREATE TABLE usage_month (tenant INTEGER NOT NULL, month INTEGER NOT "
     "NULL," SUM_COLUMNS " PRIMARY KEY (tenant, month, resource, device, counter, era))"
     " STRICT, WITHOUT ROWID;"
+    "CREATE INDEX usage_late ON usage_month (era, tenant, month);"
     "CREATE TABLE usage_total (tenant INTEGER NOT NULL, resource INTEGER NOT NULL,"
     " device INTEGER NOT NULL, counter INTEGER NOT NULL,"
     " quantity INTEGER NOT NULL CHECK (quantity >= 0), estimated INTEGER NOT NULL,"
     " rows INTEGER NOT NULL, first_seq INTEGER NOT NULL, first_day INTEGER NOT NULL,"
     " last_day INTEGER NOT NULL,"
     " PRIMARY KEY (tenant, resource, device, counter)) STRICT, WITHOUT ROWID;"
-    "PRAGMA user_version = 6;"
+    "PRAGMA user_version = 7;"
     "COMMIT;";
 
 enum {
-    VERSION = 6,
+    VERSION = 7,
     /* Of steps. */
     DROP_TABLES = 0
 };
@@ -208,7 +209,7 @@ static const char *const statements[] = {
         " AND to_ms < ?3 AND ?4 IN ('', tenant)",
     [FIND_LATE_USE] =
         "SELECT name FROM tenant WHERE ?3 IN ('', name) AND EXISTS (SELECT 1 FROM"
-        " usage_month WHERE usage_month.tenant = tenant.id AND month = ?1 AND era = ?2)",
+        " usage_month WHERE usage_month.tenant = tenant.id AND month <= ?1 AND era = ?2)",
     [NEXT_TENANT_ID] = "SELECT id FROM tenant WHERE id > ?1 ORDER BY id LIMIT 1",
     [SCAN_DAYS] =
         "SELECT day, resource, device, counter, era, quantity, estimated, rows"

@@ -59,7 +59,8 @@ bool view_has_tenant(View *view, const char *tenant, bool *ret_has, GError **err
 /**
  * Appends the names of tenants, some perhaps twice, of whom something was booked that
  * lies in the month or before it, and that a view as of closing, a row that closed the
- * books, does not know.  tenant: only that one, or NULL.  There may be more of them than
+ * books, does not know.  Before it, as what is rounded down is what was used since the
+ * resource was there.  tenant: only that one, or NULL.  There may be more of them than
  * need be, and never fewer.
  */
 bool view_find_late(View *view,

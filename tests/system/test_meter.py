@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import unittest
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from pathlib import Path
@@ -70,6 +71,8 @@ class FakeController:
         self.ignores_after = False
         self.is_stuck = False
         self.questions = 0
+        # How often each connection asked where the ledger stands, also if it was not told.
+        self.heads: Counter[socket.socket] = Counter()
         self.changed = threading.Condition()
         self.listener: socket.socket | None = None
         self.connections: set[socket.socket] = set()
@@ -142,6 +145,8 @@ class FakeController:
     def answer(self, connection: socket.socket, call: dict[str, Any]) -> None:
         parameters = call.get("parameters", {})
         method = call["method"]
+        if method == "io.vmctl.Ledger.GetHead":
+            self.heads[connection] += 1
         if self.is_stuck:
             return
         if method == "io.vmctl.Ledger.GetHead":
@@ -679,6 +684,16 @@ class MeterTest(unittest.TestCase):
         self.wait_for_log("The fork was accepted")
         wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] == 6, "the ledger is read anew")
         self.assertEqual([line["running_hours"] for line in self.usage()["lines"]], ["5.0", "6.0"])
+
+    def test_connection_after_a_fork_asks_once_where_the_ledger_stands(self) -> None:
+        self.fork()
+        self.controller.stop()
+        self.controller.is_stuck = True
+        self.controller.heads.clear()
+        self.controller.start()
+        # It is given up when no answer has come: later than a fork is looked at again.
+        wait_for(lambda: set(self.controller.heads) - self.controller.connections, "a connection is given up")
+        self.assertEqual(set(self.controller.heads.values()), {1})
 
     def cards(self) -> list[str]:
         return [card["card"] for card in self.call("io.vmctl.Billing.ListCards")["cards"]]

@@ -502,7 +502,7 @@ def test_a_database_that_was_put_back_says_so_and_bills_nothing_twice() -> None:
         metered.tell("back", {"disk_write_bytes": 900})
         metered.tick()
         # An entry of the books has the anchor tell where the ledger stands.
-        metered.vmd.call("Ledger.Note", follows=0, topic="test", note="{}")
+        metered.vmd.call("Ledger.Note", follows=0, topic="assignment", note='{"card": "c", "from_ms": 0, "discount_ppm": 0}')
         head = metered.vmd.call("Ledger.GetHead")["note"]
         wait_until(lambda: anchor.exists() and int(anchor.read_text().split()[-3]) >= head, "the anchor")
         metered.vmd.kill(signal.SIGTERM)

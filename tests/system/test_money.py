@@ -16,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -519,6 +519,24 @@ def test_the_nightly_export_makes_up_for_what_was_missed() -> None:
         assert export(vmd, into, clock=clock) == "" and read_files(into / "2026-10")
         (into / "2026-11-02" / "ledger.json").write_text("")
         assert "does not say as of which row" in export(vmd, into, "--day", "2026-11-02")
+
+
+def test_the_nightly_export_makes_up_for_a_pause_of_any_length() -> None:
+    with FakeClock(meter=True, jump="@2026-10-30 08:00:00") as clock, tempfile.TemporaryDirectory() as name:
+        vmd, into = clock.vmd, Path(name)
+        vmd.import_template()
+        set_example(vmd)
+        vmctl(vmd, "create", "web")
+        for number, jump in enumerate(("@2026-10-31 01:00:00", "@2027-01-10 01:00:00"), start=1):
+            clock.set(jump)
+            wait_until(lambda: sum(1 for row in vmd.ledger() if row["kind"] == "clock") == number, "the next night")  # noqa: B023
+            assert export(vmd, into, clock=clock) == ""
+            # What is no day, or not complete, is passed over.
+            (into / "2026-11-32").mkdir(exist_ok=True)
+            (into / "2026-12-24").mkdir(exist_ok=True)
+        days = [date(2026, 10, 30) + timedelta(days=number) for number in range(72)]
+        assert days[-1] == date(2027, 1, 9)
+        assert all(read_files(into / day.isoformat()) for day in days)
 
 
 def test_an_export_that_cannot_be_leaves_nothing() -> None:

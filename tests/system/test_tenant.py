@@ -210,7 +210,7 @@ FOR_ADMINS = {
     "Template.Remove": {"template": "tiny"},
     "Ledger.GetHead": {},
     "Ledger.Read": {"after": 0},
-    "Ledger.Note": {"topic": "x", "note": "", "follows": 0},
+    "Ledger.Note": {"topic": "recovered", "note": "{}", "follows": 0},
     "Audit.Run": {},
     "Audit.Collect": {},
     "Tenant.Create": {"tenant": "made"},
@@ -460,6 +460,15 @@ def seal(month: str) -> None:
     note = json.dumps({"period": month, "invoices": 0, "hash": "0" * 64})
     head = shared.call("Ledger.GetHead")
     shared.call("Ledger.Note", topic="sealed", note=note, follows=head["note"])
+
+
+def test_an_entry_that_the_books_could_not_read_is_refused() -> None:
+    head = shared.call("Ledger.GetHead")["note"]
+    for topic, note, wrong in (("test", "{}", "topic"), ("sealed", "", "note"), ("sealed", "{}", "note"),
+                               ("card", '{"card": "c"}', "note"), ("recovered", '{"lost": "nine"}', "note")):
+        error = expect("io.vmctl.InvalidParameter", shared.call, "Ledger.Note", topic=topic, note=note, follows=head)
+        assert error["path"] == f"parameters.{wrong}", (topic, note, error)
+    assert shared.call("Ledger.GetHead")["note"] == head
 
 
 def test_a_tenant_that_is_still_to_be_billed_is_not_removed() -> None:

@@ -74,7 +74,7 @@ def test_an_entry_of_the_books_right_after_a_jump_bills_nothing() -> None:
         vmd.import_template()
         vmd.create(name="runs")
         clock.set("+864000")
-        vmd.call("Ledger.Note", follows=0, topic="test", note="{}")
+        vmd.call("Ledger.Note", follows=0, topic="assignment", note='{"card": "c", "from_ms": 0, "discount_ppm": 0}')
         vmd.do("Instance.Destroy", instance="runs")
         billed(vmd.ledger())
         oracle.check_at_rest(vmd)

@@ -39,14 +39,20 @@ static const char back_and_forth[] =
     "\"free\":[\"instance.time\",\"memory.alloc\"]}";
 
 static void
-note_prices(MeterFixture *fixture, const char *of)
+note_assignment(MeterFixture *fixture)
 {
     g_autofree char *assignment = g_strdup_printf(
         "{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
         OCTOBER_MS);
 
-    note(fixture, 1, "card", of, 0);
     note(fixture, 2, "assignment", assignment, 0);
+}
+
+static void
+note_prices(MeterFixture *fixture, const char *of)
+{
+    note(fixture, 1, "card", of, 0);
+    note_assignment(fixture);
 }
 
 static void
@@ -200,6 +206,63 @@ a_use_that_is_booked_late_is_billed_once(MeterFixture *fixture, gconstpointer un
     g_assert_cmpuint(costs.n_corrections, ==, 0);
 }
 
+static void
+go_through(Biller *biller)
+{
+    g_autoptr(GError) error = NULL;
+    BillTotal total = { 0 };
+    Costs costs = { 0 };
+    bool more = true;
+
+    while (more) {
+        g_assert_true(biller_next(biller, add_line, &costs, &more, &total, &error));
+    }
+}
+
+/* What is rounded down is what was computed since the instance is there: half a tick that
+ * comes in late for October makes October's a whole one, and takes November's away. */
+static void
+what_comes_late_moves_what_is_carried_on(MeterFixture *fixture, gconstpointer unused)
+{
+    static const struct {
+        gint64 seq;
+        gint64 from_ms;
+        gint64 booked_ms;
+    } halves[] = {
+        { 4, 0, HOUR_MS },
+        { 6, 31 * DAY_MS, 34 * DAY_MS },
+        { 8, HOUR_MS, 64 * DAY_MS },
+    };
+
+    Costs costs = { 0 };
+
+    note(fixture, 1, "card",
+         "{\"card\":\"c\",\"version\":1,\"currency\":\"EUR\","
+         "\"from\":\"2026-10-01T00:00:00Z\","
+         "\"lines\":[{\"sku\":\"cpu\",\"meter\":\"cpu.time\",\"price\":\"1000\"}],"
+         "\"free\":[\"instance.time\",\"memory.alloc\",\"vcpu.alloc\"]}",
+         0);
+    note_assignment(fixture);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    for (gsize i = 0; i < G_N_ELEMENTS(halves); i++) {
+        ProtoLedgerRow use = meter_fixture_used(halves[i].seq, 3, halves[i].from_ms,
+                                                halves[i].from_ms + HOUR_MS,
+                                                COUNTER_CPU_TIME, "", 18000000);
+
+        use.at_ms = OCTOBER_MS + halves[i].booked_ms;
+        meter_fixture_apply(fixture, use);
+        if (i == 0)
+            note_closed(fixture, 5, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+        if (i == 1)
+            note_closed(fixture, 7, "2026-11", NOVEMBER_MS, DECEMBER_MS);
+    }
+    assert_cost(bill(fixture, "2026-10").usage, "0");
+    assert_cost(bill(fixture, "2026-11").usage, "0.01");
+    costs = bill(fixture, "2026-12");
+    g_assert_cmpuint(costs.n_corrections, ==, 2);
+    assert_cost(costs.corrections, "0");
+}
+
 /* Pages through a bill; returns how many cards are named in its foot. */
 static guint
 count_cards(MeterFixture *fixture, const char *period, gint64 as_of)
@@ -208,13 +271,9 @@ count_cards(MeterFixture *fixture, const char *period, gint64 as_of)
     const BillQuery query = { .period = period, .as_of = as_of };
     g_autoptr(GError) error = NULL;
     g_autoptr(Biller) biller = biller_new(fixture->store, books, &query, &error);
-    BillTotal total = { 0 };
-    Costs costs = { 0 };
-    bool more = true;
 
-    while (more) {
-        g_assert_true(biller_next(biller, add_line, &costs, &more, &total, &error));
-    }
+    g_assert_no_error(error);
+    go_through(biller);
     return biller_get_foot(biller)->cards->len;
 }
 
@@ -313,6 +372,63 @@ assert_golden(const char *period, const ReportFormat *format, const char *text)
     g_assert_cmpstr(text, ==, expected);
 }
 
+static BillFoot
+bill_foot(MeterFixture *fixture)
+{
+    g_autoptr(Books) books = read_books(fixture);
+    const BillQuery query = { .period = "2026-10" };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Biller) biller = biller_new(fixture->store, books, &query, &error);
+
+    g_assert_no_error(error);
+    go_through(biller);
+    return *biller_get_foot(biller);
+}
+
+/* Booked after ten hours. */
+static void
+miss(MeterFixture *fixture, gint64 seq, gint64 from_ms, gint64 to_ms)
+{
+    ProtoLedgerRow gap = meter_fixture_gap(seq, 3, from_ms, to_ms);
+
+    gap.at_ms = OCTOBER_MS + 10 * HOUR_MS;
+    meter_fixture_apply(fixture, gap);
+}
+
+static void
+what_is_missed_twice_counts_once(MeterFixture *fixture, gconstpointer unused)
+{
+    BillFoot foot = { 0 };
+
+    note_prices(fixture, card);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    miss(fixture, 4, 4 * HOUR_MS, 6 * HOUR_MS);
+    miss(fixture, 5, HOUR_MS, 2 * HOUR_MS);
+    miss(fixture, 6, HOUR_MS, 5 * HOUR_MS);
+    meter_fixture_apply(fixture, meter_fixture_closed(7, 3, 10 * HOUR_MS));
+    foot = bill_foot(fixture);
+    g_assert_cmpint(foot.gaps, ==, 3);
+    g_assert_cmpint(foot.expected_ms, ==, 10 * HOUR_MS);
+    g_assert_cmpint(foot.metered_ms, ==, 5 * HOUR_MS);
+}
+
+static void
+a_gap_that_was_made_up_for_hides_none(MeterFixture *fixture, gconstpointer unused)
+{
+    BillFoot foot = { 0 };
+
+    note_prices(fixture, card);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    meter_fixture_apply(fixture, meter_fixture_gap(4, 3, 0, HOUR_MS));
+    meter_fixture_apply(
+        fixture, meter_fixture_used(5, 3, 0, HOUR_MS, COUNTER_NET_TX_BYTES, "mac", 1));
+    meter_fixture_apply(fixture, meter_fixture_gap(6, 3, 0, 2 * HOUR_MS));
+    meter_fixture_apply(fixture, meter_fixture_closed(7, 3, 10 * HOUR_MS));
+    foot = bill_foot(fixture);
+    g_assert_cmpint(foot.gaps, ==, 1);
+    g_assert_cmpint(foot.metered_ms, ==, 8 * HOUR_MS);
+}
+
 /* A month with a gap and a use that is in part estimated, closed, and the next one with
  * what came in late. */
 static void
@@ -352,6 +468,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    TEST("a-gap-that-was-made-up-for-hides-none", a_gap_that_was_made_up_for_hides_none);
     TEST("an-end-that-is-known-late-is-given-back",
          an_end_that_is_known_late_is_given_back);
     TEST("a-price-that-comes-back-is-given-back-for-each-stretch",
@@ -359,7 +476,10 @@ main(int argc, char **argv)
     TEST("a-use-that-is-booked-late-is-billed-once",
          a_use_that_is_booked_late_is_billed_once);
     TEST("reports-are-the-same-for-ever", reports_are_the_same_for_ever);
+    TEST("what-comes-late-moves-what-is-carried-on",
+         what_comes_late_moves_what_is_carried_on);
     TEST("what-comes-later-names-no-card", what_comes_later_names_no_card);
     TEST("what-cannot-be-billed-is-refused", what_cannot_be_billed_is_refused);
+    TEST("what-is-missed-twice-counts-once", what_is_missed_twice_counts_once);
     return g_test_run();
 }

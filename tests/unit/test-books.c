@@ -317,17 +317,29 @@ may_set(
 }
 
 static bool
-may_assign(
-    const Books *books, const char *card, const char *from, bool backdate, GError **error)
+may_assign_to(const Books *books,
+              const char *tenant,
+              const char *card,
+              const char *from,
+              bool backdate,
+              GError **error)
 {
     const BooksAt all = { books, books_get_note(books) };
     const ProtoAssignmentNote assignment = {
+        .tenant = (char *) (gsize) tenant,
         .card = (char *) (gsize) card,
         .from_ms = at(from),
     };
 
     return books_check_assignment(&all, &assignment, at("2026-10-15T00:00:00Z"), backdate,
                                   error);
+}
+
+static bool
+may_assign(
+    const Books *books, const char *card, const char *from, bool backdate, GError **error)
+{
+    return may_assign_to(books, NULL, card, from, backdate, error);
 }
 
 static void
@@ -371,6 +383,41 @@ the_past_is_not_changed_in_passing(void)
     assert_why(&error, "in a period that is closed");
     g_assert_false(may_assign(books, "c", "2026-10-03T00:00:00Z", true, &error));
     assert_why(&error, "in a period that is closed");
+}
+
+/* The newest assignment counts, also where an older one begins after it. */
+static void
+an_assignment_over_an_older_one_changes_the_past(void)
+{
+    g_autoptr(Books) books = books_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *assign = g_strdup_printf(
+        "{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
+        at("2026-10-10T00:00:00Z"));
+
+    note(books, "card", CARD("c", "1", OCTOBER, VCPU));
+    note(books, "assignment", assign);
+    g_assert_cmpint(price_of(books, 20, "blue", OCTOBER), ==, -1);
+    g_assert_false(may_assign(books, "c", OCTOBER, false, &error));
+    assert_why(&error, "from: 2026-10-01T00:00:00.000Z is past");
+    g_assert_false(may_assign_to(books, "blue", "c", OCTOBER, false, &error));
+    assert_why(&error, "from: 2026-10-01T00:00:00.000Z is past");
+    g_assert_true(may_assign_to(books, "blue", "c", OCTOBER, true, &error));
+}
+
+static void
+an_assignment_of_what_is_to_come_leaves_the_past_alone(void)
+{
+    g_autoptr(Books) books = books_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *assign = g_strdup_printf(
+        "{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
+        at("2026-10-15T00:00:00Z"));
+
+    note(books, "card", CARD("c", "1", OCTOBER, VCPU));
+    note(books, "assignment", assign);
+    g_assert_true(may_assign(books, "c", OCTOBER, false, &error));
+    g_assert_no_error(error);
 }
 
 static void
@@ -483,6 +530,10 @@ main(int argc, char **argv)
     g_test_add_func("/books/prices-follow-time-and-row", prices_follow_time_and_row);
     g_test_add_func("/books/the-past-is-not-changed-in-passing",
                     the_past_is_not_changed_in_passing);
+    g_test_add_func("/books/an-assignment-over-an-older-one-changes-the-past",
+                    an_assignment_over_an_older_one_changes_the_past);
+    g_test_add_func("/books/an-assignment-of-what-is-to-come-leaves-the-past-alone",
+                    an_assignment_of_what_is_to_come_leaves_the_past_alone);
     g_test_add_func("/books/a-currency-changes-with-the-month",
                     a_currency_changes_with_the_month);
     g_test_add_func("/books/a-period-closes-once-and-in-order",

@@ -125,7 +125,6 @@ add_open(const FocusOptions *options, GString *out)
     line.sku = line.sku_price = "vm.vcpu";
     line.labels = NULL;
     line.invoice = NULL;
-    line.region = "north";
     add(options, out, &line);
 }
 

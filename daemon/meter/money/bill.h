@@ -41,8 +41,6 @@ typedef struct {
     const char *resource_name;
     const char *labels;
     const char *host;
-    /** Of the host; NULL if it has none. */
-    const char *region;
 
     /* Usage only. */
     const char *sku;

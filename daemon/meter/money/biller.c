@@ -275,29 +275,54 @@ expect(Biller *biller, const ViewSegment *segment)
     biller->foot.metered_ms += there_ms;
 }
 
-/* Gaps of a resource come by time; what two of them share is missed once. */
+static gint
+compare_starts(gconstpointer a, gconstpointer b)
+{
+    const Window *left = a;
+    const Window *right = b;
+
+    return (left->from_ms > right->from_ms) - (left->from_ms < right->from_ms);
+}
+
+/* Gaps of a resource come as they were booked; what some of them share is missed once. */
+static void
+miss(Biller *biller, GArray *missed)
+{
+    const Window wanted = get_wanted(biller);
+    gint64 until_ms = 0;
+
+    g_array_sort(missed, compare_starts);
+    for (guint i = 0; i < missed->len; i++) {
+        const Window *gap = &g_array_index(missed, Window, i);
+
+        biller->foot.metered_ms -=
+            overlap(MAX(gap->from_ms, until_ms), gap->to_ms, &wanted);
+        until_ms = MAX(until_ms, gap->to_ms);
+    }
+    g_array_set_size(missed, 0);
+}
+
 static bool
 miss_gaps(Biller *biller, GError **error)
 {
+    g_autoptr(GArray) missed = g_array_new(FALSE, FALSE, sizeof(Window));
     const Window wanted = get_wanted(biller);
     gint64 resource = 0;
-    gint64 until_ms = 0;
 
     while (biller->has_gap && strcmp(biller->gap.tenant, biller->current) == 0) {
-        const ViewGap *gap = &biller->gap;
-        gint64 from_ms = gap->from_ms;
+        const Window gap = { biller->gap.from_ms, biller->gap.to_ms };
 
-        if (gap->resource == resource)
-            from_ms = MAX(from_ms, until_ms);
-        until_ms = gap->resource == resource ? MAX(until_ms, gap->to_ms) : gap->to_ms;
-        resource = gap->resource;
-        if (gap->filled_seq == 0 && overlap(gap->from_ms, gap->to_ms, &wanted) > 0) {
+        if (biller->gap.resource != resource)
+            miss(biller, missed);
+        resource = biller->gap.resource;
+        if (biller->gap.filled_seq == 0 && overlap(gap.from_ms, gap.to_ms, &wanted) > 0) {
             biller->foot.gaps++;
-            biller->foot.metered_ms -= overlap(from_ms, gap->to_ms, &wanted);
+            g_array_append_val(missed, gap);
         }
         if (!next_gap(biller, error))
             return false;
     }
+    miss(biller, missed);
     return true;
 }
 

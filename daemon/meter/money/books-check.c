@@ -120,6 +120,26 @@ check_agreed(const ProtoAssignmentNote *assignment, const Card *card, GError **e
     return true;
 }
 
+/* Whether anything had a price: from then on a new assignment counts before all older
+ * ones, also where they begin later than it. */
+static bool
+changes_past(const BooksAt *at, const ProtoAssignmentNote *assignment, gint64 now_ms)
+{
+    g_autoptr(GArray) instants = g_array_new(FALSE, FALSE, sizeof(gint64));
+    Tariff tariff = { 0 };
+
+    g_array_append_val(instants, assignment->from_ms);
+    books_collect_changes(at, assignment->tenant, instants);
+    for (guint i = 0; i < instants->len; i++) {
+        gint64 at_ms = g_array_index(instants, gint64, i);
+
+        if (at_ms >= assignment->from_ms && at_ms < now_ms &&
+            books_find_tariff(at, assignment->tenant, at_ms, &tariff))
+            return true;
+    }
+    return false;
+}
+
 bool
 books_check_assignment(const BooksAt *at,
                        const ProtoAssignmentNote *assignment,
@@ -128,17 +148,14 @@ books_check_assignment(const BooksAt *at,
                        GError **error)
 {
     const Card *card = books_find_card(at, assignment->card, 0);
-    Tariff tariff = { 0 };
-    bool changes_past = false;
 
     if (card == NULL) {
         proto_error_set_not_found(error, "card", assignment->card,
                                   "There is no rate card \"%s\"", assignment->card);
         return false;
     }
-    changes_past = !backdate && books_find_tariff(at, assignment->tenant,
-                                                  assignment->from_ms, &tariff);
-    return check_from(at, "from", assignment->from_ms, now_ms, changes_past, error) &&
+    return check_from(at, "from", assignment->from_ms, now_ms,
+                      !backdate && changes_past(at, assignment, now_ms), error) &&
            check_currency(at, assignment, card, error) &&
            check_agreed(assignment, card, error);
 }

@@ -341,12 +341,6 @@ write_pricing_category(const Cell *cell)
 }
 
 static void
-write_region(const Cell *cell)
-{
-    write_usage_text(cell, cell->line->region);
-}
-
-static void
 write_resource(const Cell *cell)
 {
     if (is_usage(cell))
@@ -479,8 +473,8 @@ static const Column columns[] = {
     { "PricingUnit", FOCUS_1_2, FOCUS_1_4, TYPE_STRING, write_unit },
     { "ProviderName", FOCUS_1_2, FOCUS_1_3, TYPE_STRING, write_provider },
     { "PublisherName", FOCUS_1_2, FOCUS_1_3, TYPE_STRING, write_provider },
-    { "RegionId", FOCUS_1_2, FOCUS_1_4, TYPE_STRING, write_region },
-    { "RegionName", FOCUS_1_2, FOCUS_1_4, TYPE_STRING, write_region },
+    { "RegionId", FOCUS_1_2, FOCUS_1_4, TYPE_STRING, write_null },
+    { "RegionName", FOCUS_1_2, FOCUS_1_4, TYPE_STRING, write_null },
     { "ResourceId", FOCUS_1_2, FOCUS_1_4, TYPE_STRING, write_resource },
     { "ResourceName", FOCUS_1_2, FOCUS_1_4, TYPE_STRING, write_resource_name },
     { "ResourceType", FOCUS_1_2, FOCUS_1_4, TYPE_STRING, write_resource_type },

@@ -25,7 +25,7 @@ ABSENT: dict[str, Any] = {
     "host": "none",
     "labels": {},
     "source": "none",
-    "topic": "none",
+    "topic": "recovered",
     "tenant": "nobody",
     "kind": "uid",
     "id": 4294967294,
@@ -33,7 +33,7 @@ ABSENT: dict[str, Any] = {
     "name": "none",
     "token": "none",
     "secret": "none",
-    "note": "",
+    "note": "{}",
     "as_of": "2026-11-01T00:00:00Z",
     # An entry of the books that is not the newest.
     "follows": 9007199254740991,
