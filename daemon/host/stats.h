@@ -10,5 +10,6 @@
  */
 GArray *stats_read(virConnectPtr libvirt, GError **error);
 
-/** The same of one domain; NULL if it is not active or libvirt does not tell. */
+/** The same of one domain, which is waited for up to a second while it is busy; NULL if
+ * it is not active or libvirt does not tell. */
 ProtoDomainStats *stats_read_one(virConnectPtr libvirt, const char *id);

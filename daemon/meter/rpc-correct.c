@@ -176,15 +176,18 @@ multiply(const ProtoCorrectedLine *line, const char *price_text, Decimal *ret_co
 
 /* A correction stays for ever: what bills could not be summed up with is refused. */
 static bool
-check_costs(const ProtoCorrectedLine *line, GError **error)
+check_costs(const ProtoBillingCorrectCall *in,
+            const ProtoCorrectedLine *line,
+            GError **error)
 {
+    const char *asked = in->quantity != NULL ? "parameters.quantity" : "parameters.price";
     const char *const prices[] = { line->list_price, line->contracted_price };
 
     for (gsize i = 0; i < G_N_ELEMENTS(prices); i++) {
         Decimal cost = { 0 };
 
         if (!multiply(line, prices[i], &cost) || decimal_compare(cost, most) > 0)
-            return refuse_parameter(error, "parameters.quantity",
+            return refuse_parameter(error, asked,
                                     "%s at a price of %s costs more than can be billed",
                                     line->quantity, prices[i]);
     }
@@ -281,7 +284,7 @@ correct_ready(const Ask *ask)
     negate(&note.reversal.estimated);
     if (!change_quantity(&search, &note.replacement, &error) ||
         !change_price(&search, &note.replacement, &error) ||
-        !check_costs(&note.replacement, &error)) {
+        !check_costs(in, &note.replacement, &error)) {
         wire_call_fail(ask->call, error);
         return;
     }

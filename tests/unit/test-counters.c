@@ -440,6 +440,27 @@ of_readings_under_way_together_both_may_be_of_other_devices(Fixture *fixture,
     g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 1070);
 }
 
+/* It was still being read when the process after it had been, and went on longer. */
+static void
+a_process_that_was_replaced_does_not_come_back(Fixture *fixture, gconstpointer unused)
+{
+    const Reading before = { .tx_bytes = 700,
+                             .vcpus = no_vcpus,
+                             .read_ms = 2 * MINUTE_MS,
+                             .read_end_ms = 2 * MINUTE_MS + 30 };
+
+    fixture->pid_start = 1;
+    read_at(fixture, MINUTE_MS, -1, 700);
+    fixture->pid_start = 2;
+    read_at(fixture, 2 * MINUTE_MS, -1, 50);
+    fixture->pid_start = 1;
+    take_at(fixture, 2 * MINUTE_MS + 40, &before);
+    fixture->pid_start = 2;
+    read_at(fixture, 3 * MINUTE_MS, -1, 60);
+    finish_at(fixture, 3 * MINUTE_MS);
+    g_assert_cmpint(sum(fixture, COUNTER_NET_TX_BYTES), ==, 760);
+}
+
 static void
 a_reading_that_comes_behind_a_newer_one_is_left(Fixture *fixture, gconstpointer unused)
 {
@@ -592,6 +613,8 @@ main(int argc, char **argv)
           of_readings_under_way_together_the_more_counts },
         { "/counters/of-readings-under-way-together-both-may-be-of-other-devices",
           of_readings_under_way_together_both_may_be_of_other_devices },
+        { "/counters/a-process-that-was-replaced-does-not-come-back",
+          a_process_that_was_replaced_does_not_come_back },
         { "/counters/a-reading-that-comes-behind-a-newer-one-is-left",
           a_reading_that_comes_behind_a_newer_one_is_left },
         { "/counters/what-an-adopted-instance-does-not-tell-at-first-begins-when-it-does",
