@@ -89,46 +89,41 @@ account_get_held(const Account *account, guint meter, guint instance)
     return sum;
 }
 
-bool
-account_is_same(const Account *account, const Account *other)
+/* A cell of one that another has not, or not so; NULL if there is none. */
+static const gint64 *
+find_difference(const Account *account, const Account *other)
 {
     GHashTableIter iter;
     gpointer key = NULL;
     gpointer cell = NULL;
 
-    if (g_hash_table_size(account->cells) != g_hash_table_size(other->cells))
-        return false;
     g_hash_table_iter_init(&iter, account->cells);
     while (g_hash_table_iter_next(&iter, &key, &cell)) {
         const Exact *same = g_hash_table_lookup(other->cells, key);
 
         if (same == NULL || *same != *(const Exact *) cell)
-            return false;
+            return key;
     }
-    return true;
+    return NULL;
 }
 
-/* Each cell of one that another has not, or not so. */
+bool
+account_is_same(const Account *account, const Account *other)
+{
+    return find_difference(account, other) == NULL &&
+           find_difference(other, account) == NULL;
+}
+
 static void
 compare_cells(const Account *account, const Account *other, const char *what)
 {
-    GHashTableIter iter;
-    gpointer key = NULL;
-    gpointer cell = NULL;
+    const gint64 *key = find_difference(account, other);
 
-    g_hash_table_iter_init(&iter, account->cells);
-    while (g_hash_table_iter_next(&iter, &key, &cell)) {
-        gint64 at = *(const gint64 *) key;
-        const Exact *same = g_hash_table_lookup(other->cells, key);
-
-        if (same == NULL || *same != *(const Exact *) cell) {
-            world_blame("I15, I21: %s: %s of instance %u as guest-%u on day %u is not "
-                        "what was used",
-                        what, facts_meters[get_meter(at)], get_instance(at),
-                        (guint) (at & 0xffff), get_day(at));
-            return;
-        }
-    }
+    if (key != NULL)
+        world_blame("I15, I21: %s: %s of instance %u as guest-%u on day %u is not "
+                    "what was used",
+                    what, facts_meters[get_meter(*key)], get_instance(*key),
+                    (guint) (*key & 0xffff), get_day(*key));
 }
 
 /* Sums */
