@@ -39,20 +39,14 @@ static const char back_and_forth[] =
     "\"free\":[\"instance.time\",\"memory.alloc\"]}";
 
 static void
-note_assignment(MeterFixture *fixture)
+note_prices(MeterFixture *fixture, const char *of)
 {
     g_autofree char *assignment = g_strdup_printf(
         "{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
         OCTOBER_MS);
 
-    note(fixture, 2, "assignment", assignment, 0);
-}
-
-static void
-note_prices(MeterFixture *fixture, const char *of)
-{
     note(fixture, 1, "card", of, 0);
-    note_assignment(fixture);
+    note(fixture, 2, "assignment", assignment, 0);
 }
 
 static void
@@ -236,13 +230,11 @@ what_comes_late_moves_what_is_carried_on(MeterFixture *fixture, gconstpointer un
 
     Costs costs = { 0 };
 
-    note(fixture, 1, "card",
-         "{\"card\":\"c\",\"version\":1,\"currency\":\"EUR\","
-         "\"from\":\"2026-10-01T00:00:00Z\","
-         "\"lines\":[{\"sku\":\"cpu\",\"meter\":\"cpu.time\",\"price\":\"1000\"}],"
-         "\"free\":[\"instance.time\",\"memory.alloc\",\"vcpu.alloc\"]}",
-         0);
-    note_assignment(fixture);
+    note_prices(fixture,
+                "{\"card\":\"c\",\"version\":1,\"currency\":\"EUR\","
+                "\"from\":\"2026-10-01T00:00:00Z\","
+                "\"lines\":[{\"sku\":\"cpu\",\"meter\":\"cpu.time\",\"price\":\"1000\"}],"
+                "\"free\":[\"instance.time\",\"memory.alloc\",\"vcpu.alloc\"]}");
     meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
     for (gsize i = 0; i < G_N_ELEMENTS(halves); i++) {
         ProtoLedgerRow use = meter_fixture_used(halves[i].seq, 3, halves[i].from_ms,
