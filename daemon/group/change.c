@@ -420,6 +420,7 @@ group_change_remove(Group *group, StoreTx *tx, OperationRequest *request, GError
         return NULL;
     supersede(group);
     group->record.removing = true;
+    group->record.view.rolling = false;
     group->record.view.wanted = 0;
     return admit(group, admission, tx, request);
 }

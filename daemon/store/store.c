@@ -25,6 +25,9 @@
  * wait, runs the transactions of that batch in one SQL transaction, then the reads.  The
  * main loop runs the callbacks in the order of the jobs.  The database belongs to the
  * thread from store_start() on.
+ *
+ * There is one open transaction at most: were there two, the one within would be on disk
+ * before what the one around it wrote earlier, and undone by that.
  */
 
 enum {
@@ -40,6 +43,8 @@ typedef struct {
 
 struct StoreTx {
     Store *store;
+    /** How often it was begun and not handed over. */
+    guint depth;
     GPtrArray *writes;
     GPtrArray *ledger;
     GArray *events;
@@ -80,6 +85,8 @@ struct Store {
     LedgerTable *ledger;
     char *service_id;
     StoreThread *thread;
+    /** What is begun and not handed over, or NULL. */
+    StoreTx *open;
     Backup *backup;
     char *anchor;
     guint anchor_source;
@@ -336,6 +343,8 @@ tell_done(gpointer done, gpointer data)
 {
     Job *job = done;
 
+    /* A transaction that somebody forgot would take all that follow with it. */
+    g_assert(((Store *) data)->open == NULL);
     if (job->tx != NULL)
         tell_committed(data, job);
     if (job->read != NULL)
@@ -470,6 +479,17 @@ on_anchor_time(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* From here on tx is a job's. */
+static Job *
+make_job(StoreTx *tx)
+{
+    Job *job = g_new0(Job, 1);
+
+    tx->store->open = NULL;
+    job->tx = tx;
+    return job;
+}
+
 /* The ledger is a copy from before the anchor was written, or not that one at all. */
 static void
 add_fork(Store *store, const LedgerHead *anchored)
@@ -482,15 +502,14 @@ add_fork(Store *store, const LedgerHead *anchored)
         .note = g_strdup_printf("%" G_GINT64_FORMAT " %s", anchored->seq, hash),
     };
     g_autoptr(GPtrArray) jobs = g_ptr_array_new_with_free_func(job_free);
-    Job *job = g_new0(Job, 1);
+    StoreTx *tx = store_begin(store);
 
     g_critical("The ledger was at row %" G_GINT64_FORMAT ", and is not any more: it was "
                "put back to an older copy. No period can be closed until that is "
                "accepted: vmctl usage recover",
                anchored->seq);
-    job->tx = store_begin(store);
-    store_add_ledger(job->tx, &row);
-    g_ptr_array_add(jobs, job);
+    store_add_ledger(tx, &row);
+    g_ptr_array_add(jobs, make_job(tx));
     run_writes(store, jobs);
     set_heads(store);
 }
@@ -525,9 +544,15 @@ store_is_short(Store *store)
 StoreTx *
 store_begin(Store *store)
 {
-    StoreTx *tx = g_new0(StoreTx, 1);
+    StoreTx *tx = store->open;
 
+    if (tx != NULL) {
+        tx->depth++;
+        return tx;
+    }
+    tx = store->open = g_new0(StoreTx, 1);
     tx->store = store;
+    tx->depth = 1;
     tx->writes = g_ptr_array_new_with_free_func((GDestroyNotify) write_free);
     tx->ledger = g_ptr_array_new_with_free_func((GDestroyNotify) ledger_write_free);
     tx->events = g_array_new(FALSE, TRUE, sizeof(ProtoEvent));
@@ -646,11 +671,8 @@ store_on_commit(StoreTx *tx, void (*func)(gpointer data), gpointer data)
 void
 store_commit(StoreTx *tx)
 {
-    Job *job = g_new0(Job, 1);
-    Store *store = tx->store;
-
-    job->tx = tx;
-    store_thread_push(store->thread, job);
+    if (--tx->depth == 0)
+        store_thread_push(tx->store->thread, make_job(tx));
 }
 
 gint64

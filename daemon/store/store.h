@@ -77,6 +77,10 @@ bool store_keep_anchor(Store *store, const char *path, GError **error);
  * by itself from time to time. */
 bool store_is_short(Store *store);
 
+/**
+ * Begins a transaction, to be handed over in the same turn of the main loop.  One that is
+ * begun while another is open is a part of that: it is on disk together with it.
+ */
 StoreTx *store_begin(Store *store);
 
 /** Writes a record whole.  a and b are what the table is found by (tenant and name, name
@@ -122,7 +126,7 @@ LedgerHead store_get_ledger_head(Store *store);
 /** Calls func when tx is on disk, in the order of these calls. */
 void store_on_commit(StoreTx *tx, void (*func)(gpointer data), gpointer data);
 
-/** Hands tx over. */
+/** Hands tx over, or what it is a part of goes on. */
 void store_commit(StoreTx *tx);
 
 /** The number of the newest event that is on disk. */

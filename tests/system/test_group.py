@@ -406,6 +406,30 @@ def test_what_halted_can_go_on() -> None:
         assert error["path"] == "parameters.template"
 
 
+def test_one_that_is_removed_during_an_update_is_gone_for_good() -> None:
+    with run_with() as vmd:
+        import_two(vmd)
+        for _ in range(2):
+            create(vmd, template="tiny", count=2, max=3)
+            update = vmd.call("Group.Update", group="web", template="other")["operation"]
+            vmd.do("Group.Remove", group="web")
+            assert vmd.wait(update)["state"] == "cancelled"
+        vmd.kill()
+        vmd.start()
+        assert vmd.call("Group.List")["groups"] == []
+        oracle.check_at_rest(vmd)
+
+
+def test_an_update_that_ended_is_not_under_way_after_a_kill() -> None:
+    with run_with() as vmd:
+        import_two(vmd)
+        create(vmd, template="tiny", count=1)
+        vmd.do("Group.Update", group="web", template="other")
+        vmd.kill()
+        vmd.start()
+        assert "operation" not in show(vmd)["group"], show(vmd)["group"]
+
+
 def test_a_scale_during_an_update_and_kills_end_in_both() -> None:
     with run_with({"rules": [{"method": "Start", "times": -1, "delay_ms": 30}]}) as vmd:
         import_two(vmd)
