@@ -5,15 +5,13 @@
 
 #include "base/clock.h"
 #include "instance/hosts.h"
+#include "instance/names.h"
 #include "instance/workflows.h"
 #include "ledger/ledger.h"
 #include "tenant/gate.h"
 
 enum {
-    CREATE_DEADLINE_MS = 600000,
-    NAME_TRIES = 100,
-    NAME_LETTERS = 5,
-    NAME_BYTES = 32,
+    CREATE_DEADLINE_MS = 600000
 };
 
 static const gint64 mebibyte = 1048576;
@@ -69,50 +67,32 @@ plan_size(const ProtoTemplate *template,
     return true;
 }
 
-/* NAME-xxxxx that nobody has. */
-static char *
-generate_name(InstanceBook *book, const char *tenant, const char *stem)
+/** Whose names they are. */
+typedef struct {
+    InstanceBook *book;
+    const char *tenant;
+} Namer;
+
+static bool
+is_taken(const char *name, gpointer data)
 {
-    static const char letters[] = "bcdfghjkmnpqrstvwxz23456789";
+    const Namer *namer = data;
 
-    for (int i = 0; i < NAME_TRIES; i++) {
-        GString *name = g_string_new_len(
-            stem, (gssize) MIN(strlen(stem), (gsize) NAME_BYTES - NAME_LETTERS - 1));
-
-        g_string_append_c(name, '-');
-        for (int j = 0; j < NAME_LETTERS; j++) {
-            g_string_append_c(name, letters[g_random_int_range(0, sizeof letters - 1)]);
-        }
-        if (instance_get_by_name(book, tenant, name->str) == NULL)
-            return g_string_free(name, FALSE);
-        g_string_free(name, TRUE);
-    }
-    return NULL;
+    return instance_get_by_name(namer->book, namer->tenant, name) != NULL;
 }
 
+/* number is 0 for one that has none. */
 static char *
-plan_name(InstanceBook *book,
-          const char *tenant,
-          const char *asked,
-          const char *stem,
-          gsize index,
-          gsize count,
-          GError **error)
+plan_name(Namer *namer, const char *asked, gsize number, GError **error)
 {
-    g_autofree char *name = NULL;
+    g_autofree char *name =
+        number > 0 ? g_strdup_printf("%s-%zu", asked, number) : g_strdup(asked);
 
-    if (asked == NULL) {
-        name = generate_name(book, tenant, stem);
-    } else if (count > 1) {
-        name = g_strdup_printf("%s-%zu", asked, index + 1);
-    } else {
-        name = g_strdup(asked);
-    }
-    if (name == NULL || !wire_format_check(WIRE_FORMAT_NAME, name, NULL)) {
+    if (!wire_format_check(WIRE_FORMAT_NAME, name, NULL)) {
         refuse(error, "parameters.name", "is too long for this count");
         return NULL;
     }
-    if (instance_get_by_name(book, tenant, name) != NULL) {
+    if (is_taken(name, namer)) {
         proto_error_set_already_exists(error, "instance", name,
                                        "There is an instance \"%s\" already", name);
         return NULL;
@@ -120,25 +100,44 @@ plan_name(InstanceBook *book,
     return g_steal_pointer(&name);
 }
 
+/* Those that are given are as many as the count; NULL: they are made from what was asked.
+ */
 static bool
-plan_names(InstanceBook *book,
-           const char *tenant,
-           const ProtoInstanceCreateCall *in,
-           const CreateGroup *group,
-           const char *stem,
-           CreatePlan *plan,
-           GError **error)
+plan_names(
+    Namer *namer, const char *asked, char *const *given, CreatePlan *plan, GError **error)
 {
     plan->names = g_new0(char *, plan->count + 1);
     for (gsize i = 0; i < plan->count; i++) {
         plan->names[i] =
-            group != NULL
-                ? plan_name(book, tenant, group->names[i], stem, 0, 1, error)
-                : plan_name(book, tenant, in->name, stem, i, plan->count, error);
+            given != NULL ? plan_name(namer, given[i], 0, error)
+                          : plan_name(namer, asked, plan->count > 1 ? i + 1 : 0, error);
         if (plan->names[i] == NULL)
             return false;
     }
     return true;
+}
+
+static bool
+choose_names(InstanceBook *book,
+             const char *tenant,
+             const ProtoInstanceCreateCall *in,
+             const CreateGroup *group,
+             const char *stem,
+             CreatePlan *plan,
+             GError **error)
+{
+    Namer namer = { book, tenant };
+    g_auto(GStrv) generated = NULL;
+
+    if (group != NULL)
+        return plan_names(&namer, NULL, group->names, plan, error);
+    if (in->name != NULL)
+        return plan_names(&namer, in->name, NULL, plan, error);
+    generated = names_generate(stem, plan->count, is_taken, &namer);
+    if (generated == NULL)
+        return refuse(error, "parameters.name",
+                      "is missing, and of those that would be given none is free");
+    return plan_names(&namer, NULL, generated, plan, error);
 }
 
 static void
@@ -313,8 +312,8 @@ create_plan(InstanceBook *book,
     plan.template_id = g_strdup(template->record.view.id);
     plan.count = in->has_count ? (gsize) in->count : 1;
     if (!plan_size(&template->record.view, in, &plan.size, error) ||
-        !plan_names(book, request->tenant, in, group, template->record.view.name, &plan,
-                    error))
+        !choose_names(book, request->tenant, in, group, template->record.view.name, &plan,
+                      error))
         return false;
     plan_quota(book, in, request, &plan);
     plan_hosts(book, request->tenant, in, template, &plan);
