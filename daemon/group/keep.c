@@ -22,28 +22,34 @@ enum {
 
 /* Members, as the plan sees them */
 
-static bool
-is_leaving(Instance *instance)
+/* The newest operation on it that still does something; one whose end is only not yet on
+ * disk does not, and nobody is told of that. */
+static const Operation *
+find_change(Instance *instance)
 {
     const Operation *newest =
         operation_find_newest(instance->book->engine, instance->record.view.id);
 
+    return newest != NULL && !operation_is_over(newest) ? newest : NULL;
+}
+
+static bool
+is_leaving(Instance *instance)
+{
+    const Operation *change = find_change(instance);
+
     return instance->record.view.state == INSTANCE_STATE_DESTROYING ||
-           (newest != NULL &&
-            newest->record.view.kind == OPERATION_KIND_INSTANCE_DESTROY);
+           (change != NULL &&
+            change->record.view.kind == OPERATION_KIND_INSTANCE_DESTROY);
 }
 
 /* Of one that is off or stands still. */
 static GroupPhase
 get_idle_phase(Instance *instance, InstanceWish wish)
 {
-    const ProtoInstance *view = &instance->record.view;
-
-    if (view->desired == wish)
+    if (instance->record.view.desired == wish)
         return GROUP_PHASE_ASIDE;
-    return operation_find_active(instance->book->engine, view->id) != NULL
-               ? GROUP_PHASE_COMING
-               : GROUP_PHASE_DEAD;
+    return find_change(instance) != NULL ? GROUP_PHASE_COMING : GROUP_PHASE_DEAD;
 }
 
 GroupPhase
@@ -95,6 +101,7 @@ describe(const Group *group, Instance *instance)
             MAX(read_time(view->changed_at), health != NULL ? health->since_ms : 0),
         .is_outdated =
             strcmp(instance->record.template_id, group->record.template_id) != 0,
+        .has_stayed = view->desired == INSTANCE_WISH_DESTROYED,
     };
 }
 

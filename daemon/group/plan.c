@@ -72,6 +72,20 @@ is_broken(const Plan *plan, const GroupMember *member)
             plan->now_ms - member->since_ms >= plan->patience->dead_ms);
 }
 
+/* Whether its removal failed, and is not yet to be tried again. */
+static bool
+is_resting(const Plan *plan, const GroupMember *member)
+{
+    return member->phase == GROUP_PHASE_DEAD && member->has_stayed &&
+           !is_broken(plan, member);
+}
+
+static bool
+is_leaving(const Plan *plan, const GroupMember *member)
+{
+    return member->phase == GROUP_PHASE_LEAVING || is_resting(plan, member);
+}
+
 /* The breaker */
 
 bool
@@ -239,7 +253,8 @@ is_outdated(const Plan *plan, const GroupMember *member)
 static bool
 is_just_dead(const Plan *plan, const GroupMember *member)
 {
-    return member->phase == GROUP_PHASE_DEAD && !is_broken(plan, member);
+    return member->phase == GROUP_PHASE_DEAD && !is_broken(plan, member) &&
+           !is_resting(plan, member);
 }
 
 static void
@@ -325,7 +340,7 @@ count_members(Plan *plan)
             plan->n_outdated_well++;
         if (!member->is_outdated && is_broken(plan, member))
             plan->plan.is_batch_bad = true;
-        if (member->phase != GROUP_PHASE_LEAVING)
+        if (!is_leaving(plan, member))
             plan->n_standing++;
         if (member->phase == GROUP_PHASE_DEAD)
             wake_at(plan, member->since_ms + plan->patience->dead_ms);
@@ -335,11 +350,16 @@ count_members(Plan *plan)
 static void
 remove_all(Plan *plan)
 {
-    for (gsize i = 0; i < plan->n_members; i++) {
-        if (plan->members[i].phase != GROUP_PHASE_LEAVING)
-            take(plan, i, GROUP_CAUSE_REMOVED);
-    }
     plan->plan.wake_ms = 0;
+    for (gsize i = 0; i < plan->n_members; i++) {
+        const GroupMember *member = &plan->members[i];
+
+        if (is_resting(plan, member)) {
+            wake_at(plan, member->since_ms + plan->patience->dead_ms);
+        } else if (!is_leaving(plan, member)) {
+            take(plan, i, GROUP_CAUSE_REMOVED);
+        }
+    }
 }
 
 static bool

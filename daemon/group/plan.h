@@ -19,6 +19,8 @@
  * - A member that is dead or sick is replaced, of the sick at most one in five at once: a
  *   check that is wrong about all of them does not take all of them.
  * - Outdated ones are replaced in batches, while all others are well.
+ * - One that could not be removed is taken for one that leaves, and is tried again after
+ *   as long as one has to be dead.
  * - Failures in a row open the breaker: nothing is made or replaced until it closes, but
  *   what is too much still goes.
  */
@@ -32,6 +34,8 @@ typedef struct {
     gint64 since_ms;
     /** It is made from what the group was made from before. */
     bool is_outdated;
+    /** It was to be removed, and could not be. */
+    bool has_stayed;
 } GroupMember;
 
 typedef struct {

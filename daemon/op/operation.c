@@ -974,6 +974,12 @@ operation_engine_stop(OperationEngine *engine)
 
 /* Look-ups */
 
+bool
+operation_is_over(const Operation *operation)
+{
+    return is_final(operation->record.view.state);
+}
+
 Operation *
 operation_find(OperationEngine *engine, const char *id)
 {

@@ -170,12 +170,16 @@ gint64 operation_get_time_left_ms(Operation *operation);
  */
 bool operation_cancel(Operation *operation, GError **error);
 
+/** Whether it has come to its end, which need not be on disk yet. */
+bool operation_is_over(const Operation *operation);
+
 Operation *operation_find(OperationEngine *engine, const char *id);
 
-/** The operation that works on the target, or is the next to, or NULL. */
+/** The operation that works on the target, or is the next to, or NULL.  One stays it
+ * until it is on disk that it ended. */
 Operation *operation_find_active(OperationEngine *engine, const char *target);
 
-/** The newest operation on the target that has not ended, or NULL. */
+/** The newest operation on the target that has not ended on disk, or NULL. */
 Operation *operation_find_newest(OperationEngine *engine, const char *target);
 
 /** What an earlier request with this id made: the operations of its batch in order, or an

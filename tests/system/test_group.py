@@ -281,6 +281,34 @@ def test_some_failures_are_made_good() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_one_whose_restart_fails_is_replaced() -> None:
+    with run_with() as vmd:
+        vmd.import_template()
+        create(vmd, count=2, max=3)
+        before = {row["id"] for row in vmd.list_all()}
+        vmd.change_script({"rules": [{"method": "Start", "times": 1, "error": "HostFailed", "message": "no"}]})
+        assert end(vmd, "Instance.Restart", instance="web-1", force=True)["state"] == "failed"
+        wait_until(lambda: {row["id"] for row in vmd.list_all()} != before, "another member", 30)
+        wait_steady(vmd, 2)
+        oracle.check_at_rest(vmd)
+
+
+def test_a_removal_goes_on_until_its_members_can_be_removed() -> None:
+    rule = {"method": "Remove", "times": 3, "error": "HostFailed", "message": "busy"}
+    with run_with({"rules": [rule]}) as vmd:
+        vmd.import_template()
+        create(vmd, count=1)
+        removal = vmd.call("Group.Remove", group="web")["operation"]
+        assert vmd.wait(removal, 30000)["state"] == "succeeded"
+        destroys = [
+            event
+            for event in vmd.events()
+            if event["kind"] == "operation_ended" and event["name"] == "web-1" and event["state"] == "failed"
+        ]
+        assert len(destroys) == 3 and names(vmd) == [], destroys
+        oracle.check_at_rest(vmd)
+
+
 # Health
 
 

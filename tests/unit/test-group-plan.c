@@ -128,6 +128,34 @@ test_the_dead_are_replaced_after_a_while(void)
     group_plan_clear(&result);
 }
 
+/* Or it would be tried again and again, as fast as it fails. */
+static void
+test_what_could_not_be_removed_is_tried_again_after_a_while(void)
+{
+    const GroupGoal goals[] = { { .max = 9, .wanted = 1, .is_removing = true },
+                                { .max = 9, .wanted = 1 } };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(goals); i++) {
+        GroupMember members[] = { member(GROUP_PHASE_DEAD, 1),
+                                  member(GROUP_PHASE_UP, 2) };
+        gsize n_removed = goals[i].is_removing ? 1 : 0;
+        GroupPlan result = { 0 };
+
+        members[0].has_stayed = true;
+        members[0].since_ms = NOW_MS - patience.dead_ms + 1;
+        result = plan(&goals[i], members, 2);
+        g_assert_cmpuint(result.n_victims, ==, n_removed);
+        g_assert_cmpint(result.n_create, ==, 0);
+        g_assert_cmpint(result.wake_ms, ==, NOW_MS + 1);
+        group_plan_clear(&result);
+        members[0].since_ms--;
+        result = plan(&goals[i], members, 2);
+        g_assert_cmpuint(result.n_victims, ==, n_removed + 1);
+        g_assert_cmpuint(result.victims[0].member, ==, 0);
+        group_plan_clear(&result);
+    }
+}
+
 static void
 test_not_all_that_are_sick_are_replaced_at_once(void)
 {
@@ -342,8 +370,14 @@ any_members(GroupMember *members)
     gsize n_members = (gsize) pick(MEMBERS);
 
     for (gsize i = 0; i < n_members; i++) {
-        members[i] = (GroupMember){ (GroupPhase) pick(GROUP_PHASE_N), (gint64) i,
-                                    pick(NOW_MS), NOW_MS - pick(1000), pick(2) == 0 };
+        members[i] = (GroupMember){
+            .phase = (GroupPhase) pick(GROUP_PHASE_N),
+            .number = (gint64) i,
+            .created_ms = pick(NOW_MS),
+            .since_ms = NOW_MS - pick(1000),
+            .is_outdated = pick(2) == 0,
+            .has_stayed = pick(4) == 0,
+        };
     }
     return n_members;
 }
@@ -523,6 +557,8 @@ main(int argc, char **argv)
     g_test_add_func("/group/broken-goes-first",
                     test_what_is_broken_or_only_coming_goes_before_what_works);
     g_test_add_func("/group/dead-are-replaced", test_the_dead_are_replaced_after_a_while);
+    g_test_add_func("/group/what-stayed-is-tried-again",
+                    test_what_could_not_be_removed_is_tried_again_after_a_while);
     g_test_add_func("/group/sick-not-all-at-once",
                     test_not_all_that_are_sick_are_replaced_at_once);
     g_test_add_func("/group/aside-is-left", test_who_was_stopped_by_hand_is_left_alone);
