@@ -161,9 +161,9 @@ static gint64
 count_needed(const AutoscaleView *view, gint64 target)
 {
     /* From none at all, the first one begins. */
-    if (view->n_up == 0)
+    if (view->wanted == 0)
         return view->value > 0 ? 1 : 0;
-    return divide_up((__int128) view->n_up * view->value, target);
+    return view->n_aside + divide_up((__int128) view->n_up * view->value, target);
 }
 
 static bool
@@ -190,6 +190,12 @@ find_doubt(const AutoscaleView *view)
     if (view->n_moving > 0)
         return g_strdup_printf("%" G_GINT64_FORMAT " members are on their way",
                                view->n_moving);
+    if (view->n_up + view->n_aside < view->wanted)
+        return g_strdup_printf("%" G_GINT64_FORMAT " up, %" G_GINT64_FORMAT
+                               " set aside: not all that are wanted are up",
+                               view->n_up, view->n_aside);
+    if (view->n_up == 0 && view->wanted > 0)
+        return g_strdup("all are set aside");
     if (view->n_told == 0)
         return g_strdup("no value is known");
     if (view->changed_ms != 0 && view->told_ms <= view->changed_ms)
@@ -224,9 +230,6 @@ track(const ProtoGroupScaling *scaling,
         stay(result, view, g_strdup_printf("%s: within the tolerance", figures));
     } else if (needed == view->wanted) {
         stay(result, view, g_strdup_printf("%s: as it is", figures));
-    } else if (needed > view->wanted && view->n_up < view->wanted) {
-        stay(result, view,
-             g_strdup_printf("%s: not all that are wanted are up", figures));
     } else if (is_cooling(view, needed > view->wanted ? scaling->cooldown_out_ms
                                                       : scaling->cooldown_in_ms)) {
         stay(result, view, g_strdup_printf("%s: it cools down", figures));

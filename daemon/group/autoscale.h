@@ -11,9 +11,11 @@
  * pure function: what it is given, it decides on, and says why.
  *
  * Target tracking: with n members up that have on average the value v, and the target t,
- * ceil(n * v / t) members are needed.  Nothing is done while v is within the tolerance of
- * t, while members come or go, within a cool-down of the last change, or without a value
- * that is newer than that; a step is at most so many members.
+ * ceil(n * v / t) members are needed, and those that are set aside besides.  Nothing is
+ * done while v is within the tolerance of t, while members come or go, while some that
+ * are wanted are missing or not well (what is said of the others may be from before
+ * that), within a cool-down of the last change, or without a value that is newer than
+ * that; a step is at most so many members.
  *
  * A schedule sets the number at its times.  Where a target is tracked as well, it is the
  * least number from its time on until its next.
@@ -30,6 +32,8 @@ typedef struct {
     gint64 max;
     gint64 wanted;
     gint64 n_up;
+    /** Those that somebody stopped: wanted, but not at work. */
+    gint64 n_aside;
     gint64 n_moving;
     /** The members' average, in thousandths, and how many told it; 0: nobody did. */
     gint64 value;

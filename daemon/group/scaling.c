@@ -63,6 +63,7 @@ see(Group *group, const GroupPlan *plan)
         .max = shown->max,
         .wanted = shown->wanted,
         .n_up = plan->count[GROUP_PHASE_UP],
+        .n_aside = plan->count[GROUP_PHASE_ASIDE],
         .n_moving = plan->count[GROUP_PHASE_COMING] + plan->count[GROUP_PHASE_LEAVING],
         .changed_ms = group->record.scaled_ms,
         .scheduled_ms = group->record.scheduled_ms,

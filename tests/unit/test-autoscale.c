@@ -140,6 +140,38 @@ test_in_doubt_nothing_is_done(void)
     g_assert_cmpint(decide(&scaling, &held), ==, 6);
 }
 
+/* The value may be from before they were gone, and those that are left may be few. */
+static void
+test_an_outage_is_no_reason_for_less(void)
+{
+    ProtoGroupScaling scaling = tracking("50");
+    AutoscaleView view = seen(4, 25);
+
+    scaling.track = GROUP_TRACK_METRIC;
+    for (view.n_up = 0; view.n_up < 4; view.n_up++) {
+        g_assert_cmpint(decide(&scaling, &view), ==, 4);
+    }
+    g_assert_cmpint(decide(&scaling, &view), ==, 2);
+}
+
+static void
+test_who_is_set_aside_does_not_count_as_at_work(void)
+{
+    const ProtoGroupScaling scaling = tracking("50");
+    AutoscaleView view = seen(4, 100);
+
+    view.n_up = 3;
+    view.n_aside = 1;
+    g_assert_cmpint(decide(&scaling, &view), ==, 7);
+    view.value = 50 * AUTOSCALE_UNIT;
+    g_assert_cmpint(decide(&scaling, &view), ==, 4);
+    view.value = 33 * AUTOSCALE_UNIT;
+    g_assert_cmpint(decide(&scaling, &view), ==, 3);
+    view.n_up = 0;
+    view.n_aside = 4;
+    g_assert_cmpint(decide(&scaling, &view), ==, 4);
+}
+
 static void
 test_from_none_the_first_one_begins(void)
 {
@@ -168,6 +200,7 @@ test_it_never_leaves_its_bounds(void)
         view.wanted = g_test_rand_int_range((gint32) view.min, (gint32) view.max + 1);
         view.value = g_test_rand_int_range(0, G_MAXINT32);
         view.n_moving = g_test_rand_int_range(0, 2);
+        view.n_aside = g_test_rand_int_range(0, 4);
         wanted = decide(&scaling, &view);
         g_assert_cmpint(wanted, >=, view.min);
         g_assert_cmpint(wanted, <=, view.max);
@@ -345,6 +378,8 @@ main(int argc, char **argv)
     g_test_add_func("/autoscale/bounds", test_bounds_are_kept);
     g_test_add_func("/autoscale/cools-down", test_it_cools_down);
     g_test_add_func("/autoscale/doubt", test_in_doubt_nothing_is_done);
+    g_test_add_func("/autoscale/outage", test_an_outage_is_no_reason_for_less);
+    g_test_add_func("/autoscale/aside", test_who_is_set_aside_does_not_count_as_at_work);
     g_test_add_func("/autoscale/from-none", test_from_none_the_first_one_begins);
     g_test_add_func("/autoscale/never-leaves-its-bounds",
                     test_it_never_leaves_its_bounds);
