@@ -43,8 +43,9 @@ load_take(InstanceLoad *load, const ProtoDomainStats *stats, gint64 now_ms)
     bool is_same = load->has_reading && epoch_is_same(&load->epoch, &stats->epoch);
     bool goes_on = is_same && stats->n_vcpus > 0 && ran_ns >= 0;
 
-    /* What was read before, or together with it, is no news. */
-    if (is_same && stats->read_boot_ms <= load->read_end_boot_ms)
+    /* What was read before, or together with it, is no news; a worker that tells of an
+     * end before the begin is not relied on. */
+    if (is_same && (took_ms <= 0 || stats->read_boot_ms <= load->read_end_boot_ms))
         return;
     load->milli_percent = 0;
     load->at_ms = 0;

@@ -330,19 +330,26 @@ test_numbers_are_read_exactly(void)
 /* Load */
 
 static void
-take(InstanceLoad *load, gint64 pid, gint64 cpu_ms, gint64 boot_ms)
+take_from_to(
+    InstanceLoad *load, gint64 pid, gint64 cpu_ms, gint64 boot_ms, gint64 end_boot_ms)
 {
     ProtoVcpuStats vcpus[] = { { 0, true, cpu_ms * 500000 },
                                { 1, true, cpu_ms * 500000 } };
     const ProtoDomainStats stats = {
         .epoch = { .boot_id = (char *) (gsize) "b", .pid = pid },
         .read_boot_ms = boot_ms,
-        .read_end_boot_ms = boot_ms,
+        .read_end_boot_ms = end_boot_ms,
         .vcpus = vcpus,
         .n_vcpus = 2,
     };
 
     load_take(load, &stats, boot_ms + 5);
+}
+
+static void
+take(InstanceLoad *load, gint64 pid, gint64 cpu_ms, gint64 boot_ms)
+{
+    take_from_to(load, pid, cpu_ms, boot_ms, boot_ms);
 }
 
 static void
@@ -364,6 +371,21 @@ test_load_is_what_was_run_of_what_could_be(void)
     g_assert_cmpint(load.at_ms, ==, 0);
     take(&load, 8, 9050, 13000);
     g_assert_cmpint(load.milli_percent, ==, 100000);
+    load_clear(&load);
+}
+
+/* A worker is not relied on to be sane. */
+static void
+test_a_reading_that_ended_before_it_began_is_no_news_again(void)
+{
+    InstanceLoad load = { 0 };
+
+    take_from_to(&load, 7, 1000, 10000, 9000);
+    take_from_to(&load, 7, 2000, 10000, 9000);
+    take_from_to(&load, 7, 2000, 9500, 9000);
+    g_assert_cmpint(load.at_ms, ==, 0);
+    take(&load, 7, 2000, 11000);
+    g_assert_cmpint(load.milli_percent, ==, 50000);
     load_clear(&load);
 }
 
@@ -389,5 +411,7 @@ main(int argc, char **argv)
     g_test_add_func("/autoscale/weekly", test_times_of_the_week_are_read);
     g_test_add_func("/autoscale/numbers", test_numbers_are_read_exactly);
     g_test_add_func("/autoscale/load", test_load_is_what_was_run_of_what_could_be);
+    g_test_add_func("/autoscale/load-of-a-mad-worker",
+                    test_a_reading_that_ended_before_it_began_is_no_news_again);
     return g_test_run();
 }
