@@ -430,8 +430,16 @@ apply_template(Operation *operation)
     const Instance *instance = instance_of_operation(operation);
     Template *template =
         template_get(instance->book->templates, instance->record.template_id);
+    GError *error = NULL;
 
-    template_bring(template, instance->record.view.host, operation);
+    if (template != NULL) {
+        template_bring(template, instance->record.view.host, operation);
+        return;
+    }
+    proto_error_set_not_found(&error, "template", instance->record.view.template,
+                              "The template \"%s\" is gone",
+                              instance->record.view.template);
+    operation_step_done(operation, error);
 }
 
 static void

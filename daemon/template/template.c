@@ -556,8 +556,9 @@ template_remove(TemplateBook *book,
     admission = admission_ask(book->engine, request, 1, error);
     if (admission == NULL)
         return NULL;
-    /* From here on nothing new is made from it. */
+    /* From here on nothing new is made from it, also after a crash. */
     view->state = TEMPLATE_STATE_REMOVING;
+    put(template, tx);
     request->target = view->id;
     request->target_name = view->name;
     return operation_admit(admission, tx, request);

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Operations: repeats, cancels, deadlines, failures that are taken back."""
 
+import contextlib
+import json
+import sqlite3
+
 from lib import oracle, tap
 from lib.daemon import Vmd
 from lib.tap import expect, wait_until
@@ -236,6 +240,47 @@ def test_a_template_whose_removal_failed_is_broken_and_can_be_removed_again() ->
         oracle.check_audit(vmd)
         vmd.do("Template.Remove", template="tiny:1")
         assert vmd.call("Template.List")["templates"] == []
+
+
+def occupy(vmd: Vmd) -> None:
+    """The only turn is taken by a create that does not go on, so that what comes next is queued."""
+    vmd.import_template("tiny")
+    vmd.import_template("other")
+    hanging = [{"method": method, "times": -1, "hang": True} for method in ("CreateDisk", "RemoveTemplate")]
+    vmd.change_script({"rules": hanging})
+    busy = vmd.call("Instance.Create", name="busy", template="tiny")["instances"][0]["operation"]
+    wait_until(lambda: vmd.call("Operation.Get", operation=busy)["operation"].get("step") == "disk", "its turn")
+
+
+def change_database(vmd: Vmd, sql: str) -> list[tuple[str, ...]]:
+    vmd.kill()
+    with contextlib.closing(sqlite3.connect(vmd.dir / "state" / "vmd.db")) as database, database:
+        return database.execute(sql).fetchall()
+
+
+def test_a_template_whose_removal_is_queued_is_not_ready_after_a_kill() -> None:
+    with Vmd(daemon={"operations_side_by_side": 1}) as vmd:
+        occupy(vmd)
+        vmd.call("Template.Remove", template="other")
+        ((body,),) = change_database(vmd, "SELECT body FROM template WHERE a = 'other'")
+        assert json.loads(body)["view"]["state"] == "removing", body
+        vmd.write_script({})
+        vmd.start()
+        wait_until(lambda: len(vmd.call("Template.List")["templates"]) == 1, "the template to go")
+        wait_until(lambda: vmd.get("busy")["state"] == "running", "the create to go on")
+        oracle.check_at_rest(vmd)
+
+
+def test_a_create_whose_template_is_gone_fails() -> None:
+    with Vmd(daemon={"operations_side_by_side": 1}) as vmd:
+        occupy(vmd)
+        late = vmd.call("Instance.Create", name="late", template="other")["instances"][0]["operation"]
+        change_database(vmd, "DELETE FROM template WHERE a = 'other'")
+        vmd.write_script({})
+        vmd.start()
+        operation = vmd.wait(late)
+        assert operation["failure"]["error"] == "io.vmctl.NotFound", operation
+        assert not vmd.exists("late")
 
 
 def test_an_import_that_cannot_be_taken_back_leaves_a_broken_template() -> None:
