@@ -50,7 +50,8 @@ struct OperationEngine {
     guint keep;
     Registration kinds[OPERATION_KIND_N];
     GQueue *all;
-    guint n_ended;
+    /** Those of them that have ended, the longest ago first. */
+    GQueue *ended;
     GHashTable *by_id;
     /** Target to a GQueue of operations that have not ended, the first of which is at
      * work. */
@@ -97,6 +98,7 @@ operation_engine_new(Store *store, guint keep, guint width)
     engine->store = store;
     engine->keep = keep;
     engine->all = g_queue_new();
+    engine->ended = g_queue_new();
     engine->suspects = g_queue_new();
     engine->turns = turns_new(width);
     engine->at_work = g_queue_new();
@@ -122,6 +124,7 @@ operation_engine_free(OperationEngine *engine)
     g_clear_handle_id(&engine->look_source, g_source_remove);
     turns_free(engine->turns);
     g_queue_free(engine->at_work);
+    g_queue_free(engine->ended);
     g_queue_free_full(engine->all, (GDestroyNotify) operation_free);
     g_free(engine);
 }
@@ -222,10 +225,11 @@ index_operation(OperationEngine *engine, Operation *operation)
     operation->engine = engine;
     operation->workflow = engine->kinds[view->kind].workflow;
     g_queue_push_tail(engine->all, operation);
+    operation->link = engine->all->tail;
     g_hash_table_insert(engine->by_id, view->id, operation);
     index_request(engine, operation);
     if (operation->has_ended) {
-        engine->n_ended++;
+        g_queue_push_tail(engine->ended, operation);
     } else {
         g_queue_push_tail(get_target_queue(engine, view->target), operation);
         count_active(engine, view->tenant, 1);
@@ -565,30 +569,41 @@ tell_waiters(Operation *operation)
 }
 
 static void
+forget_request(OperationEngine *engine, Operation *operation)
+{
+    const ProtoOperation *view = &operation->record.view;
+    g_autofree char *key = NULL;
+    GPtrArray *batch = NULL;
+
+    if (view->request_id == NULL)
+        return;
+    key = request_key(view->uid, view->token, view->request_id);
+    batch = g_hash_table_lookup(engine->by_request, key);
+    g_ptr_array_remove(batch, operation);
+    if (batch->len == 0)
+        g_hash_table_remove(engine->by_request, key);
+}
+
+/* What ended the longest ago goes, whatever else is still under way since before that. */
+static void
 forget_oldest(OperationEngine *engine)
 {
-    Operation *oldest = g_queue_peek_head(engine->all);
+    Operation *oldest = g_queue_peek_head(engine->ended);
     StoreTx *tx = NULL;
 
-    if (engine->n_ended <= engine->keep || !oldest->has_ended || oldest->waiters != NULL)
+    if (engine->ended->length <= engine->keep)
         return;
     tx = store_begin(engine->store);
-    store_delete(tx, STORE_OPERATION, oldest->record.view.id);
-    store_commit(tx);
-    if (oldest->record.view.request_id != NULL) {
-        g_autofree char *key =
-            request_key(oldest->record.view.uid, oldest->record.view.token,
-                        oldest->record.view.request_id);
-        GPtrArray *batch = g_hash_table_lookup(engine->by_request, key);
-
-        g_ptr_array_remove(batch, oldest);
-        if (batch->len == 0)
-            g_hash_table_remove(engine->by_request, key);
+    while (engine->ended->length > engine->keep && oldest->waiters == NULL) {
+        store_delete(tx, STORE_OPERATION, oldest->record.view.id);
+        forget_request(engine, oldest);
+        g_hash_table_remove(engine->by_id, oldest->record.view.id);
+        g_queue_delete_link(engine->all, oldest->link);
+        g_queue_pop_head(engine->ended);
+        operation_free(oldest);
+        oldest = g_queue_peek_head(engine->ended);
     }
-    g_hash_table_remove(engine->by_id, oldest->record.view.id);
-    g_queue_pop_head(engine->all);
-    engine->n_ended--;
-    operation_free(oldest);
+    store_commit(tx);
 }
 
 static void
@@ -600,7 +615,7 @@ on_ended(gpointer data)
     GQueue *queue = g_hash_table_lookup(engine->by_target, target);
 
     operation->has_ended = true;
-    engine->n_ended++;
+    g_queue_push_tail(engine->ended, operation);
     count_active(engine, operation->record.view.tenant, -1);
     clear_suspect(operation);
     g_queue_remove(queue, operation);
@@ -1023,7 +1038,7 @@ operation_engine_get_all(OperationEngine *engine)
 guint
 operation_engine_count_active(OperationEngine *engine)
 {
-    return engine->all->length - engine->n_ended;
+    return engine->all->length - engine->ended->length;
 }
 
 guint

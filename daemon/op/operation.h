@@ -73,6 +73,8 @@ struct Operation {
     OperationEngine *engine;
     const Workflow *workflow;
     ProtoOperationRecord record;
+    /** Its place among all. */
+    GList *link;
     /** It may act: its admission is on disk, and after a crash that it is tried again. */
     bool is_durable;
     /** It is on disk that it ended. */

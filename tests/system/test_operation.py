@@ -320,4 +320,16 @@ def test_operations_are_listed_newest_first_and_kept_in_bounds() -> None:
         assert [row["id"] for row in page["operations"] + rest["operations"]] == [row["id"] for row in rows]
 
 
+def test_one_that_does_not_end_keeps_no_others() -> None:
+    with Vmd(script={"rules": [{"method": "Remove", "times": 1, "hang": True}]}, daemon={"operations_kept": 10}) as vmd:
+        vmd.import_template()
+        vmd.create(name="away")
+        away = vmd.call("Instance.Destroy", instance="away")["operation"]
+        for number in range(8):
+            vmd.create(name=f"n{number}")
+            last = vmd.do("Instance.Destroy", instance=f"n{number}")
+        rows = vmd.call("Operation.List", limit=500)["operations"]
+        assert [row["id"] for row in (rows[0], rows[-1])] == [last["id"], away] and len(rows) == 11, rows
+
+
 tap.main(globals())
