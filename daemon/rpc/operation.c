@@ -84,15 +84,21 @@ cancel(WireCall *call, const ProtoOperationCancelCall *in)
 {
     GError *error = NULL;
     Operation *operation = find(call, in->operation, &error);
-    ProtoOperationCancelReply reply = { .operation = in->operation };
+    StoreTx *tx = NULL;
 
     if (operation == NULL ||
-        !rpc_may_change(call, operation->record.view.tenant, &error) ||
-        !operation_cancel(operation, &error)) {
+        !rpc_may_change(call, operation->record.view.tenant, &error)) {
         wire_call_fail(call, error);
         return;
     }
-    wire_call_reply(call, &reply);
+    /* What it writes is a part of this. */
+    tx = store_begin(rpc_of(call)->store);
+    if (operation_cancel(operation, &error)) {
+        rpc_reply_operation(call, tx, operation);
+    } else {
+        store_commit(tx);
+        wire_call_fail(call, error);
+    }
 }
 
 /* Wait */

@@ -51,6 +51,8 @@ static struct {
     GPtrArray *requests;
     /** Operation to the state in which it was told to have ended. */
     GHashTable *ends;
+    /** The set of operations that were told to be taken back. */
+    GHashTable *cancels;
     guint n_ids;
     guint n_accepted;
 } all;
@@ -151,6 +153,10 @@ on_reply(const void *out, bool continues, const GError *error, gpointer data)
         world_trace("client: %s is accepted", id);
         if (request->method == &proto_operation_wait)
             take_end(&((const ProtoOperationWaitReply *) out)->operation);
+        if (request->method == &proto_operation_cancel)
+            g_hash_table_add(
+                all.cancels,
+                g_strdup(((const ProtoOperationCancelReply *) out)->operation));
         take_answer(request, read_operations(request->method, out));
     } else if (!is_broken_link(error)) {
         world_trace("client: %s is refused: %s", id, error->message);
@@ -535,9 +541,27 @@ on_closed(WireLink *link, gpointer data)
     wire_link_free(link);
 }
 
+/* What was told to be taken back is, also by the next process. */
+static void
+check_cancels(OperationEngine *engine)
+{
+    GHashTableIter iter;
+    gpointer id = NULL;
+
+    g_hash_table_iter_init(&iter, all.cancels);
+    while (g_hash_table_iter_next(&iter, &id, NULL)) {
+        const Operation *operation = operation_find(engine, id);
+
+        if (operation != NULL && !operation_is_over(operation) &&
+            !operation->record.cancelling && !operation->record.view.undoing)
+            world_blame("operation %s was to be taken back, and goes on", (char *) id);
+    }
+}
+
 void
 client_connect(void)
 {
+    check_cancels(process_get()->rpc.engine);
     for (guint i = 0; i < CLIENTS; i++) {
         Client *client = &all.clients[i];
 
@@ -636,6 +660,7 @@ client_begin(void)
 {
     all.requests = g_ptr_array_new_with_free_func(request_free);
     all.ends = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    all.cancels = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     all.n_ids = all.n_accepted = 0;
     for (guint i = 0; i < CLIENTS; i++) {
         all.clients[i].uid = i < FIRST_TENANT ? 0 : FIRST_UID + i % TENANTS;
@@ -651,5 +676,6 @@ client_end(void)
     g_clear_pointer(&follower.link, wire_link_free);
     follower.seen = 0;
     g_clear_pointer(&all.ends, g_hash_table_unref);
+    g_clear_pointer(&all.cancels, g_hash_table_unref);
     g_clear_pointer(&all.requests, g_ptr_array_unref);
 }

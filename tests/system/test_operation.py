@@ -230,6 +230,19 @@ def test_a_worker_that_hangs_is_killed_and_the_instance_comes_to_rest() -> None:
         assert vmd.create(name="after")["state"] == "running"
 
 
+def test_a_cancel_that_was_answered_is_kept_over_a_kill() -> None:
+    with run_with({"rules": [{"method": "CreateDisk", "times": -1, "hang": True}]}) as vmd:
+        vmd.import_template()
+        for _ in range(8):
+            operation = vmd.call("Instance.Create", name="n")["instances"][0]["operation"]
+            with vmd.connect() as connection:
+                connection.call("io.vmctl.Operation.Cancel", operation=operation)
+                vmd.kill()
+            vmd.start()
+            assert vmd.wait(operation, 10000)["state"] == "cancelled"
+        oracle.check_at_rest(vmd)
+
+
 def test_a_template_whose_removal_failed_is_broken_and_can_be_removed_again() -> None:
     with Vmd(script={"rules": [{"method": "RemoveTemplate", "error": "HostFailed", "times": 1}]}) as vmd:
         vmd.import_template()
