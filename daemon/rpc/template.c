@@ -4,13 +4,50 @@
 #include "rpc/identity.h"
 #include "rpc/rpc.h"
 
+static void
+count_instances_of(const BookTenant *tenant, GHashTable *counts)
+{
+    GHashTableIter iter;
+    gpointer instance = NULL;
+
+    g_hash_table_iter_init(&iter, tenant->instances);
+    while (g_hash_table_iter_next(&iter, &instance, NULL)) {
+        char *template = ((Instance *) instance)->record.template_id;
+        guint count = GPOINTER_TO_UINT(g_hash_table_lookup(counts, template));
+
+        g_hash_table_replace(counts, template, GUINT_TO_POINTER(count + 1));
+    }
+}
+
+/* Template to how many instances the caller sees of it; NULL if that is all. */
+static GHashTable *
+count_instances(WireCall *call)
+{
+    GHashTable *counts = NULL;
+    GHashTableIter iter;
+    gpointer name = NULL;
+    gpointer tenant = NULL;
+
+    if (rpc_is_admin(call))
+        return NULL;
+    counts = g_hash_table_new(g_str_hash, g_str_equal);
+    g_hash_table_iter_init(&iter, rpc_of(call)->instances->by_tenant);
+    while (g_hash_table_iter_next(&iter, &name, &tenant)) {
+        if (identity_may_see(call, name) && identity_check(call, name, NULL))
+            count_instances_of(tenant, counts);
+    }
+    return counts;
+}
+
 /* hosts takes what is shown, to be released after the reply. */
 static ProtoTemplate
-show(const Template *template, GPtrArray *hosts)
+show(const Template *template, GHashTable *counts, GPtrArray *hosts)
 {
     ProtoTemplate shown = template->record.view;
 
     shown.instances = template->n_instances;
+    if (counts != NULL)
+        shown.instances = GPOINTER_TO_UINT(g_hash_table_lookup(counts, shown.id));
     shown.hosts = template_list_hosts(template);
     g_ptr_array_add(hosts, shown.hosts);
     return shown;
@@ -22,12 +59,13 @@ list(WireCall *call, const ProtoTemplateListCall *in)
     guint limit = rpc_get_limit(in->has_limit, in->limit);
     g_autoptr(GPtrArray) page = template_list(rpc_of(call)->templates, in->after, limit);
     g_autofree ProtoTemplate *rows = g_new0(ProtoTemplate, limit);
+    g_autoptr(GHashTable) counts = count_instances(call);
     g_autoptr(GPtrArray) hosts = g_ptr_array_new_with_free_func(g_free);
     g_autofree char *last = NULL;
     ProtoTemplateListReply reply = { .templates = rows, .n_templates = page->len };
 
     for (guint i = 0; i < page->len; i++) {
-        rows[i] = show(page->pdata[i], hosts);
+        rows[i] = show(page->pdata[i], counts, hosts);
     }
     if (page->len == limit)
         reply.next = last = template_get_title(page->pdata[limit - 1]);
@@ -39,6 +77,7 @@ get(WireCall *call, const ProtoTemplateGetCall *in)
 {
     GError *error = NULL;
     Template *template = template_find(rpc_of(call)->templates, in->template, &error);
+    g_autoptr(GHashTable) counts = NULL;
     g_autoptr(GPtrArray) hosts = g_ptr_array_new_with_free_func(g_free);
     ProtoTemplateGetReply reply = { 0 };
 
@@ -46,7 +85,8 @@ get(WireCall *call, const ProtoTemplateGetCall *in)
         wire_call_fail(call, error);
         return;
     }
-    reply.template = show(template, hosts);
+    counts = count_instances(call);
+    reply.template = show(template, counts, hosts);
     wire_call_reply(call, &reply);
 }
 

@@ -110,6 +110,16 @@ def test_lists_events_and_operations_show_only_ones_own() -> None:
     shared.do("Instance.Destroy", instance="mine", tenant=f"u{ALICE}")
 
 
+def test_a_template_tells_of_ones_own_instances() -> None:
+    create_as(ALICE, "mine")
+    calls = (("io.vmctl.Template.List", {}), ("io.vmctl.Template.Get", {"template": "tiny"}))
+    for uid, groups, count in ((ALICE, (), 1), (BOB, (), 0), (BOB, (READERS,), 1), (0, (), 1)):
+        listed, got = call_as(uid, *calls, groups=groups)
+        (row,) = [row for row in listed["reply"]["templates"] if row["name"] == "tiny"]
+        assert row["instances"] == got["reply"]["template"]["instances"] == count, (uid, groups, row, got)
+    shared.do("Instance.Destroy", instance="mine", tenant=f"u{ALICE}")
+
+
 def test_what_needs_an_admin_is_denied_to_others() -> None:
     calls = [
         ("io.vmctl.Host.List", {}),
