@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "group/health.h"
 #include "group/scaling.h"
 #include "instance/create.h"
@@ -183,15 +184,6 @@ group_look_ahead_to(Group *group, gint64 wanted, GroupPlan *ret_plan)
 /* The breaker */
 
 static void
-set_text(char **place, const char *text)
-{
-    char *copy = g_strdup(text);
-
-    g_free(*place);
-    *place = copy;
-}
-
-static void
 set_breaker(Group *group, StoreTx *tx, const GroupBreaker *breaker, const char *failure)
 {
     ProtoGroup *view = &group->record.view;
@@ -199,7 +191,7 @@ set_breaker(Group *group, StoreTx *tx, const GroupBreaker *breaker, const char *
     view->failures = breaker->failures;
     group->record.failed_ms = breaker->failed_ms;
     group->record.open_until_ms = breaker->open_until_ms;
-    set_text(&view->failure, failure);
+    text_replace(&view->failure, failure);
     group_put(group, tx);
 }
 
@@ -355,7 +347,7 @@ take_hindrance(Group *group, const GError *error)
 
     group->n_hindered++;
     group->hindered_until_ms = clock_boot_ms() + wait_ms;
-    set_text(&group->hindrance, error->message);
+    text_replace(&group->hindrance, error->message);
 }
 
 static void
@@ -434,7 +426,7 @@ halt(Group *group, StoreTx *tx, const GPtrArray *members)
             g_autofree char *failure = g_strdup_printf(
                 "%s: %s", instance->record.view.name, get_complaint(group, instance));
 
-            set_text(&view->failure, failure);
+            text_replace(&view->failure, failure);
             break;
         }
     }
@@ -634,7 +626,7 @@ explain(Group *group, const GroupPlan *plan)
                                  "are gone: max is %" G_GINT64_FORMAT,
                                  plan->n_no_room, view->max);
     }
-    set_text(&view->reason, reason);
+    text_replace(&view->reason, reason);
 }
 
 void

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "instance/disabled.h"
 #include "instance/held.h"
 #include "instance/tick.h"
@@ -350,15 +351,6 @@ forget_guest(ProtoInstance *view)
     g_clear_pointer(&view->addresses, g_strfreev);
 }
 
-static void
-set_reason(ProtoInstance *view, const char *reason)
-{
-    char *copy = g_strdup(reason);
-
-    g_free(view->reason);
-    view->reason = copy;
-}
-
 void
 instance_transition_at(Instance *instance,
                        StoreTx *tx,
@@ -375,7 +367,7 @@ instance_transition_at(Instance *instance,
                   instance_state_to_string(view->state), event);
         return;
     }
-    set_reason(view, reason);
+    text_replace(&view->reason, reason);
     instance->lacks_reason = false;
     if (next != view->state) {
         view->state = next;
@@ -483,6 +475,14 @@ instance_cut(Instance *instance,
 }
 
 /* The host */
+
+bool
+instance_is_on(const Instance *instance)
+{
+    InstanceState state = instance->record.view.state;
+
+    return state == INSTANCE_STATE_RUNNING || state == INSTANCE_STATE_PAUSED;
+}
 
 Host *
 instance_get_host(const Instance *instance)

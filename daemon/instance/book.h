@@ -183,6 +183,9 @@ ProtoSize instance_get_held_size(Instance *instance);
 /** The size that the next start gives it. */
 ProtoSize instance_get_next_size(const Instance *instance);
 
+/** Whether it runs or stands still, as far as is known. */
+bool instance_is_on(const Instance *instance);
+
 /** The host that it is on; NULL when that is not there any more. */
 Host *instance_get_host(const Instance *instance);
 

@@ -22,13 +22,11 @@ get_stop_ms(const ProtoTenantRecord *tenant)
 }
 
 static bool
-is_on(const Instance *instance)
+may_be_stopped(const Instance *instance)
 {
-    const ProtoInstance *view = &instance->record.view;
-
-    return (view->state == INSTANCE_STATE_RUNNING ||
-            view->state == INSTANCE_STATE_PAUSED) &&
-           operation_find_active(instance->book->engine, view->id) == NULL;
+    return instance_is_on(instance) &&
+           operation_find_active(instance->book->engine, instance->record.view.id) ==
+               NULL;
 }
 
 static void
@@ -67,7 +65,7 @@ stop_all(InstanceBook *book, StoreTx *tx, const ProtoTenantRecord *tenant)
         return;
     g_hash_table_iter_init(&iter, found->instances);
     while (g_hash_table_iter_next(&iter, &instance, NULL)) {
-        if (is_on(instance))
+        if (may_be_stopped(instance))
             stop(instance, tx, tenant);
     }
 }

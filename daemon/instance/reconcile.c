@@ -17,12 +17,6 @@ typedef enum {
     TOLD_AS_EVENT,
 } Told;
 
-static bool
-is_on(const ProtoInstance *view)
-{
-    return view->state == INSTANCE_STATE_RUNNING || view->state == INSTANCE_STATE_PAUSED;
-}
-
 /* The edge that a domain's state takes, and its word in the ledger; false if there is
  * none to take. */
 static bool
@@ -74,7 +68,8 @@ take_guest(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
     bool ready = false;
     ProtoEvent event = { 0 };
 
-    if (!is_on(view) || !has_other_guest(view, domain) || (view->ready && !domain->agent))
+    if (!instance_is_on(instance) || !has_other_guest(view, domain) ||
+        (view->ready && !domain->agent))
         return false;
     view->agent = domain->agent;
     g_strfreev(view->addresses);
@@ -101,7 +96,7 @@ take_size(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
 {
     ProtoInstance *view = &instance->record.view;
 
-    if (!is_on(view) || domain->vcpus < 1 || domain->memory_bytes < 1 ||
+    if (!instance_is_on(instance) || domain->vcpus < 1 || domain->memory_bytes < 1 ||
         (view->vcpus == domain->vcpus && view->memory_bytes == domain->memory_bytes))
         return false;
     g_message("Instance %s has another size than was granted: it is taken as it is",
@@ -120,7 +115,7 @@ get_moment(const Instance *instance,
            LifecycleEvent event,
            Told told)
 {
-    if (is_on(&instance->record.view) && event != LIFECYCLE_RUNS && told != TOLD_AS_EVENT)
+    if (instance_is_on(instance) && event != LIFECYCLE_RUNS && told != TOLD_AS_EVENT)
         return runs_get_end(instance);
     if (event == LIFECYCLE_RUNS || event == LIFECYCLE_PAUSES)
         return runs_get_start(instance, domain);
@@ -169,7 +164,7 @@ look_at(Instance *instance, const ProtoDomain *domain, Told told)
 {
     const ProtoInstance *view = &instance->record.view;
     StoreTx *tx = store_begin(instance->book->store);
-    bool was_on = is_on(view);
+    bool was_on = instance_is_on(instance);
     bool is_doubtful = false;
     bool changed = false;
 
@@ -201,7 +196,7 @@ differs(Instance *instance, const ProtoDomain *domain)
 
     return get_edge(view, domain, &event, &cause) || runs_are_news(instance, domain) ||
            has_reason(instance, domain) ||
-           (is_on(view) &&
+           (instance_is_on(instance) &&
             (view->vcpus != domain->vcpus || view->memory_bytes != domain->memory_bytes ||
              (has_other_guest(view, domain) && !(view->ready && !domain->agent))));
 }
@@ -255,7 +250,7 @@ reconcile(InstanceBook *book, const char *host, const ProtoDomain *domain, Told 
     }
     if (differs(instance, domain))
         look_at(instance, domain, told);
-    if (is_on(&instance->record.view))
+    if (instance_is_on(instance))
         runs_mark_seen(instance);
 }
 

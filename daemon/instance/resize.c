@@ -87,13 +87,6 @@ resize_plan(Instance *instance,
     return true;
 }
 
-static bool
-is_on(const Instance *instance)
-{
-    return instance->record.view.state == INSTANCE_STATE_RUNNING ||
-           instance->record.view.state == INSTANCE_STATE_PAUSED;
-}
-
 static Applied
 judge(gint64 old, gint64 now, gint64 asked, bool on)
 {
@@ -112,7 +105,7 @@ on_resized(const void *out, bool continues, const GError *error, gpointer data)
     Instance *instance = instance_of_operation(operation);
     const ProtoSize *old = operation->record.old_size;
     const ProtoSize *asked = operation->record.new_size;
-    bool on = is_on(instance);
+    bool on = instance_is_on(instance);
     ProtoResized *resized = NULL;
 
     if (error != NULL) {
@@ -156,7 +149,7 @@ apply_resize(Operation *operation)
 static void
 apply_define(Operation *operation)
 {
-    if (is_on(instance_of_operation(operation))) {
+    if (instance_is_on(instance_of_operation(operation))) {
         operation_step_done(operation, NULL);
     } else {
         instance_define(operation, operation->record.new_size);
@@ -196,8 +189,8 @@ take_size(Instance *instance, const Operation *operation)
     ProtoInstance *view = &instance->record.view;
     const ProtoSize *asked = operation->record.new_size;
     const ProtoResized *resized = operation->record.view.resize;
-    bool wait_vcpus = is_on(instance) && resized->vcpus == APPLIED_NEXT_START;
-    bool wait_memory = is_on(instance) && resized->memory == APPLIED_NEXT_START;
+    bool wait_vcpus = instance_is_on(instance) && resized->vcpus == APPLIED_NEXT_START;
+    bool wait_memory = instance_is_on(instance) && resized->memory == APPLIED_NEXT_START;
 
     view->disk_bytes = asked->disk_bytes;
     if (!wait_vcpus)

@@ -23,14 +23,6 @@ find_open(const Instance *instance)
     return ledger_find_open(&instance->record, RESOURCE_KIND_INSTANCE);
 }
 
-static bool
-is_on(const Instance *instance)
-{
-    InstanceState state = instance->record.view.state;
-
-    return state == INSTANCE_STATE_RUNNING || state == INSTANCE_STATE_PAUSED;
-}
-
 /* Moments */
 
 /* A time of the ledger within a segment, where the clock that runs since boot is not
@@ -207,12 +199,12 @@ follow_run(Instance *instance,
 
     if (open == NULL || !is_after(instance, open, run, &when))
         return;
-    if (run->begins && is_on(instance)) {
+    if (run->begins && instance_is_on(instance)) {
         if (!is_known_begin(domain, open))
             replace(instance, tx, &when);
     } else if (run->begins) {
         begin(instance, tx, &when);
-    } else if (is_on(instance)) {
+    } else if (instance_is_on(instance)) {
         end(instance, tx, &when,
             domain->state == DOMAIN_STATE_CRASHED ? "crashed" : "stopped");
     }
@@ -258,7 +250,7 @@ runs_are_news(const Instance *instance, const ProtoDomain *domain)
 
     for (gsize i = 0; open != NULL && i < domain->n_runs; i++) {
         if (is_after(instance, open, &domain->runs[i], &when) &&
-            (domain->runs[i].begins || is_on(instance)))
+            (domain->runs[i].begins || instance_is_on(instance)))
             return true;
     }
     return is_replaced(instance, domain);

@@ -16,12 +16,6 @@ enum {
 static const char no_reading[] = "no-reading";
 
 static bool
-is_on(const ProtoInstance *view)
-{
-    return view->state == INSTANCE_STATE_RUNNING || view->state == INSTANCE_STATE_PAUSED;
-}
-
-static bool
 is_active(DomainState state)
 {
     return state == DOMAIN_STATE_RUNNING || state == DOMAIN_STATE_PAUSED;
@@ -127,7 +121,7 @@ book_gaps(const BookHost *host)
         gint64 known_ms = MAX(counters->at_ms, MAX(counters->gap_ms, counters->from_ms));
         g_autoptr(GArray) rows = NULL;
 
-        if (!instance_is_on_host(instance, name) || !is_on(&instance->record.view) ||
+        if (!instance_is_on_host(instance, name) || !instance_is_on(instance) ||
             counters->segment == 0 || known_ms >= hour_ms)
             continue;
         rows = counters_new_rows();

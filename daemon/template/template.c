@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "op/admission.h"
 
 enum {
@@ -250,27 +251,20 @@ find_exact(TemplateBook *book, const char *name, const char *version)
 }
 
 static void
-take_text(char **member, const char *text)
-{
-    g_free(*member);
-    *member = g_strdup(text);
-}
-
-static void
 take_manifest(Template *template, const ProtoManifest *manifest, const char *sha256)
 {
     ProtoTemplate *view = &template->record.view;
 
-    take_text(&view->name, manifest->name);
-    take_text(&view->version, manifest->version);
-    take_text(&view->description, manifest->description);
-    take_text(&view->arch, manifest->arch);
-    take_text(&view->login_user, manifest->login_user);
-    take_text(&view->sha256, sha256);
+    text_replace(&view->name, manifest->name);
+    text_replace(&view->version, manifest->version);
+    text_replace(&view->description, manifest->description);
+    text_replace(&view->arch, manifest->arch);
+    text_replace(&view->login_user, manifest->login_user);
+    text_replace(&view->sha256, sha256);
     view->minimum = manifest->minimum;
     view->default_ = manifest->default_;
-    take_text(&template->record.cmdline,
-              manifest->kernel != NULL ? manifest->cmdline : NULL);
+    text_replace(&template->record.cmdline,
+                 manifest->kernel != NULL ? manifest->cmdline : NULL);
     template->record.initrd = manifest->initrd != NULL;
 }
 
@@ -367,7 +361,7 @@ finish_import(Operation *operation, StoreTx *tx)
     Template *template = get_target(operation);
 
     if (operation->undo_failed) {
-        take_text(&template->record.view.version, "");
+        text_replace(&template->record.view.version, "");
         template->record.view.state = TEMPLATE_STATE_BROKEN;
         put(template, tx);
         return;

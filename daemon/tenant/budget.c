@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "tenant/tenant-private.h"
 
 const ProtoBudgetRecord *
@@ -20,15 +21,6 @@ budget_check(TenantBook *book, const char *tenant, GError **error)
     const ProtoBudgetRecord *budget = budget_find(book, tenant);
 
     return budget == NULL || budget_admit(budget, tenant, error);
-}
-
-static void
-replace_text(char **member, const char *text)
-{
-    char *copy = g_strdup(text);
-
-    g_free(*member);
-    *member = copy;
 }
 
 /* What follows from a change: since when all is spent, and what is new by it. */
@@ -115,11 +107,11 @@ budget_set(TenantBook *book,
     if (budget == NULL)
         budget = record->budget = g_new0(ProtoBudgetRecord, 1);
     if (in->amount != NULL && g_strcmp0(in->amount, budget->amount) != 0) {
-        replace_text(&budget->amount, in->amount);
+        text_replace(&budget->amount, in->amount);
         forget_news(budget);
     }
     if (in->currency != NULL && g_strcmp0(in->currency, budget->currency) != 0) {
-        replace_text(&budget->currency, in->currency);
+        text_replace(&budget->currency, in->currency);
         forget_told(budget);
         forget_news(budget);
     }
@@ -194,9 +186,9 @@ budget_tell(TenantBook *book,
         return false;
     if (trouble == NULL && in->spent == NULL)
         return refuse(error, "parameters.spent", "is missing");
-    replace_text(&budget->trouble, trouble);
+    text_replace(&budget->trouble, trouble);
     if (trouble == NULL) {
-        replace_text(&budget->spent, in->spent);
+        text_replace(&budget->spent, in->spent);
         g_free(budget->period);
         budget->period = tenant_format_month(at_ms);
         budget->has_as_of_ms = true;

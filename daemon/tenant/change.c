@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "tenant/tenant-private.h"
 
 void
@@ -38,15 +39,6 @@ tenant_put_changed(TenantBook *book,
     record->changed_at = clock_format_time(clock_wall_ms());
     tenant_put(book, tx, record);
     tenant_add_event(tx, kind, record, detail, actor);
-}
-
-static void
-replace_text(char **member, const char *text)
-{
-    char *copy = g_strdup(text);
-
-    g_free(*member);
-    *member = copy;
 }
 
 static bool
@@ -135,7 +127,7 @@ tenant_set(TenantBook *book,
     if (in->display_name == NULL && in->labels == NULL && !in->has_when_disabled)
         return;
     if (in->display_name != NULL)
-        replace_text(&record->display_name, in->display_name);
+        text_replace(&record->display_name, in->display_name);
     if (in->labels != NULL) {
         g_strfreev(record->labels);
         record->labels = g_strdupv(in->labels);
@@ -161,7 +153,7 @@ tenant_disable(TenantBook *book,
     if (!record->has_disabled_ms)
         record->disabled_ms = clock_wall_ms();
     record->has_disabled_ms = true;
-    replace_text(&record->reason, reason);
+    text_replace(&record->reason, reason);
     tenant_put_changed(book, tx, EVENT_KIND_TENANT_DISABLED, record, reason, actor);
 }
 
@@ -174,7 +166,7 @@ tenant_enable(TenantBook *book, StoreTx *tx, const char *name, const Actor *acto
         return;
     record->has_disabled_ms = false;
     record->disabled_ms = 0;
-    replace_text(&record->reason, NULL);
+    text_replace(&record->reason, NULL);
     tenant_put_changed(book, tx, EVENT_KIND_TENANT_ENABLED, record, NULL, actor);
 }
 
