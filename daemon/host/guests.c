@@ -6,11 +6,22 @@
 
 #include "host/domain.h"
 
+/*
+ * A guest may hold its agent's channel open and say nothing: a look at it then takes all
+ * the time that there is.  Such looks come in a lane of their own, where they keep
+ * nothing but other looks waiting, and after each the guest waits twice as long for the
+ * next.  Nothing that a guest does makes that shorter, only another start of its domain.
+ */
+
 enum {
-    FIRST_WAIT_MS = 250,
+    /** Doubled before each wait. */
+    FIRST_WAIT_MS = 125,
     LAST_WAIT_MS = 2000,
+    LAST_SILENT_WAIT_MS = 600000,
+    /** A look that takes longer is one at a guest that says nothing. */
+    SILENT_MS = 1000,
     LOOKS_MAX = 150,
-    AGENT_SECONDS = 5
+    AGENT_SECONDS = 2
 };
 
 typedef struct {
@@ -40,6 +51,7 @@ typedef struct {
     char *id;
     bool agent;
     char **addresses;
+    gint64 took_ms;
 } Look;
 
 static void look(Guest *guest);
@@ -109,12 +121,14 @@ work(gpointer data)
     Look *seen = data;
     g_autoptr(virConnect) libvirt = connection_get(seen->guest->guests->connection, NULL);
     g_autoptr(virDomain) domain = NULL;
+    gint64 begun_us = g_get_monotonic_time();
 
     if (libvirt == NULL)
         return;
     domain = virDomainLookupByUUIDString(libvirt, seen->id);
     if (domain != NULL)
         seen->agent = ask(domain, &seen->addresses);
+    seen->took_ms = (g_get_monotonic_time() - begun_us) / G_TIME_SPAN_MILLISECOND;
 }
 
 static gboolean
@@ -142,6 +156,23 @@ take(Guest *guest, Look *seen)
     return !same;
 }
 
+static bool
+was_silent(const Guest *guest)
+{
+    return guest->wait_ms > LAST_WAIT_MS;
+}
+
+static void
+wait_longer(Guest *guest, gint64 took_ms)
+{
+    if (took_ms > SILENT_MS) {
+        guest->wait_ms =
+            (guint) MIN(2 * MAX(guest->wait_ms, took_ms), LAST_SILENT_WAIT_MS);
+    } else if (!was_silent(guest)) {
+        guest->wait_ms = MIN(guest->wait_ms * 2, LAST_WAIT_MS);
+    }
+}
+
 static void
 done(gpointer data)
 {
@@ -157,10 +188,9 @@ done(gpointer data)
         bool news = take(guest, seen);
         bool complete = guest->agent && *guest->addresses != NULL;
 
-        if (!complete && ++guest->looks < LOOKS_MAX) {
+        wait_longer(guest, seen->took_ms);
+        if (!complete && ++guest->looks < LOOKS_MAX)
             guest->source = g_timeout_add(guest->wait_ms, look_again, guest);
-            guest->wait_ms = MIN(guest->wait_ms * 2, LAST_WAIT_MS);
-        }
         if (news)
             guest->guests->changed(guest->id, guest->guests->data);
     }
@@ -177,7 +207,7 @@ look(Guest *guest)
     seen->guest = guest;
     seen->id = g_strdup(guest->id);
     guest->is_looking = true;
-    jobs_push(guest->guests->jobs, JOB_QUERY, NULL, work, done, seen);
+    jobs_push(guest->guests->jobs, JOB_GUEST, NULL, work, done, seen);
 }
 
 Guests *
@@ -194,23 +224,43 @@ guests_new(Connection *connection,
     return guests;
 }
 
-void
-guests_watch(Guests *guests, const char *id)
+static void
+begin(Guest *guest)
 {
-    Guest *guest = g_hash_table_lookup(guests->by_id, id);
-
-    if (guest == NULL) {
-        guest = g_new0(Guest, 1);
-        guest->guests = guests;
-        guest->id = g_strdup(id);
-        guest->addresses = g_new0(char *, 1);
-        g_hash_table_insert(guests->by_id, guest->id, guest);
-    }
     guest->looks = 0;
     guest->wait_ms = FIRST_WAIT_MS;
     g_clear_handle_id(&guest->source, g_source_remove);
     if (!guest->is_looking)
         look(guest);
+}
+
+void
+guests_watch(Guests *guests, const char *id)
+{
+    Guest *guest = NULL;
+
+    if (g_hash_table_contains(guests->by_id, id))
+        return;
+    guest = g_new0(Guest, 1);
+    guest->guests = guests;
+    guest->id = g_strdup(id);
+    guest->addresses = g_new0(char *, 1);
+    g_hash_table_insert(guests->by_id, guest->id, guest);
+    begin(guest);
+}
+
+void
+guests_hear(Guests *guests, const char *id)
+{
+    Guest *guest = g_hash_table_lookup(guests->by_id, id);
+
+    if (guest == NULL) {
+        guests_watch(guests, id);
+    } else if (!was_silent(guest)) {
+        begin(guest);
+    } else if (guest->source == 0 && !guest->is_looking) {
+        guest->source = g_timeout_add(guest->wait_ms, look_again, guest);
+    }
 }
 
 void

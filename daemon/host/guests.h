@@ -7,7 +7,7 @@
 /**
  * What the guests' agents say: whether one answers, and at which addresses its guest is.
  * Kept on the main loop; an agent that came is asked again and again until an address is
- * known.
+ * known, and ever more rarely while it says nothing.
  */
 typedef struct Guests Guests;
 
@@ -17,9 +17,13 @@ Guests *guests_new(Connection *connection,
                    void (*changed)(const char *id, gpointer data),
                    gpointer data);
 
-/** The agent of this domain may answer: looks until it does and knows an address, for a
- * bounded time. */
+/** The domain is on: looks until its agent answers and knows an address, a bounded number
+ * of times.  One that is watched already goes on as it does. */
 void guests_watch(Guests *guests, const char *id);
+
+/** The agent of this domain is there: looks at once and as often as at first, unless it
+ * was there before and said nothing. */
+void guests_hear(Guests *guests, const char *id);
 
 /** The domain is off. */
 void guests_forget(Guests *guests, const char *id);

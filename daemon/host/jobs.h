@@ -15,10 +15,12 @@ typedef enum {
     JOB_GENERAL,
     /** What sets something free. */
     JOB_URGENT,
-    /** What only looks. */
+    /** What only looks, and asks no guest. */
     JOB_QUERY,
-    /** What asks guests, which may not answer. */
+    /** What asks a guest, which may not answer, for somebody who waits for it. */
     JOB_HEALTH,
+    /** What asks guests while nobody waits for it: it may take for ever. */
+    JOB_GUEST,
     JOB_LANES,
 } JobLane;
 

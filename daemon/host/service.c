@@ -162,7 +162,7 @@ on_agent(virConnectPtr libvirt, virDomainPtr domain, int state, int reason, void
 
     if (get_id(domain, id) &&
         state == VIR_CONNECT_DOMAIN_EVENT_AGENT_LIFECYCLE_STATE_CONNECTED)
-        guests_watch(service->guests, id);
+        guests_hear(service->guests, id);
 }
 
 static void
