@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "host/resize.h"
 
-#include <libvirt/libvirt-qemu.h>
 #include <libvirt/virterror.h>
 #include <string.h>
 
 #include "host/domain-xml.h"
 #include "host/domain.h"
+#include "host/guest-size.h"
 #include "host/volumes.h"
+
+/*
+ * The guest is asked within one deadline, well before that of who waits for the resize:
+ * what it did not say or do by then is noted.
+ */
 
 enum {
     AGENT_SECONDS = 5,
+    TALK_SECONDS = 20,
     LOOK_TRIES = 20,
     LOOK_EVERY_US = 100000
 };
@@ -42,41 +48,53 @@ take_note(char **note, char *text)
 /* vCPUs */
 
 /* New vCPUs are offline until the guest takes them into use, and a moment goes by until
- * it sees them at all. */
+ * it sees them at all; just then it may take one for online that is not yet, so that it
+ * has to say it twice. */
 static bool
-bring_online(virDomainPtr domain, gint64 vcpus)
+bring_online(AgentTalk *talk, gint64 vcpus)
 {
-    for (int i = 0; i < LOOK_TRIES; i++) {
-        if (virDomainSetVcpusFlags(domain, (unsigned) vcpus, VIR_DOMAIN_VCPU_GUEST) == 0)
-            return true;
-        if (virDomainGetVcpusFlags(domain, VIR_DOMAIN_VCPU_GUEST) < 0)
-            return false;
+    int said = 0;
+
+    for (int i = 0; i < LOOK_TRIES && said < 2 && !agent_talk_is_over(talk); i++) {
+        said = guest_size_adjust_vcpus(talk, vcpus) ? said + 1 : 0;
         g_usleep(LOOK_EVERY_US);
     }
-    return false;
+    return said == 2;
+}
+
+/* The guest has to let go of a CPU before it can be taken; few do.  libvirt waits for it
+ * some seconds at each, so they go one by one. */
+static bool
+take_vcpus(AgentTalk *talk, gint64 now, gint64 asked)
+{
+    if (!guest_size_adjust_vcpus(talk, asked) && !guest_size_adjust_vcpus(talk, asked))
+        return false;
+    for (gint64 left = now - 1; left >= asked; left--) {
+        if (agent_talk_is_over(talk) ||
+            virDomainSetVcpusFlags(talk->domain, (unsigned) left,
+                                   VIR_DOMAIN_AFFECT_LIVE) != 0)
+            return false;
+    }
+    return true;
 }
 
 static void
-resize_vcpus(virDomainPtr domain, gint64 asked, char **note)
+resize_vcpus(virDomainPtr domain, AgentTalk *talk, gint64 asked, char **note)
 {
     int now = virDomainGetVcpusFlags(domain, VIR_DOMAIN_AFFECT_LIVE);
 
     if (now == asked)
         return;
     if (asked < now) {
-        /* The guest has to let go of a CPU before it can be taken; few do. */
-        if (virDomainSetVcpusFlags(domain, (unsigned) asked, VIR_DOMAIN_VCPU_GUEST) ==
-                0 &&
-            virDomainSetVcpusFlags(domain, (unsigned) asked, VIR_DOMAIN_AFFECT_LIVE) == 0)
-            return;
-        take_note(note, g_strdup("vCPUs are taken away at the next start"));
+        if (!take_vcpus(talk, now, asked))
+            take_note(note, g_strdup("vCPUs are taken away at the next start"));
         return;
     }
     if (virDomainSetVcpusFlags(domain, (unsigned) asked, VIR_DOMAIN_AFFECT_LIVE) != 0) {
         take_note(note, last_text("vCPUs"));
         return;
     }
-    if (!bring_online(domain, asked))
+    if (!bring_online(talk, asked))
         take_note(note, g_strdup("the guest's agent did not bring the new vCPUs online"));
 }
 
@@ -144,68 +162,16 @@ resize_disk_of_stopped(virConnectPtr libvirt,
 
 /* What the guest sees */
 
-static JsonNode *
-ask_agent(virDomainPtr domain, const char *command)
-{
-    g_autofree char *text = virDomainQemuAgentCommand(domain, command, AGENT_SECONDS, 0);
-
-    return text != NULL ? json_from_string(text, NULL) : NULL;
-}
-
-static JsonNode *
-get_return(JsonNode *answer)
-{
-    if (answer == NULL || !JSON_NODE_HOLDS_OBJECT(answer))
-        return NULL;
-    return json_object_get_member(json_node_get_object(answer), "return");
-}
-
-static gint64
-count_online_blocks(JsonArray *blocks)
-{
-    gint64 online = 0;
-
-    for (guint i = 0; i < json_array_get_length(blocks); i++) {
-        JsonNode *block = json_array_get_element(blocks, i);
-
-        if (JSON_NODE_HOLDS_OBJECT(block) &&
-            json_object_get_boolean_member_with_default(json_node_get_object(block),
-                                                        "online", FALSE))
-            online++;
-    }
-    return online;
-}
-
-/* Memory that the guest has taken into use, block by block; 0 if it does not say. */
-static gint64
-ask_memory(virDomainPtr domain)
-{
-    g_autoptr(JsonNode) info =
-        ask_agent(domain, "{\"execute\":\"guest-get-memory-block-info\"}");
-    g_autoptr(JsonNode) blocks =
-        ask_agent(domain, "{\"execute\":\"guest-get-memory-blocks\"}");
-    JsonNode *size = get_return(info);
-    JsonNode *list = get_return(blocks);
-
-    if (size == NULL || !JSON_NODE_HOLDS_OBJECT(size) || list == NULL ||
-        !JSON_NODE_HOLDS_ARRAY(list))
-        return 0;
-    return count_online_blocks(json_node_get_array(list)) *
-           json_object_get_int_member_with_default(json_node_get_object(size), "size", 0);
-}
-
 static void
-ask_guest(virDomainPtr domain, const ProtoWorkerResizeCall *in, ProtoGuest *guest)
+ask_guest(AgentTalk *talk, const ProtoWorkerResizeCall *in, ProtoGuest *guest)
 {
-    int vcpus = virDomainGetVcpusFlags(domain, VIR_DOMAIN_VCPU_GUEST);
-
-    if (vcpus <= 0)
+    guest->vcpus = guest_size_count_vcpus(talk);
+    guest->has_vcpus = guest->vcpus > 0;
+    if (!guest->has_vcpus)
         return;
-    guest->has_vcpus = true;
-    guest->vcpus = vcpus;
     /* New memory comes online a moment after it was plugged. */
-    for (int i = 0; i < LOOK_TRIES; i++) {
-        guest->memory_bytes = ask_memory(domain);
+    for (int i = 0; i < LOOK_TRIES && !agent_talk_is_over(talk); i++) {
+        guest->memory_bytes = guest_size_count_memory(talk);
         guest->has_memory_bytes = guest->memory_bytes > 0;
         if (!guest->has_memory_bytes || guest->memory_bytes >= in->memory_bytes)
             return;
@@ -219,9 +185,10 @@ resize_running(virDomainPtr domain,
                ProtoWorkerResizeReply *reply,
                GError **error)
 {
+    AgentTalk talk = agent_talk_begin(domain, AGENT_SECONDS, TALK_SECONDS);
     int vcpus = 0;
 
-    resize_vcpus(domain, in->vcpus, &reply->note);
+    resize_vcpus(domain, &talk, in->vcpus, &reply->note);
     resize_memory(domain, in->memory_bytes, &reply->note);
     if (!resize_disk(domain, in->disk_bytes, error))
         return false;
@@ -233,7 +200,9 @@ resize_running(virDomainPtr domain,
     reply->vcpus = vcpus;
     reply->memory_bytes = get_memory(domain);
     reply->disk_bytes = in->disk_bytes;
-    ask_guest(domain, in, &reply->guest);
+    ask_guest(&talk, in, &reply->guest);
+    if (talk.is_over)
+        take_note(&reply->note, g_strdup("the guest's agent did not answer in time"));
     return true;
 }
 

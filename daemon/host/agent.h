@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <json-glib/json-glib.h>
+#include <libvirt/libvirt.h>
+#include <stdbool.h>
+
+/**
+ * A talk with a guest's agent, which may lie, or answer as slowly as it likes: it has one
+ * deadline, and is over at the first command that is not answered in time.  Threads of
+ * jobs only.
+ */
+typedef struct {
+    virDomainPtr domain;
+    /** What one command may take; nearly twice of that with the greeting before it. */
+    int seconds;
+    gint64 until_us;
+    /** It was cut short. */
+    bool is_over;
+} AgentTalk;
+
+AgentTalk agent_talk_begin(virDomainPtr domain, int command_seconds, int seconds);
+
+/** Notes whether the time is over. */
+bool agent_talk_is_over(AgentTalk *talk);
+
+/** What a command returns; NULL if it fails, or the talk is over. */
+JsonNode *agent_talk_ask(AgentTalk *talk, const char *command);
