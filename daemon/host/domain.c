@@ -6,12 +6,14 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "host/agent.h"
 #include "host/domain-xml.h"
 #include "host/process.h"
 #include "host/volumes.h"
 
 enum {
-    LOG_BACKUPS = 3
+    LOG_BACKUPS = 3,
+    SHUTDOWN_SECONDS = 1
 };
 
 static const gint64 kibibyte = 1024;
@@ -392,6 +394,19 @@ domain_start(virConnectPtr libvirt,
     return look_after(domain, id, ret_domain, error);
 }
 
+/* For guests that do not heed the button.  One that does as it is told answers nothing.
+ */
+static void
+ask_agent_to_power_off(virDomainPtr domain)
+{
+    AgentTalk talk = agent_talk_begin(domain, SHUTDOWN_SECONDS, SHUTDOWN_SECONDS);
+    g_autoptr(JsonNode) answer = agent_talk_ask(
+        &talk, "{\"execute\":\"guest-shutdown\",\"arguments\":{\"mode\":\"powerdown\"}}");
+}
+
+/* libvirt by itself would ask an agent that is there first, and wait a minute for what it
+ * makes of that, which is longer than anybody waits for us.  The power button is pressed
+ * at once, and an agent has little time. */
 bool
 domain_shutdown(virConnectPtr libvirt, const char *id, GError **error)
 {
@@ -402,11 +417,11 @@ domain_shutdown(virConnectPtr libvirt, const char *id, GError **error)
         return absent;
     if (virDomainIsActive(domain) == 0)
         return true;
-    /* libvirt asks by the agent or by ACPI; a guest without an agent that answers is
-     * asked by ACPI. */
-    if (virDomainShutdownFlags(domain, 0) == 0 ||
-        virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0 ||
-        virDomainIsActive(domain) == 0)
+    if (virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0) {
+        ask_agent_to_power_off(domain);
+        return true;
+    }
+    if (virDomainIsActive(domain) == 0)
         return true;
     connection_set_error(error, "Asking the guest to power off");
     return false;

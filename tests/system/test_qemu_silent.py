@@ -100,6 +100,16 @@ def test_a_resize_waits_for_an_agent_that_lies_only_for_a_while() -> None:
     assert (told["vcpus"], told["memory"]) == ("live", "live") and "agent" in told["note"], told
 
 
+def test_a_stop_reaches_a_guest_whose_agent_swallows_it() -> None:
+    pid = worker()
+    begun = time.monotonic()
+    shared.do("Instance.Stop", instance="liar")
+    took = time.monotonic() - begun
+    print(f"# the stop took {took:.1f} s")
+    assert took < 25 and worker() == pid, took
+    shared.do("Instance.Destroy", instance="liar")
+
+
 with shared:
     shared.import_template()
     tap.main(globals())
