@@ -462,6 +462,17 @@ watch(WireCall *call, const ProtoWorkerWatchCall *in)
 
 /* One domain */
 
+/* What cannot be read now is not told. */
+static void
+read_disk(virConnectPtr libvirt, const HostOptions *options, ProtoDomain *domain)
+{
+    g_autoptr(virStoragePool) pool = volumes_open_pool(libvirt, options, NULL);
+    g_autofree char *disk = volumes_name("d", domain->id, "qcow2");
+
+    domain->disk_bytes = pool != NULL ? volumes_get_capacity(pool, disk) : -1;
+    domain->has_disk_bytes = domain->disk_bytes >= 0;
+}
+
 static bool
 work_inspect(Task *task, virConnectPtr libvirt, GError **error)
 {
@@ -472,6 +483,8 @@ work_inspect(Task *task, virConnectPtr libvirt, GError **error)
         return false;
     if (in->has_stats && in->stats)
         out->stats = stats_read_one(libvirt, in->id);
+    if (in->has_disk && in->disk)
+        read_disk(libvirt, options_of(task), &out->domain);
     return true;
 }
 

@@ -549,6 +549,8 @@ instance_get_held_size(Instance *instance)
 
     if (view->next != NULL)
         size = larger(&size, view->next);
+    if (instance->record.has_doubtful_disk_bytes)
+        size.disk_bytes = MAX(size.disk_bytes, instance->record.doubtful_disk_bytes);
     if (active != NULL && active->record.new_size != NULL)
         size = larger(&size, active->record.new_size);
     return size;

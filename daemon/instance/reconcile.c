@@ -107,6 +107,34 @@ take_size(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
     return true;
 }
 
+static bool
+tells_of_disk(const Instance *instance, const ProtoDomain *domain)
+{
+    return domain->has_disk_bytes &&
+           (instance->record.has_doubtful_disk_bytes ||
+            domain->disk_bytes > instance->record.view.disk_bytes);
+}
+
+/* A disk only grows: a smaller one was told before it did. */
+static bool
+take_disk(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
+{
+    ProtoInstance *view = &instance->record.view;
+
+    if (!tells_of_disk(instance, domain))
+        return false;
+    instance->record.has_doubtful_disk_bytes = false;
+    if (domain->disk_bytes <= view->disk_bytes)
+        return true;
+    g_message("Instance %s has a larger disk than was granted: it is taken as it is",
+              view->id);
+    view->disk_bytes = domain->disk_bytes;
+    if (view->next != NULL)
+        view->next->disk_bytes = MAX(view->next->disk_bytes, view->disk_bytes);
+    instance_cut(instance, tx, LIFECYCLE_BILL_AS_BEFORE, NULL, "seen-resized");
+    return true;
+}
+
 /* When to book that a domain is in another state.  Of an event it is now; what is found
  * out later is booked so that nothing is billed that was perhaps not used. */
 static LedgerMoment
@@ -178,6 +206,7 @@ look_at(Instance *instance, const ProtoDomain *domain, Told told)
     if (has_reason(instance, domain))
         take_reason(instance, domain, tx);
     changed |= take_size(instance, domain, tx);
+    changed |= take_disk(instance, domain, tx);
     changed |= take_guest(instance, domain, tx);
     if (changed)
         instance_put(instance, tx);
@@ -195,7 +224,7 @@ differs(Instance *instance, const ProtoDomain *domain)
     const char *cause = NULL;
 
     return get_edge(view, domain, &event, &cause) || runs_are_news(instance, domain) ||
-           has_reason(instance, domain) ||
+           has_reason(instance, domain) || tells_of_disk(instance, domain) ||
            (instance_is_on(instance) &&
             (view->vcpus != domain->vcpus || view->memory_bytes != domain->memory_bytes ||
              (has_other_guest(view, domain) && !(view->ready && !domain->agent))));
@@ -252,6 +281,8 @@ reconcile(InstanceBook *book, const char *host, const ProtoDomain *domain, Told 
         look_at(instance, domain, told);
     if (instance_is_on(instance))
         runs_mark_seen(instance);
+    if (told == TOLD_IN_A_LIST && instance->record.has_doubtful_disk_bytes)
+        reconcile_look(instance);
 }
 
 void
@@ -365,7 +396,10 @@ reconcile_look(Instance *instance)
 {
     const ProtoWorkerInspectCall in = { .id = instance->record.view.id,
                                         .has_stats = true,
-                                        .stats = true };
+                                        .stats = true,
+                                        .has_disk = true,
+                                        .disk =
+                                            instance->record.has_doubtful_disk_bytes };
     BookHost *host = instance_book_get_host(instance->book, instance->record.view.host);
 
     if (operation_find_active(instance->book->engine, in.id) != NULL) {
@@ -402,6 +436,8 @@ instance_look(Operation *operation)
         operation_find_active(instance->book->engine, in.id) != NULL)
         return;
     instance->needs_look = false;
+    in.has_disk = true;
+    in.disk = instance->record.has_doubtful_disk_bytes;
     host_call(host->host, HOST_LANE_QUERY, &proto_worker_inspect, &in, INSTANCE_QUICK_MS,
               on_inspected, host);
 }

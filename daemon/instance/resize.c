@@ -202,6 +202,22 @@ take_size(Instance *instance, const Operation *operation)
         view->next = g_memdup2(asked, sizeof *asked);
 }
 
+/* A disk that has grown is not made smaller when something else fails: how large it is
+ * only its host knows, perhaps not before it is back. */
+static void
+doubt_disk(Instance *instance, const Operation *operation)
+{
+    ProtoInstanceRecord *record = &instance->record;
+    gint64 asked = operation->record.new_size->disk_bytes;
+
+    if ((!operation->has_begun && !operation->may_have_begun) ||
+        asked <= record->view.disk_bytes)
+        return;
+    record->doubtful_disk_bytes =
+        record->has_doubtful_disk_bytes ? MAX(record->doubtful_disk_bytes, asked) : asked;
+    record->has_doubtful_disk_bytes = true;
+}
+
 static void
 finish_resize(Operation *operation, StoreTx *tx)
 {
@@ -209,10 +225,12 @@ finish_resize(Operation *operation, StoreTx *tx)
 
     instance_end_operation(instance, operation);
     if (operation->record.view.state != OPERATION_STATE_SUCCEEDED) {
+        doubt_disk(instance, operation);
         instance->needs_look = true;
         instance_put(instance, tx);
         return;
     }
+    instance->needs_look |= instance->record.has_doubtful_disk_bytes;
     take_size(instance, operation);
     instance_cut(instance, tx, LIFECYCLE_BILL_AS_BEFORE, NULL, "resized");
     add_event(instance, tx);

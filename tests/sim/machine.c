@@ -105,6 +105,19 @@ match_event(Machine *machine)
     return rule;
 }
 
+/* It is done, and something failed all the same. */
+static const ScriptRule *
+match_resized(Machine *machine)
+{
+    ScriptRule *rule = NULL;
+
+    if (strikes(machine, FAULT_ERROR)) {
+        rule = add_rule(machine, 0);
+        rule->error = (char *) (gsize) "HostFailed";
+    }
+    return rule;
+}
+
 static bool
 touches_libvirt(const char *method)
 {
@@ -158,6 +171,8 @@ match(const char *method, const void *in, gpointer data)
 
     if (strcmp(method, SCRIPT_EVENT) == 0)
         return match_event(machine);
+    if (strcmp(method, SCRIPT_RESIZED) == 0)
+        return match_resized(machine);
     rule = add_rule(machine, 1 + world_random(LATENCY_MS));
     rule->delay_ms += MAX(machine->frozen_until_ms - world_now_ms(), 0);
     if (world_now_ms() < machine->out_until_ms && touches_libvirt(method)) {

@@ -373,6 +373,8 @@ check_instance(const Instance *instance)
     if (is_on && domain != NULL &&
         (view->vcpus != domain->vcpus || view->memory_bytes != domain->memory_bytes))
         world_blame("instance %s has not the size of its domain", view->name);
+    if (domain != NULL && domain->has_disk_bytes && view->disk_bytes < domain->disk_bytes)
+        world_blame("instance %s has a larger disk than it is charged for", view->name);
     if (open != NULL && open->state != get_billing(view->state))
         world_blame("instance %s is %s and billed as %s", view->name,
                     instance_state_to_string(view->state),

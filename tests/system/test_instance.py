@@ -118,6 +118,61 @@ def test_a_disk_only_grows() -> None:
     shared.do("Instance.Destroy", instance="disk")
 
 
+def used_disk(vmd: Vmd) -> int:
+    (row,) = (row for row in vmd.call("Quota.Get")["quota"] if row["resource"] == "disk_bytes")
+    return row["used"]
+
+
+def grow_in_vain(vmd: Vmd, name: str, more: list[dict]) -> None:
+    """A resize that fails once the disk has 3 GiB."""
+    vmd.change_script({"rules": [{"method": "Resized", "error": "HostFailed"}, *more]})
+    operation = vmd.wait(vmd.call("Instance.Resize", instance=name, disk_bytes=3 * GIB)["operation"])
+    assert operation["state"] == "failed", operation
+
+
+def test_a_disk_that_grew_in_a_resize_that_failed_is_held_and_charged() -> None:
+    for state in ("running", "stopped"):
+        instance = shared.create(name=state, disk_bytes=2 * GIB)["id"]
+        if state == "stopped":
+            shared.do("Instance.Stop", instance=state)
+        grow_in_vain(shared, state, [])
+        wait_until(lambda: shared.get(state)["disk_bytes"] == 3 * GIB, "the disk to be seen")
+        assert used_disk(shared) == 3 * GIB
+        last = shared.segments(instance, "volume")[-1]
+        assert (last["kind"], last["disk_bytes"], last["cause"]) == ("opened", 3 * GIB, "seen-resized"), last
+        shared.change_script({})
+        oracle.check_audit(shared)
+        shared.do("Instance.Destroy", instance=state)
+
+
+def test_a_resize_that_did_nothing_is_not_charged() -> None:
+    shared.create(name="same", disk_bytes=2 * GIB)
+    shared.change_script({"rules": [{"method": "Resize", "error": "HostFailed"}]})
+    operation = shared.wait(shared.call("Instance.Resize", instance="same", disk_bytes=3 * GIB)["operation"])
+    assert operation["state"] == "failed", operation
+    wait_until(lambda: used_disk(shared) == 2 * GIB, "the disk to be looked at")
+    assert shared.get("same")["disk_bytes"] == 2 * GIB
+    shared.change_script({})
+    shared.do("Instance.Destroy", instance="same")
+
+
+def test_a_disk_of_which_its_host_does_not_tell_is_held_until_it_does() -> None:
+    with Vmd() as vmd:
+        vmd.import_template()
+        vmd.create(name="grown", disk_bytes=2 * GIB)
+        grow_in_vain(vmd, "grown", [{"method": "Inspect", "error": "HostUnreachable"}])
+        assert vmd.get("grown")["disk_bytes"] == 2 * GIB and used_disk(vmd) == 3 * GIB
+        vmd.kill()
+        vmd.start()
+        assert used_disk(vmd) == 3 * GIB
+        vmd.kill()
+        vmd.write_script({})
+        vmd.start()
+        wait_until(lambda: vmd.get("grown")["disk_bytes"] == 3 * GIB, "the disk to be seen")
+        assert used_disk(vmd) == 3 * GIB
+        oracle.check_audit(vmd)
+
+
 def test_wait_fails_at_once_for_what_will_not_come() -> None:
     shared.create(name="hopeless")
     shared.do("Instance.Stop", instance="hopeless")

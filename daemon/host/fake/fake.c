@@ -169,11 +169,22 @@ send_event(FakeHost *fake, const ProtoWorkerWatchReply *event)
     }
 }
 
+/* The size of a disk is told to who asks for it. */
+static ProtoDomain
+show(const ProtoDomain *domain)
+{
+    ProtoDomain shown = *domain;
+
+    shown.has_disk_bytes = false;
+    return shown;
+}
+
 void
 fake_host_tell(FakeHost *fake, HostEventKind kind, const ProtoDomain *domain)
 {
     g_autofree char *now = clock_format_time(clock_wall_ms());
-    const ProtoWorkerWatchReply event = { kind, (ProtoDomain *) (gsize) domain, now };
+    ProtoDomain shown = domain != NULL ? show(domain) : (ProtoDomain){ 0 };
+    const ProtoWorkerWatchReply event = { kind, domain != NULL ? &shown : NULL, now };
     const ScriptRule *rule = fake->options.match(SCRIPT_EVENT, NULL, fake->options.data);
     Delayed *delayed = NULL;
 
@@ -317,7 +328,7 @@ do_list_domains(FakeHost *fake, WireCall *call, const void *in)
             wire_call_continue(call, &reply);
             reply.n_domains = 0;
         }
-        batch[reply.n_domains++] = *domain;
+        batch[reply.n_domains++] = show(domain);
     }
     wire_call_reply(call, &reply);
 }
@@ -358,7 +369,7 @@ do_inspect(FakeHost *fake, WireCall *call, const void *in)
     g_auto(ProtoDomainStats) stats = { 0 };
 
     if (domain != NULL)
-        reply.domain = *domain;
+        reply.domain = ask->has_disk && ask->disk ? *domain : show(domain);
     if (domain != NULL && ask->has_stats && ask->stats &&
         fake_counters_read(fake->options.figures, domain, &stats))
         reply.stats = &stats;
@@ -366,11 +377,21 @@ do_inspect(FakeHost *fake, WireCall *call, const void *in)
 }
 
 static void
+grow_disk(ProtoDomain *entry, gint64 capacity_bytes)
+{
+    entry->disk_bytes =
+        entry->has_disk_bytes ? MAX(entry->disk_bytes, capacity_bytes) : capacity_bytes;
+    entry->has_disk_bytes = true;
+}
+
+static void
 do_create_disk(FakeHost *fake, WireCall *call, const void *in)
 {
     const ProtoWorkerCreateDiskCall *ask = in;
+    ProtoDomain *entry = fake_fleet_ensure(fake->options.fleet, ask->id);
 
-    fake_fleet_note(fake->options.fleet, fake_fleet_ensure(fake->options.fleet, ask->id));
+    grow_disk(entry, ask->capacity_bytes);
+    fake_fleet_note(fake->options.fleet, entry);
     wire_call_reply(call, NULL);
 }
 
@@ -461,13 +482,20 @@ do_resize(FakeHost *fake, WireCall *call, const void *in)
     const ProtoWorkerResizeCall *ask = in;
     ProtoWorkerResizeReply reply = { .disk_bytes = ask->disk_bytes };
     ProtoDomain *domain = find(fake, call, ask->id);
+    const ScriptRule *rule = NULL;
 
     if (domain == NULL)
         return;
     if (domain->state == DOMAIN_STATE_RUNNING && fake->options.figures->live_resize) {
         domain->vcpus = MAX(domain->vcpus, ask->vcpus);
         domain->memory_bytes = MAX(domain->memory_bytes, ask->memory_bytes);
-        fake_fleet_note(fake->options.fleet, domain);
+    }
+    grow_disk(domain, ask->disk_bytes);
+    fake_fleet_note(fake->options.fleet, domain);
+    rule = fake->options.match(SCRIPT_RESIZED, in, fake->options.data);
+    if (rule != NULL) {
+        fail_as_scripted(call, rule);
+        return;
     }
     reply.vcpus = domain->vcpus;
     reply.memory_bytes = domain->memory_bytes;

@@ -161,7 +161,7 @@ static bool
 is_for(const ScriptRule *rule, const char *method)
 {
     bool any = strcmp(rule->method, "*") == 0 && strcmp(method, SCRIPT_EVENT) != 0 &&
-               strcmp(method, SCRIPT_SICK) != 0;
+               strcmp(method, SCRIPT_SICK) != 0 && strcmp(method, SCRIPT_RESIZED) != 0;
 
     return any || strcmp(rule->method, method) == 0;
 }

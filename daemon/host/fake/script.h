@@ -21,7 +21,8 @@
  * (exit_after: once it is done, without an answer), or fails, or is answered and not done
  * (deaf), or goes on.  An event is of the method "Event": it waits, or is lost (hang), or
  * comes at once and then again (twice).  One of the method "Sick" makes a guest that is
- * asked for its health not well, with its message.
+ * asked for its health not well, with its message; one of the method "Resized" fails a
+ * resize once all of it is done.
  *
  * What is told of the counters of the instance of a name, until the script is read again:
  *
@@ -48,6 +49,7 @@ typedef struct {
 
 #define SCRIPT_EVENT "Event"
 #define SCRIPT_SICK "Sick"
+#define SCRIPT_RESIZED "Resized"
 
 typedef struct {
     char *name;
