@@ -4,13 +4,26 @@
 #include <libvirt/libvirt-qemu.h>
 
 AgentTalk
-agent_talk_begin(virDomainPtr domain, int command_seconds, int seconds)
+agent_talk_begin(Connection *for_guests, const char *id, int command_seconds, int seconds)
 {
-    gint64 until_us = g_get_monotonic_time() + (gint64) seconds * G_TIME_SPAN_SECOND;
+    g_autoptr(virConnect) libvirt = connection_open(for_guests, NULL);
+    AgentTalk talk = {
+        .domain = libvirt != NULL ? virDomainLookupByUUIDString(libvirt, id) : NULL,
+        .seconds = command_seconds,
+        .until_us = g_get_monotonic_time() + (gint64) seconds * G_TIME_SPAN_SECOND,
+    };
 
+    talk.is_over = talk.domain == NULL;
     /* libvirt greets the agent before each command. */
-    virDomainAgentSetResponseTimeout(domain, command_seconds, 0);
-    return (AgentTalk){ domain, command_seconds, until_us, false };
+    if (talk.domain != NULL)
+        virDomainAgentSetResponseTimeout(talk.domain, command_seconds, 0);
+    return talk;
+}
+
+void
+agent_talk_clear(AgentTalk *talk)
+{
+    g_clear_pointer(&talk->domain, virDomainFree);
 }
 
 bool

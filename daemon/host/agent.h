@@ -2,8 +2,8 @@
 #pragma once
 
 #include <json-glib/json-glib.h>
-#include <libvirt/libvirt.h>
-#include <stdbool.h>
+
+#include "host/connection.h"
 
 /**
  * A talk with a guest's agent, which may lie, or answer as slowly as it likes: it has one
@@ -11,6 +11,7 @@
  * jobs only.
  */
 typedef struct {
+    /** NULL: there is none. */
     virDomainPtr domain;
     /** What one command may take; nearly twice of that with the greeting before it. */
     int seconds;
@@ -19,7 +20,14 @@ typedef struct {
     bool is_over;
 } AgentTalk;
 
-AgentTalk agent_talk_begin(virDomainPtr domain, int command_seconds, int seconds);
+/** Over a connection that only guests are asked over; it is over at once if that cannot
+ * be opened. */
+AgentTalk agent_talk_begin(Connection *for_guests,
+                           const char *id,
+                           int command_seconds,
+                           int seconds);
+void agent_talk_clear(AgentTalk *talk);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(AgentTalk, agent_talk_clear)
 
 /** Notes whether the time is over. */
 bool agent_talk_is_over(AgentTalk *talk);

@@ -397,9 +397,10 @@ domain_start(virConnectPtr libvirt,
 /* For guests that do not heed the button.  One that does as it is told answers nothing.
  */
 static void
-ask_agent_to_power_off(virDomainPtr domain)
+ask_agent_to_power_off(Connection *for_guests, const char *id)
 {
-    AgentTalk talk = agent_talk_begin(domain, SHUTDOWN_SECONDS, SHUTDOWN_SECONDS);
+    g_auto(AgentTalk) talk =
+        agent_talk_begin(for_guests, id, SHUTDOWN_SECONDS, SHUTDOWN_SECONDS);
     g_autoptr(JsonNode) answer = agent_talk_ask(
         &talk, "{\"execute\":\"guest-shutdown\",\"arguments\":{\"mode\":\"powerdown\"}}");
 }
@@ -408,7 +409,10 @@ ask_agent_to_power_off(virDomainPtr domain)
  * makes of that, which is longer than anybody waits for us.  The power button is pressed
  * at once, and an agent has little time. */
 bool
-domain_shutdown(virConnectPtr libvirt, const char *id, GError **error)
+domain_shutdown(virConnectPtr libvirt,
+                Connection *for_guests,
+                const char *id,
+                GError **error)
 {
     bool absent = false;
     g_autoptr(virDomain) domain = domain_find(libvirt, id, &absent, error);
@@ -418,7 +422,7 @@ domain_shutdown(virConnectPtr libvirt, const char *id, GError **error)
     if (virDomainIsActive(domain) == 0)
         return true;
     if (virDomainShutdownFlags(domain, VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN) == 0) {
-        ask_agent_to_power_off(domain);
+        ask_agent_to_power_off(for_guests, id);
         return true;
     }
     if (virDomainIsActive(domain) == 0)

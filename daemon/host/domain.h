@@ -35,7 +35,10 @@ bool domain_start(virConnectPtr libvirt,
                   const char *id,
                   ProtoDomain *ret_domain,
                   GError **error);
-bool domain_shutdown(virConnectPtr libvirt, const char *id, GError **error);
+bool domain_shutdown(virConnectPtr libvirt,
+                     Connection *for_guests,
+                     const char *id,
+                     GError **error);
 bool domain_power_off(virConnectPtr libvirt, const char *id, GError **error);
 bool domain_pause(virConnectPtr libvirt,
                   const char *id,

@@ -119,7 +119,8 @@ static void
 work(gpointer data)
 {
     Look *seen = data;
-    g_autoptr(virConnect) libvirt = connection_get(seen->guest->guests->connection, NULL);
+    g_autoptr(virConnect) libvirt =
+        connection_open(seen->guest->guests->connection, NULL);
     g_autoptr(virDomain) domain = NULL;
     gint64 begun_us = g_get_monotonic_time();
 

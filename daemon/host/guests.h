@@ -11,7 +11,8 @@
  */
 typedef struct Guests Guests;
 
-/** changed is told on the main loop when something new is known of a guest. */
+/** The connection is one that only guests are asked over; changed is told on the main
+ * loop when something new is known of a guest. */
 Guests *guests_new(Connection *connection,
                    Jobs *jobs,
                    void (*changed)(const char *id, gpointer data),

@@ -18,7 +18,7 @@ struct Jobs {
 
 static const int threads[JOB_LANES] = {
     [JOB_GENERAL] = 8, [JOB_URGENT] = 2, [JOB_QUERY] = 3,
-    [JOB_HEALTH] = 4,  [JOB_GUEST] = 1,
+    [JOB_HEALTH] = 4,  [JOB_TALK] = 8,   [JOB_GUEST] = 1,
 };
 
 /* Starts the next job of the key, if any. */

@@ -19,6 +19,8 @@ typedef enum {
     JOB_QUERY,
     /** What asks a guest, which may not answer, for somebody who waits for it. */
     JOB_HEALTH,
+    /** What talks with a guest for longer. */
+    JOB_TALK,
     /** What asks guests while nobody waits for it: it may take for ever. */
     JOB_GUEST,
     JOB_LANES,

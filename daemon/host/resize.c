@@ -65,14 +65,13 @@ bring_online(AgentTalk *talk, gint64 vcpus)
 /* The guest has to let go of a CPU before it can be taken; few do.  libvirt waits for it
  * some seconds at each, so they go one by one. */
 static bool
-take_vcpus(AgentTalk *talk, gint64 now, gint64 asked)
+take_vcpus(virDomainPtr domain, AgentTalk *talk, gint64 now, gint64 asked)
 {
     if (!guest_size_adjust_vcpus(talk, asked) && !guest_size_adjust_vcpus(talk, asked))
         return false;
     for (gint64 left = now - 1; left >= asked; left--) {
         if (agent_talk_is_over(talk) ||
-            virDomainSetVcpusFlags(talk->domain, (unsigned) left,
-                                   VIR_DOMAIN_AFFECT_LIVE) != 0)
+            virDomainSetVcpusFlags(domain, (unsigned) left, VIR_DOMAIN_AFFECT_LIVE) != 0)
             return false;
     }
     return true;
@@ -86,7 +85,7 @@ resize_vcpus(virDomainPtr domain, AgentTalk *talk, gint64 asked, char **note)
     if (now == asked)
         return;
     if (asked < now) {
-        if (!take_vcpus(talk, now, asked))
+        if (!take_vcpus(domain, talk, now, asked))
             take_note(note, g_strdup("vCPUs are taken away at the next start"));
         return;
     }
@@ -181,11 +180,13 @@ ask_guest(AgentTalk *talk, const ProtoWorkerResizeCall *in, ProtoGuest *guest)
 
 static bool
 resize_running(virDomainPtr domain,
+               Connection *for_guests,
                const ProtoWorkerResizeCall *in,
                ProtoWorkerResizeReply *reply,
                GError **error)
 {
-    AgentTalk talk = agent_talk_begin(domain, AGENT_SECONDS, TALK_SECONDS);
+    g_auto(AgentTalk) talk =
+        agent_talk_begin(for_guests, in->id, AGENT_SECONDS, TALK_SECONDS);
     int vcpus = 0;
 
     resize_vcpus(domain, &talk, in->vcpus, &reply->note);
@@ -208,6 +209,7 @@ resize_running(virDomainPtr domain,
 
 bool
 resize_domain(virConnectPtr libvirt,
+              Connection *for_guests,
               const HostOptions *options,
               const ProtoWorkerResizeCall *in,
               ProtoWorkerResizeReply *ret_reply,
@@ -219,7 +221,7 @@ resize_domain(virConnectPtr libvirt,
     if (domain == NULL && !absent)
         return false;
     if (domain != NULL && virDomainIsActive(domain) == 1)
-        return resize_running(domain, in, ret_reply, error);
+        return resize_running(domain, for_guests, in, ret_reply, error);
     if (!resize_disk_of_stopped(libvirt, options, in, error))
         return false;
     ret_reply->vcpus = in->vcpus;

@@ -9,6 +9,7 @@
  * next definition does the rest.
  */
 bool resize_domain(virConnectPtr libvirt,
+                   Connection *for_guests,
                    const HostOptions *options,
                    const ProtoWorkerResizeCall *in,
                    ProtoWorkerResizeReply *ret_reply,

@@ -36,6 +36,9 @@ enum {
 
 typedef struct {
     Connection *connection;
+    /** What guests are asked over: libvirtd works on few calls of a connection side by
+     * side, and all that hang may be of guests that say nothing. */
+    Connection *for_guests;
     Jobs *jobs;
     Guests *guests;
     Runs *runs;
@@ -183,6 +186,17 @@ on_lost(gpointer data)
     tell(service, HOST_EVENT_KIND_DISCONNECTED, NULL);
 }
 
+/* It is opened again when it is needed. */
+static void
+on_guests_opened(virConnectPtr libvirt, gpointer data)
+{
+}
+
+static void
+on_guests_lost(gpointer data)
+{
+}
+
 /* Calls as jobs */
 
 typedef struct Task Task;
@@ -201,6 +215,7 @@ struct Task {
     GArray *rows;
     /** What was known of runs before the job began. */
     guint64 runs_known;
+    Connection *connection;
     /** Opens libvirt if it is not open. */
     bool opens;
     GError *error;
@@ -212,9 +227,9 @@ static void
 task_work(gpointer data)
 {
     Task *task = data;
-    g_autoptr(virConnect) libvirt =
-        task->opens ? connection_open(task->service->connection, &task->error)
-                    : connection_get(task->service->connection, &task->error);
+    g_autoptr(virConnect) libvirt = task->opens
+                                        ? connection_open(task->connection, &task->error)
+                                        : connection_get(task->connection, &task->error);
 
     if (libvirt != NULL && !task->work(task, libvirt, &task->error) &&
         task->error == NULL)
@@ -247,6 +262,7 @@ task_new(WireCall *call, const void *in, TaskWork work)
     Task *task = g_new0(Task, 1);
 
     task->service = wire_call_get_data(call);
+    task->connection = task->service->connection;
     task->call = call;
     task->in = in;
     task->work = work;
@@ -604,8 +620,8 @@ start(WireCall *call, const ProtoWorkerStartCall *in)
 static bool
 work_shutdown(Task *task, virConnectPtr libvirt, GError **error)
 {
-    return domain_shutdown(libvirt, ((const ProtoWorkerShutdownCall *) task->in)->id,
-                           error);
+    return domain_shutdown(libvirt, task->service->for_guests,
+                           ((const ProtoWorkerShutdownCall *) task->in)->id, error);
 }
 
 static void
@@ -661,13 +677,14 @@ resume(WireCall *call, const ProtoWorkerResumeCall *in)
 static bool
 work_resize(Task *task, virConnectPtr libvirt, GError **error)
 {
-    return resize_domain(libvirt, options_of(task), task->in, task->out, error);
+    return resize_domain(libvirt, task->service->for_guests, options_of(task), task->in,
+                         task->out, error);
 }
 
 static void
 resize(WireCall *call, const ProtoWorkerResizeCall *in)
 {
-    submit(task_new(call, in, work_resize), JOB_GENERAL, in->id);
+    submit(task_new(call, in, work_resize), JOB_TALK, in->id);
 }
 
 static bool
@@ -693,7 +710,11 @@ work_check_health(Task *task, virConnectPtr libvirt, GError **error)
 static void
 check_health(WireCall *call, const ProtoWorkerCheckHealthCall *in)
 {
-    submit(task_new(call, in, work_check_health), JOB_HEALTH, NULL);
+    Task *task = task_new(call, in, work_check_health);
+
+    task->connection = task->service->for_guests;
+    task->opens = true;
+    submit(task, JOB_HEALTH, NULL);
 }
 
 static bool
@@ -788,8 +809,9 @@ service_start(const HostOptions *options, const int *fds, guint n_fds, GMainLoop
     service->loop = loop;
     service->jobs = jobs_new();
     service->connection = connection_new(options, on_opened, on_lost, service);
+    service->for_guests = connection_new(options, on_guests_opened, on_guests_lost, NULL);
     service->guests =
-        guests_new(service->connection, service->jobs, on_guest_changed, service);
+        guests_new(service->for_guests, service->jobs, on_guest_changed, service);
     service->runs = runs_new(options->runs_dir);
     service->watchers = g_ptr_array_new();
     service->n_open = n_fds;
