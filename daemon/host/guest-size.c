@@ -130,7 +130,7 @@ guest_size_adjust_vcpus(AgentTalk *talk, gint64 vcpus)
     g_autoptr(JsonNode) list = ask_vcpus(talk);
     g_autoptr(GArray) numbers = NULL;
     g_autofree char *command = NULL;
-    g_autoptr(JsonNode) answer = NULL;
+    JsonNode *answer = NULL;
     gint64 more = 0;
 
     if (list == NULL)
@@ -143,6 +143,7 @@ guest_size_adjust_vcpus(AgentTalk *talk, gint64 vcpus)
         return false;
     command = print_change(numbers, (guint) ABS(more), more > 0);
     answer = agent_talk_ask(talk, command);
+    g_clear_pointer(&answer, json_node_unref);
     return false;
 }
 
