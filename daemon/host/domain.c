@@ -401,8 +401,10 @@ ask_agent_to_power_off(Connection *for_guests, const char *id)
 {
     g_auto(AgentTalk) talk =
         agent_talk_begin(for_guests, id, SHUTDOWN_SECONDS, SHUTDOWN_SECONDS);
-    g_autoptr(JsonNode) answer = agent_talk_ask(
+    JsonNode *answer = agent_talk_ask(
         &talk, "{\"execute\":\"guest-shutdown\",\"arguments\":{\"mode\":\"powerdown\"}}");
+
+    g_clear_pointer(&answer, json_node_unref);
 }
 
 /* libvirt by itself would ask an agent that is there first, and wait a minute for what it
