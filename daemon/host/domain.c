@@ -6,6 +6,7 @@
 #include <libvirt/virterror.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "host/agent.h"
 #include "host/domain-xml.h"
 #include "host/process.h"
@@ -117,6 +118,7 @@ describe(virDomainPtr domain, ProtoDomain *ret_domain)
     g_autofree char *ours = NULL;
     g_autofree char *metadata = NULL;
     virDomainInfo info;
+    gint64 looked_boot_ms = clock_boot_ms();
     int state = 0;
     int reason = 0;
 
@@ -131,6 +133,8 @@ describe(virDomainPtr domain, ProtoDomain *ret_domain)
         virDomainGetInfo(domain, &info) != 0 ||
         !domain_xml_read_metadata(metadata, ret_domain))
         return false;
+    ret_domain->has_looked_boot_ms = true;
+    ret_domain->looked_boot_ms = looked_boot_ms;
     ret_domain->id = g_strdup(id);
     ret_domain->state = domain_to_state(state, reason);
     ret_domain->reason = g_strdup(get_reason(state, reason));

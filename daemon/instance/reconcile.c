@@ -198,7 +198,8 @@ look_at(Instance *instance, const ProtoDomain *domain, Told told)
 
     if (runs_are_news(instance, domain))
         runs_follow(instance, tx, domain);
-    is_doubtful = told != TOLD_WHEN_ASKED && runs_is_doubtful(instance, domain);
+    is_doubtful = runs_is_old(instance, domain) ||
+                  (told != TOLD_WHEN_ASKED && runs_is_doubtful(instance, domain));
     if (!is_doubtful && !runs_have_ended(domain))
         take_state(instance, domain, tx, told);
     if (was_on && view->state == INSTANCE_STATE_STOPPED)
