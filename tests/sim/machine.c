@@ -175,6 +175,7 @@ match(const char *method, const void *in, gpointer data)
         return match_resized(machine);
     rule = add_rule(machine, 1 + world_random(LATENCY_MS));
     rule->delay_ms += MAX(machine->frozen_until_ms - world_now_ms(), 0);
+    rule->late = world_chance(500);
     if (world_now_ms() < machine->out_until_ms && touches_libvirt(method)) {
         rule->error = (char *) (gsize) "HostUnreachable";
     } else if (strcmp(method, "Shutdown") == 0 &&

@@ -623,6 +623,8 @@ def test_members_that_had_not_begun_to_be_made_are_taken_back() -> None:
         assert len(names(vmd)) == 3
         vmd.kill()
         vmd.start()
+        # What was seen last may not have been on disk yet.
+        wait_steady(vmd, 3)
         assert len(names(vmd)) == 3
         oracle.check_at_rest(vmd)
 

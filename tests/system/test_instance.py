@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every verb of an instance, on a fake host."""
 
+import time
+
 from lib import oracle, tap
 from lib.daemon import GIB, MIB, Vmd
 from lib.tap import expect, wait_until
@@ -71,6 +73,23 @@ def test_stop_start_restart_pause_and_resume() -> None:
         instance = shared.get("power")
         assert (instance["state"], instance["generation"]) == (state, generation), (verb, instance)
     shared.do("Instance.Destroy", instance="power")
+
+
+def test_a_look_that_comes_late_does_not_stop_what_runs_again() -> None:
+    instance = shared.create(name="again")["id"]
+    shared.call("Instance.Wait", instance="again", until="ready")
+    # After each operation the domain is looked at.
+    shared.change_script({"rules": [{"method": "Inspect", "after": 1, "times": 1, "delay_ms": 200, "late": True}]})
+    shared.do("Instance.Stop", instance="again", force=True)
+    shared.do("Instance.Start", instance="again")
+    begun = time.monotonic()
+    # What was looked at while it was off has come by then.
+    wait_until(lambda: time.monotonic() > begun + 0.5, "the look")
+    shared.change_script({})
+    assert shared.get("again")["state"] == "running"
+    causes = [row["cause"] for row in shared.segments(instance)]
+    assert not any(cause.startswith("seen-") for cause in causes), causes
+    shared.do("Instance.Destroy", instance="again")
 
 
 def test_a_verb_that_the_state_does_not_allow_is_refused() -> None:

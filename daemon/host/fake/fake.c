@@ -36,6 +36,8 @@ typedef struct {
     const void *in;
     Perform perform;
     ProtoWorkerWatchReply event;
+    /** What an answer that comes late tells; NULL: it is made when it is sent. */
+    ProtoWorkerInspectReply *seen;
 } Delayed;
 
 static void
@@ -43,6 +45,9 @@ delayed_free(Delayed *delayed)
 {
     g_clear_handle_id(&delayed->source, g_source_remove);
     proto_worker_watch_reply_clear(&delayed->event);
+    if (delayed->seen != NULL)
+        proto_worker_inspect_reply_clear(delayed->seen);
+    g_free(delayed->seen);
     g_free(delayed);
 }
 
@@ -84,8 +89,11 @@ end(FakeHost *fake)
 static void
 carry_out(Delayed *delayed)
 {
-    if (delayed->call != NULL)
+    if (delayed->seen != NULL) {
+        wire_call_reply(delayed->call, delayed->seen);
+    } else if (delayed->call != NULL) {
         delayed->perform(delayed->fake, delayed->call, delayed->in);
+    }
     delayed_free(delayed);
 }
 
@@ -137,6 +145,10 @@ delay(Delayed *delayed)
     }
 }
 
+static ProtoWorkerInspectReply *inspect(FakeHost *fake,
+                                        const ProtoWorkerInspectCall *ask);
+static void do_inspect(FakeHost *fake, WireCall *call, const void *in);
+
 static void
 meet_rule(WireCall *call, const void *in, Perform perform)
 {
@@ -153,6 +165,8 @@ meet_rule(WireCall *call, const void *in, Perform perform)
     *delayed = (Delayed){
         .fake = fake, .rule = rule, .call = call, .in = in, .perform = perform
     };
+    if (rule->late && perform == do_inspect)
+        delayed->seen = inspect(fake, in);
     delay(delayed);
 }
 
@@ -176,6 +190,8 @@ show(const ProtoDomain *domain)
     ProtoDomain shown = *domain;
 
     shown.has_disk_bytes = false;
+    shown.has_looked_boot_ms = true;
+    shown.looked_boot_ms = clock_boot_ms();
     return shown;
 }
 
@@ -360,20 +376,35 @@ do_recall(FakeHost *fake, WireCall *call, const void *in)
     wire_call_reply(call, &reply);
 }
 
+static ProtoWorkerInspectReply *
+inspect(FakeHost *fake, const ProtoWorkerInspectCall *ask)
+{
+    const ProtoDomain *domain = fake_fleet_find(fake->options.fleet, ask->id);
+    ProtoWorkerInspectReply *reply = g_new0(ProtoWorkerInspectReply, 1);
+    g_auto(ProtoDomainStats) stats = { 0 };
+    ProtoWorkerInspectReply told = { .domain = { .id = ask->id } };
+
+    if (domain != NULL)
+        told.domain = show(domain);
+    if (domain != NULL && ask->has_disk && ask->disk) {
+        told.domain.has_disk_bytes = domain->has_disk_bytes;
+        told.domain.disk_bytes = domain->disk_bytes;
+    }
+    if (domain != NULL && ask->has_stats && ask->stats &&
+        fake_counters_read(fake->options.figures, domain, &stats))
+        told.stats = &stats;
+    proto_worker_inspect_reply_copy(&told, reply);
+    return reply;
+}
+
 static void
 do_inspect(FakeHost *fake, WireCall *call, const void *in)
 {
-    const ProtoWorkerInspectCall *ask = in;
-    const ProtoDomain *domain = fake_fleet_find(fake->options.fleet, ask->id);
-    ProtoWorkerInspectReply reply = { .domain = { .id = ask->id } };
-    g_auto(ProtoDomainStats) stats = { 0 };
+    ProtoWorkerInspectReply *reply = inspect(fake, in);
 
-    if (domain != NULL)
-        reply.domain = ask->has_disk && ask->disk ? *domain : show(domain);
-    if (domain != NULL && ask->has_stats && ask->stats &&
-        fake_counters_read(fake->options.figures, domain, &stats))
-        reply.stats = &stats;
-    wire_call_reply(call, &reply);
+    wire_call_reply(call, reply);
+    proto_worker_inspect_reply_clear(reply);
+    g_free(reply);
 }
 
 static void

@@ -47,6 +47,7 @@ read_rule(JsonArray *array, guint index, JsonNode *node, gpointer data)
         .exit_after = get_flag(object, "exit_after"),
         .deaf = get_flag(object, "deaf"),
         .twice = get_flag(object, "twice"),
+        .late = get_flag(object, "late"),
     };
 
     g_array_append_val((GArray *) data, rule);

@@ -13,16 +13,16 @@
  *     { "vcpus": 4, "memory_bytes": 8589934592, "disk_bytes": 1099511627776, "foreign":
  * 0, "agent_ms": 20, "live_resize": true, "rules": [ { "method": "Start", "after": 1,
  * "times": 2, "error": "HostFailed", "message": "no", "delay_ms": 500, "hang": false,
- * "exit": false, "exit_after": false, "deaf": false, "twice": false } ] }
+ * "exit": false, "exit_after": false, "deaf": false, "twice": false, "late": false } ] }
  *
  * The first rule of a call's method ("*" is every method) that has passed over "after"
  * calls and has "times" left
  * (-1 is always) applies: the call waits delay_ms, then hangs, or ends the process
  * (exit_after: once it is done, without an answer), or fails, or is answered and not done
- * (deaf), or goes on.  An event is of the method "Event": it waits, or is lost (hang), or
- * comes at once and then again (twice).  One of the method "Sick" makes a guest that is
- * asked for its health not well, with its message; one of the method "Resized" fails a
- * resize once all of it is done.
+ * (deaf), or goes on; an Inspect tells what was so before it waited (late).  An event is
+ * of the method "Event": it waits, or is lost (hang), or comes at once and then again
+ * (twice).  One of the method "Sick" makes a guest that is asked for its health not well,
+ * with its message; one of the method "Resized" fails a resize once all of it is done.
  *
  * What is told of the counters of the instance of a name, until the script is read again:
  *
@@ -45,6 +45,7 @@ typedef struct {
     bool exit_after;
     bool deaf;
     bool twice;
+    bool late;
 } ScriptRule;
 
 #define SCRIPT_EVENT "Event"
