@@ -4,19 +4,23 @@
 #include <string.h>
 
 enum {
-    TURN_SEGMENTS = 2000,
+    TURN_STEPS = 1000,
     CHUNK_BYTES = 16384
 };
 
 struct LiveReading {
-    gint64 kept_from_ms;
-    ViewSegments *segments;
+    View *view;
+    char *tenant;
     GStringChunk *texts;
-    /** LiveResource; the last one may still grow, or go. */
+    /** ViewHeld; NULL until they are found. */
+    GArray *held;
+    guint at;
+    /** Of the one at which it stands. */
+    ViewSegments *segments;
+    /** LiveResource; the last one may still grow. */
     GArray *resources;
-    gint64 last_end_ms;
-    /** Resource to its place in resources. */
-    GHashTable *places;
+    /** ViewUsage. */
+    GArray *uses;
 };
 
 struct LiveMarks {
@@ -41,16 +45,15 @@ live_get_kind(LiveAmount amount)
 /* Reading */
 
 LiveReading *
-live_reading_new(View *view)
+live_reading_new(View *view, const char *tenant)
 {
     LiveReading *reading = g_new0(LiveReading, 1);
-    const ViewFilter filter = { .window = { 0, G_MAXINT64 } };
 
-    reading->kept_from_ms = view_get_head(view)->known_ms - LIVE_KEPT_MS;
-    reading->segments = view_segments_new(view, &filter);
+    reading->view = view;
+    reading->tenant = g_strdup(tenant);
     reading->texts = g_string_chunk_new(CHUNK_BYTES);
     reading->resources = g_array_new(FALSE, TRUE, sizeof(LiveResource));
-    reading->places = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, NULL);
+    reading->uses = g_array_new(FALSE, FALSE, sizeof(ViewUsage));
     return reading;
 }
 
@@ -59,10 +62,12 @@ live_reading_free(LiveReading *reading)
 {
     if (reading == NULL)
         return;
-    g_hash_table_unref(reading->places);
+    g_clear_pointer(&reading->held, g_array_unref);
+    g_array_unref(reading->uses);
     g_array_unref(reading->resources);
     g_string_chunk_free(reading->texts);
     view_segments_free(reading->segments);
+    g_free(reading->tenant);
     g_free(reading);
 }
 
@@ -73,16 +78,6 @@ get_last(LiveReading *reading)
 
     return length > 0 ? &g_array_index(reading->resources, LiveResource, length - 1)
                       : NULL;
-}
-
-/* Of what ended long ago nothing is told. */
-static void
-settle_last(LiveReading *reading)
-{
-    const LiveResource *last = get_last(reading);
-
-    if (last != NULL && !last->is_open && reading->last_end_ms < reading->kept_from_ms)
-        g_array_set_size(reading->resources, reading->resources->len - 1);
 }
 
 static const char *
@@ -101,7 +96,6 @@ add_resource(LiveReading *reading, const ViewSegment *segment)
         .id = keep_text(reading, segment->id),
     };
 
-    settle_last(reading);
     g_array_append_val(reading->resources, resource);
 }
 
@@ -146,7 +140,6 @@ add_segment(LiveReading *reading, const ViewSegment *segment, GError **error)
     last->template = keep_text(reading, segment->template);
     last->state = segment->state;
     last->is_open = segment->end_seq == 0;
-    reading->last_end_ms = segment->end_ms;
     get_rates(segment, rates);
     for (int i = 0; i < LIVE_AMOUNT_N; i++) {
         if (!quantity_add(&last->amounts[i], rates[i],
@@ -156,21 +149,70 @@ add_segment(LiveReading *reading, const ViewSegment *segment, GError **error)
     return true;
 }
 
+static bool
+find_held(LiveReading *reading, GError **error)
+{
+    gint64 since_ms = view_get_head(reading->view)->known_ms - LIVE_KEPT_MS;
+
+    reading->held = g_array_new(FALSE, FALSE, sizeof(ViewHeld));
+    return view_find_held(reading->view, reading->tenant, since_ms, reading->texts,
+                          reading->held, error);
+}
+
+static bool
+add_uses(LiveReading *reading, const ViewHeld *held, GError **error)
+{
+    const ViewDays days = { held->tenant, held->resource, 0, G_MAXINT32 };
+    g_autoptr(ViewUses) uses = view_uses_new(reading->view, &days, VIEW_EVER, error);
+    bool has = uses != NULL;
+
+    while (has) {
+        ViewUsage use = { 0 };
+
+        if (!view_uses_next(uses, &has, &use, error))
+            return false;
+        if (!has)
+            return true;
+        use.tenant = keep_text(reading, use.tenant);
+        use.id = keep_text(reading, use.id);
+        use.device = keep_text(reading, use.device);
+        g_array_append_val(reading->uses, use);
+    }
+    return false;
+}
+
+/* A segment more of what is held, or once there is none what it used. */
+static bool
+step(LiveReading *reading, GError **error)
+{
+    const ViewHeld *held = &g_array_index(reading->held, ViewHeld, reading->at);
+    ViewSegment segment = { 0 };
+    bool has = false;
+
+    if (reading->segments == NULL) {
+        const ViewFilter filter = { held->tenant, held->resource, { 0, G_MAXINT64 } };
+
+        reading->segments = view_segments_new(reading->view, &filter);
+    }
+    if (!view_segments_next(reading->segments, &has, &segment, error))
+        return false;
+    if (has)
+        return add_segment(reading, &segment, error);
+    g_clear_pointer(&reading->segments, view_segments_free);
+    reading->at++;
+    return add_uses(reading, held, error);
+}
+
 bool
 live_reading_turn(LiveReading *reading, bool *ret_done, GError **error)
 {
-    bool has = true;
-
-    for (int i = 0; has && i < TURN_SEGMENTS; i++) {
-        ViewSegment segment = { 0 };
-
-        if (!view_segments_next(reading->segments, &has, &segment, error) ||
-            (has && !add_segment(reading, &segment, error)))
+    if (reading->held == NULL && !find_held(reading, error))
+        return false;
+    for (int i = 0; i < TURN_STEPS && reading->at < reading->held->len; i++) {
+        if (!step(reading, error))
             return false;
     }
-    if (!has)
-        settle_last(reading);
-    *ret_done = !has;
+    *ret_done = reading->at == reading->held->len;
     return true;
 }
 
@@ -214,18 +256,14 @@ live_reading_finish(LiveReading *reading, LiveMarks *marks)
 
     marks->told = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     for (guint i = 0; i < reading->resources->len; i++) {
-        LiveResource *resource = &g_array_index(reading->resources, LiveResource, i);
-
-        raise_to_mark(resource, before, marks->told);
-        g_hash_table_insert(reading->places, &resource->resource, resource);
+        raise_to_mark(&g_array_index(reading->resources, LiveResource, i), before,
+                      marks->told);
     }
     return reading->resources;
 }
 
-const LiveResource *
-live_reading_find(const LiveReading *reading, const char *tenant, gint64 resource)
+const GArray *
+live_reading_get_uses(const LiveReading *reading)
 {
-    const LiveResource *found = g_hash_table_lookup(reading->places, &resource);
-
-    return found != NULL && strcmp(found->tenant, tenant) == 0 ? found : NULL;
+    return reading->uses;
 }

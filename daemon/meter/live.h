@@ -8,9 +8,10 @@
 #include "meter/view.h"
 
 /**
- * What is held now, or was until a while ago, with all that it was ever held for: what
- * metrics tell of resources.  Whoever looks now and then has to find what has ended in
- * the meantime once more, so resources stay for LIVE_KEPT_MS after their end.
+ * What is held now, or was until a while ago, with all that it was ever held for and all
+ * that it used: what metrics tell of resources.  Whoever looks now and then has to find
+ * what has ended in the meantime once more, so resources stay for LIVE_KEPT_MS after
+ * their end.  What ended before is not even read.
  */
 #define LIVE_KEPT_MS (G_GINT64_CONSTANT(3600) * 1000)
 
@@ -55,10 +56,10 @@ typedef struct LiveMarks LiveMarks;
 LiveMarks *live_marks_new(void);
 void live_marks_free(LiveMarks *marks);
 
-/** A reading of view, which has to outlive it. */
+/** A reading of view, which has to outlive it: of tenant, or of all if that is NULL. */
 typedef struct LiveReading LiveReading;
 
-LiveReading *live_reading_new(View *view);
+LiveReading *live_reading_new(View *view, const char *tenant);
 void live_reading_free(LiveReading *reading);
 
 /** Reads on for a moment; ret_done: that was all. */
@@ -68,6 +69,6 @@ bool live_reading_turn(LiveReading *reading, bool *ret_done, GError **error);
  * then has this. Owned by reading. */
 const GArray *live_reading_finish(LiveReading *reading, LiveMarks *marks);
 
-/** An instance, once the reading is finished; NULL if it is not among them. */
-const LiveResource *
-live_reading_find(const LiveReading *reading, const char *tenant, gint64 resource);
+/** ViewUsage of them, VIEW_EVER, by tenant, resource, device and counter; complete once
+ * all is read. Owned by reading. */
+const GArray *live_reading_get_uses(const LiveReading *reading);

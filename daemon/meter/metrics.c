@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "meter/metrics.h"
 
-#include <string.h>
-
 #include "build-config.h"
 #include "meter/live.h"
 #include "meter/view.h"
@@ -64,7 +62,6 @@ struct Reading {
     bool has_begun;
     /* Where the family stands. */
     guint at;
-    ViewUses *uses;
 };
 
 static const FamilyRow *get_row(const Reading *reading);
@@ -175,48 +172,27 @@ add_forked(Reading *reading, GString *out, bool *ret_done, GError **error)
     return true;
 }
 
-static bool
-sum_gaps(Reading *reading, GHashTable *sums, GError **error)
+/* Where samples of a family go. */
+typedef struct {
+    Reading *reading;
+    GString *out;
+} Adding;
+
+static void
+add_gap(const char *name, gint64 lost_ms, gpointer data)
 {
-    const ViewFilter all = { .tenant = reading->tenant, .window = { 0, G_MAXINT64 } };
-    g_autoptr(ViewGaps) gaps = view_gaps_new(reading->view, &all);
-    bool has = true;
+    const Adding *adding = data;
+    const MetricLabel cause = { "cause", name };
 
-    while (has) {
-        ViewGap gap = { 0 };
-        gint64 *sum = NULL;
-
-        if (!view_gaps_next(gaps, &has, &gap, error))
-            return false;
-        if (!has)
-            return true;
-        sum = g_hash_table_lookup(sums, gap.cause);
-        if (sum == NULL) {
-            sum = g_new0(gint64, 1);
-            g_hash_table_insert(sums, g_strdup(gap.cause), sum);
-        }
-        *sum += gap.to_ms - gap.from_ms;
-    }
-    return true;
+    add_sample(adding->reading, adding->out, &cause, 1, lost_ms);
 }
 
 static bool
 add_gaps(Reading *reading, GString *out, bool *ret_done, GError **error)
 {
-    g_autoptr(GHashTable) sums =
-        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    g_autoptr(GList) causes = NULL;
+    Adding adding = { reading, out };
 
-    if (!sum_gaps(reading, sums, error))
-        return false;
-    causes = g_list_sort(g_hash_table_get_keys(sums), (GCompareFunc) strcmp);
-    for (GList *item = causes; item != NULL; item = item->next) {
-        const MetricLabel cause = { "cause", item->data };
-        const gint64 *lost_ms = g_hash_table_lookup(sums, item->data);
-
-        add_sample(reading, out, &cause, 1, *lost_ms);
-    }
-    return true;
+    return view_sum_gaps(reading->view, reading->tenant, add_gap, &adding, error);
 }
 
 /* Hosts and quotas */
@@ -278,8 +254,7 @@ add_each(Reading *reading,
         const LiveResource *resource =
             &g_array_index(reading->resources, LiveResource, reading->at);
 
-        if (resource->kind == kind &&
-            (reading->tenant == NULL || strcmp(resource->tenant, reading->tenant) == 0))
+        if (resource->kind == kind)
             add(reading, out, resource);
     }
     *ret_done = end == reading->resources->len;
@@ -353,25 +328,16 @@ add_use(Reading *reading, GString *out, const ViewUsage *use)
 static bool
 add_uses(Reading *reading, GString *out, bool *ret_done, GError **error)
 {
-    const ViewDays all = { .tenant = reading->tenant,
-                           .from_day = 0,
-                           .to_day = G_MAXINT32 };
-    bool has = true;
+    const GArray *uses = live_reading_get_uses(reading->live);
+    guint end = MIN(reading->at + TURN_ROWS, uses->len);
 
-    if (reading->uses == NULL)
-        reading->uses = view_uses_new(reading->view, &all, VIEW_EVER, error);
-    if (reading->uses == NULL)
-        return false;
-    for (int i = 0; has && i < TURN_ROWS; i++) {
-        ViewUsage use = { 0 };
+    for (; reading->at < end; reading->at++) {
+        const ViewUsage *use = &g_array_index(uses, ViewUsage, reading->at);
 
-        if (!view_uses_next(reading->uses, &has, &use, error))
-            return false;
-        if (has && use.counter == (Counter) get_row(reading)->which &&
-            live_reading_find(reading->live, use.tenant, use.resource) != NULL)
-            add_use(reading, out, &use);
+        if (use->counter == (Counter) get_row(reading)->which)
+            add_use(reading, out, use);
     }
-    *ret_done = !has;
+    *ret_done = end == uses->len;
     return true;
 }
 
@@ -475,7 +441,6 @@ add_turn(Reading *reading, GString *out, GError **error)
         return false;
     if (!done)
         return true;
-    g_clear_pointer(&reading->uses, view_uses_free);
     reading->at = 0;
     reading->has_begun = false;
     reading->family++;
@@ -514,7 +479,6 @@ reading_free(gpointer data)
         live_marks_free(reading->marks);
     }
     g_free(reading->tenant);
-    view_uses_free(reading->uses);
     live_reading_free(reading->live);
     view_free(reading->view);
     g_free(reading);
@@ -541,7 +505,7 @@ open_page(gpointer data, const char *accept, HttpDocument *ret_document, GError 
                           .marks = metrics->marks,
                           .format = openmetrics_choose(accept),
                           .view = view,
-                          .live = live_reading_new(view),
+                          .live = live_reading_new(view, NULL),
                           .hosts = g_ptr_array_ref(watch_get_hosts(metrics->watch)),
                           .tenants = g_ptr_array_ref(watch_get_tenants(metrics->watch)) };
     *ret_document = (HttpDocument){
@@ -571,7 +535,7 @@ metrics_report_new(View *view, const char *tenant, bool shows_hosts)
                           .hides_hosts = !shows_hosts,
                           .format = METRICS_OPENMETRICS,
                           .view = view,
-                          .live = live_reading_new(view) };
+                          .live = live_reading_new(view, tenant) };
     return (TextSource){ reading, next, reading_free };
 }
 

@@ -228,6 +228,20 @@ get_owner(MeterStore *store, const ProtoLedgerRow *row, GError **error)
 }
 
 static bool
+add_gap_sum(MeterStore *store,
+            const ProtoLedgerRow *row,
+            const Owner *owner,
+            GError **error)
+{
+    Statement *statement = store->statements[ADD_GAP_SUM];
+
+    statement_bind_text(statement, 1, owner->tenant);
+    statement_bind_text(statement, 2, row->cause != NULL ? row->cause : "");
+    statement_bind_int(statement, 3, row->to_ms - row->from_ms);
+    return statement_run(statement, error);
+}
+
+static bool
 add_gap(MeterStore *store, const ProtoLedgerRow *row, GError **error)
 {
     Statement *statement = store->statements[ADD_GAP];
@@ -246,7 +260,7 @@ add_gap(MeterStore *store, const ProtoLedgerRow *row, GError **error)
     statement_bind_int(statement, 7, row->from_ms);
     statement_bind_int(statement, 8, row->to_ms);
     statement_bind_text(statement, 9, row->cause != NULL ? row->cause : "");
-    return statement_run(statement, error);
+    return statement_run(statement, error) && add_gap_sum(store, row, owner, error);
 }
 
 /* Use makes up for the gaps that it spans. */

@@ -40,6 +40,7 @@ static const char schema[] =
     "CREATE INDEX segment_resource ON segment (kind, id, seq);"
     "CREATE INDEX segment_life ON segment (resource, seq);"
     "CREATE INDEX segment_end ON segment (end_seq);"
+    "CREATE INDEX segment_past ON segment (to_ms) WHERE to_ms IS NOT NULL;"
     "CREATE INDEX segment_report"
     " ON segment (tenant, resource, seq, from_ms, to_ms, end_seq);"
     "CREATE TRIGGER segment_once BEFORE UPDATE ON segment WHEN OLD.end_seq IS NOT NULL"
@@ -54,6 +55,10 @@ static const char schema[] =
     "CREATE INDEX gap_report ON gap (tenant, resource, seq);"
     "CREATE INDEX gap_life ON gap (resource, seq);"
     "CREATE INDEX gap_open ON gap (resource, to_ms) WHERE filled_seq IS NULL;"
+    /* Of all gaps up to the newest row, so that nobody has to add them up. */
+    "CREATE TABLE gap_sum (tenant TEXT NOT NULL, cause TEXT NOT NULL,"
+    " rows INTEGER NOT NULL, lost_ms INTEGER NOT NULL, PRIMARY KEY (tenant, cause))"
+    " STRICT, WITHOUT ROWID;"
     "CREATE TABLE tenant (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE device (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;"
     /* Sums of use.  Days of a tenant lie together: a tick writes few pages. */
@@ -69,11 +74,11 @@ static const char schema[] =
     " rows INTEGER NOT NULL, first_seq INTEGER NOT NULL, first_day INTEGER NOT NULL,"
     " last_day INTEGER NOT NULL,"
     " PRIMARY KEY (tenant, resource, device, counter)) STRICT, WITHOUT ROWID;"
-    "PRAGMA user_version = 7;"
+    "PRAGMA user_version = 8;"
     "COMMIT;";
 
 enum {
-    VERSION = 7,
+    VERSION = 8,
     /* Of steps. */
     DROP_TABLES = 0
 };
@@ -84,6 +89,7 @@ static const char *const steps[] = {
                     "DROP TABLE IF EXISTS cursor; DROP TABLE IF EXISTS ledger;"
                     "DROP TABLE IF EXISTS checkpoint; DROP TABLE IF EXISTS mark;"
                     "DROP TABLE IF EXISTS segment; DROP TABLE IF EXISTS gap;"
+                    "DROP TABLE IF EXISTS gap_sum;"
                     "DROP TABLE IF EXISTS tenant; DROP TABLE IF EXISTS device;"
                     "DROP TABLE IF EXISTS usage_day; DROP TABLE IF EXISTS usage_month;"
                     "DROP TABLE IF EXISTS usage_total;"
@@ -107,6 +113,9 @@ static const char *const steps[] = {
 #define READ_ORDER " ORDER BY tenant, resource, seq LIMIT ?7"
 #define AFTER_RESOURCE                                                                   \
     " AND resource = ?2 AND seq > ?3 AND ?1 IN ('', tenant) ORDER BY seq LIMIT ?7"
+
+/* The indices are by end: the rest is looked up. */
+#define HELD_OF " AND +seq <= ?1 AND ?3 IN ('', tenant)"
 
 #define MARK_COLUMNS                                                                     \
     "SELECT mark.seq, body, hash FROM mark JOIN ledger USING (seq)"                      \
@@ -159,10 +168,24 @@ static const char *const statements[] = {
     [READ_SEGMENTS] = SEGMENT_COLUMNS AFTER_ALL READ_ORDER,
     [READ_TENANT_SEGMENTS] = SEGMENT_COLUMNS AFTER_TENANT READ_ORDER,
     [READ_RESOURCE_SEGMENTS] = SEGMENT_COLUMNS AFTER_RESOURCE,
+    [FIND_HELD] =
+        "SELECT tenant, resource FROM segment WHERE end_seq IS NULL" HELD_OF
+        " UNION SELECT tenant, resource FROM segment INDEXED BY segment_end"
+        " WHERE end_seq > ?1" HELD_OF
+        " UNION SELECT tenant, resource FROM segment INDEXED BY segment_past"
+        " WHERE to_ms >= ?2 AND end_seq <= ?1" HELD_OF " ORDER BY tenant, resource",
     [FIND_TENANT] = "SELECT 1 FROM segment WHERE tenant = ?1 AND seq <= ?2 LIMIT 1",
     [ADD_GAP] =
         "INSERT INTO gap (seq, segment, resource, tenant, counter, device, from_ms, to_ms,"
         " cause) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    [ADD_GAP_SUM] =
+        "INSERT INTO gap_sum VALUES (?1, ?2, 1, ?3) ON CONFLICT DO UPDATE SET"
+        " rows = rows + 1, lost_ms = lost_ms + excluded.lost_ms",
+    [SUM_GAPS] =
+        "SELECT cause, sum(lost_ms) FROM (SELECT cause, rows, lost_ms FROM gap_sum"
+        " WHERE ?2 IN ('', tenant) UNION ALL SELECT cause, -1, from_ms - to_ms FROM gap"
+        " WHERE seq > ?1 AND ?2 IN ('', tenant)) GROUP BY cause HAVING sum(rows) > 0"
+        " ORDER BY cause",
     [FILL_GAPS] =
         "UPDATE gap SET filled_seq = ?1 WHERE resource = ?2 AND filled_seq IS NULL"
         " AND from_ms >= ?3 AND to_ms <= ?4"
@@ -180,8 +203,7 @@ static const char *const statements[] = {
     [ADD_NAME_DEVICE] = "INSERT INTO device (name) VALUES (?1) RETURNING id",
     [GET_NAME_DEVICE] = "SELECT name FROM device WHERE id = ?1",
     [NEXT_TENANT] =
-        "SELECT id, name FROM tenant WHERE name > ?1 AND (?2 IS NULL OR name = ?2)"
-        " ORDER BY name LIMIT 1",
+        "SELECT id, name FROM tenant WHERE name > ?1 ORDER BY name LIMIT 1",
     [ADD_DAY] = "INSERT INTO usage_day" ADD_SUM,
     [ADD_MONTH] = "INSERT INTO usage_month" ADD_SUM,
     [ADD_TOTAL] =

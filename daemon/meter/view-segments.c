@@ -126,6 +126,36 @@ view_segments_next(ViewSegments *segments,
     return true;
 }
 
+bool
+view_find_held(View *view,
+               const char *tenant,
+               gint64 since_ms,
+               GStringChunk *texts,
+               GArray *held,
+               GError **error)
+{
+    Statement *statement = view->store->statements[FIND_HELD];
+    bool has_row = true;
+    bool good = true;
+
+    if (!view_check(view, error))
+        return false;
+    statement_bind_int(statement, 1, view->head.seq);
+    statement_bind_int(statement, 2, since_ms);
+    statement_bind_text(statement, 3, tenant != NULL ? tenant : "");
+    while ((good = statement_step(statement, &has_row, error)) && has_row) {
+        const ViewHeld row = {
+            .tenant =
+                g_string_chunk_insert_const(texts, statement_get_text(statement, 0)),
+            .resource = statement_get_int(statement, 1),
+        };
+
+        g_array_append_val(held, row);
+    }
+    statement_reset(statement);
+    return good;
+}
+
 /* Gaps */
 
 struct ViewGaps {
@@ -188,4 +218,26 @@ view_gaps_next(ViewGaps *gaps, bool *ret_has, ViewGap *ret_gap, GError **error)
     if (*ret_has)
         *ret_gap = g_array_index(page->rows, ViewGap, page->at++);
     return true;
+}
+
+bool
+view_sum_gaps(View *view,
+              const char *tenant,
+              void (*take)(const char *cause, gint64 lost_ms, gpointer data),
+              gpointer data,
+              GError **error)
+{
+    Statement *statement = view->store->statements[SUM_GAPS];
+    bool has_row = true;
+    bool good = true;
+
+    if (!view_check(view, error))
+        return false;
+    statement_bind_int(statement, 1, view->head.seq);
+    statement_bind_text(statement, 2, tenant != NULL ? tenant : "");
+    while ((good = statement_step(statement, &has_row, error)) && has_row) {
+        take(statement_get_text(statement, 0), statement_get_int(statement, 1), data);
+    }
+    statement_reset(statement);
+    return good;
 }

@@ -342,21 +342,27 @@ make_page(ViewUses *uses, GError **error)
 
 /* Going on */
 
-/* The next tenant of those that are asked for. */
+/* The next tenant of those that are asked for; of one that is, there is no next. */
 static bool
 move_tenant(ViewUses *uses, GError **error)
 {
-    Statement *statement = uses->view->store->statements[NEXT_TENANT];
+    bool is_one = uses->tenant != NULL;
+    Statement *statement =
+        uses->view->store->statements[is_one ? FIND_NAME_TENANT : NEXT_TENANT];
     bool has_row = false;
     bool good = false;
 
-    statement_bind_text(statement, 1, uses->at_tenant);
-    statement_bind_text(statement, 2, uses->tenant);
+    if (is_one && uses->at_tenant_id != 0) {
+        uses->is_end = true;
+        return true;
+    }
+    statement_bind_text(statement, 1, is_one ? uses->tenant : uses->at_tenant);
     good = statement_step(statement, &has_row, error);
     if (good && has_row) {
         uses->at_tenant_id = statement_get_int(statement, 0);
         g_free(uses->at_tenant);
-        uses->at_tenant = g_strdup(statement_get_text(statement, 1));
+        uses->at_tenant =
+            g_strdup(is_one ? uses->tenant : statement_get_text(statement, 1));
         uses->at_resource = uses->resource > 0 ? uses->resource - 1 : 0;
     }
     statement_reset(statement);

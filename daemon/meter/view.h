@@ -148,6 +148,21 @@ bool view_find_resource(View *view,
                         gint64 *ret_resource,
                         GError **error);
 
+/** A resource that a tenant holds, or held. */
+typedef struct {
+    const char *tenant;
+    gint64 resource;
+} ViewHeld;
+
+/** Appends what is held, or was at since_ms or later, in the order of segments: ViewHeld,
+ * with texts of texts.  Of tenant, or of all if that is NULL. */
+bool view_find_held(View *view,
+                    const char *tenant,
+                    gint64 since_ms,
+                    GStringChunk *texts,
+                    GArray *held,
+                    GError **error);
+
 /* Gaps */
 
 /** A time in which what an instance consumed was not measured. */
@@ -175,6 +190,14 @@ ViewGaps *view_gaps_new(View *view, const ViewFilter *filter);
 void view_gaps_free(ViewGaps *gaps);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ViewGaps, view_gaps_free)
 bool view_gaps_next(ViewGaps *gaps, bool *ret_has, ViewGap *ret_gap, GError **error);
+
+/** Tells how long all gaps of a cause were, by cause: those of tenant, or all if that is
+ * NULL.  take must not use the view. */
+bool view_sum_gaps(View *view,
+                   const char *tenant,
+                   void (*take)(const char *cause, gint64 lost_ms, gpointer data),
+                   gpointer data,
+                   GError **error);
 
 /* Consumption */
 

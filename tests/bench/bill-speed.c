@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "meter/calendar.h"
+#include "meter/live.h"
 #include "meter/metrics.h"
 #include "meter/money/biller.h"
 #include "meter/report/format.h"
@@ -17,7 +18,8 @@
  * with INSTANCES for each tenant, and bills it.
  *
  * An instance has a volume and an address, runs all month, is resized once and uses four
- * counters each day.  Prints, as JSON, the seconds of processor that each report took.
+ * counters each day.  Prints, as JSON, the seconds of processor that each report took,
+ * and the metrics once more when all but the last tenant's instances are long gone.
  */
 #define SERVICE "1b4e28ba-2fa1-4d2b-883f-0016d3cca427"
 #define GIB G_GINT64_CONSTANT(1073741824)
@@ -194,11 +196,12 @@ make_day(Maker *maker, gint64 *segments, int count, int instances, int day)
     }
 }
 
-static void
-make_month(Maker *maker, int tenants, int instances)
+/* Segments of the instances, then those of their volumes, then those of their addresses;
+ * free with g_free(). */
+static gint64 *
+make_month(Maker *maker, int count, int instances)
 {
-    int count = tenants * instances;
-    g_autofree gint64 *segments = g_new0(gint64, (gsize) count);
+    gint64 *segments = g_new0(gint64, (gsize) count * RESOURCE_KIND_N);
     g_autofree char *tenant = NULL;
 
     maker->at_ms = OCTOBER_MS;
@@ -208,12 +211,27 @@ make_month(Maker *maker, int tenants, int instances)
     for (int i = 0; i < count; i++) {
         tenant_of(i, instances, &tenant);
         segments[i] = open_segment(maker, RESOURCE_KIND_INSTANCE, i, tenant, 2);
-        open_segment(maker, RESOURCE_KIND_VOLUME, i, tenant, 0);
-        open_segment(maker, RESOURCE_KIND_ADDRESS, i, tenant, 0);
+        segments[count + i] = open_segment(maker, RESOURCE_KIND_VOLUME, i, tenant, 0);
+        segments[count * 2 + i] =
+            open_segment(maker, RESOURCE_KIND_ADDRESS, i, tenant, 0);
     }
     for (int day = 1; day <= DAYS; day++) {
         make_day(maker, segments, count, instances, day);
     }
+    flush(maker);
+    return segments;
+}
+
+/* All but the last instances end, and two hours later the books are written on. */
+static void
+end_most(Maker *maker, const gint64 *segments, int count, int kept)
+{
+    for (int i = 0; i < count * RESOURCE_KIND_N; i++) {
+        if (i % count < count - kept)
+            close_segment(maker, segments[i]);
+    }
+    maker->at_ms += 2 * LIVE_KEPT_MS;
+    use(maker, segments[count - 1], COUNTER_NET_RX_BYTES, 1);
     flush(maker);
 }
 
@@ -350,13 +368,19 @@ open_newest(MeterStore *store)
 }
 
 static void
-measure_whole(MeterStore *store)
+measure_metrics(const char *name, MeterStore *store)
 {
     double since = get_cpu_seconds();
 
-    print_figures("openmetrics", since,
+    print_figures(name, since,
                   write_text(metrics_report_new(open_newest(store), NULL, true)));
-    since = get_cpu_seconds();
+}
+
+static void
+measure_ledger(MeterStore *store)
+{
+    double since = get_cpu_seconds();
+
     print_figures("ledger", since, write_text(ledger_text_new(open_newest(store), NULL)));
 }
 
@@ -388,6 +412,9 @@ main(int argc, char **argv)
     Maker maker = { .packed = g_byte_array_new() };
     g_autoptr(GError) error = NULL;
     g_autoptr(Books) books = NULL;
+    g_autofree gint64 *segments = NULL;
+    int tenants = 0;
+    int instances = 0;
 
     if (argc != 4) {
         g_printerr("usage: bill-speed DIRECTORY TENANTS INSTANCES\n");
@@ -397,8 +424,9 @@ main(int argc, char **argv)
     if (maker.store == NULL || !meter_store_bind(maker.store, SERVICE, &error))
         die_of(error);
     maker.hash = chain_begin(SERVICE);
-    make_month(&maker, (int) g_ascii_strtoll(argv[2], NULL, 10),
-               (int) g_ascii_strtoll(argv[3], NULL, 10));
+    tenants = (int) g_ascii_strtoll(argv[2], NULL, 10);
+    instances = (int) g_ascii_strtoll(argv[3], NULL, 10);
+    segments = make_month(&maker, tenants * instances, instances);
     books = read_books(maker.store);
     g_print("{\"rows\": %" G_GINT64_FORMAT, maker.seq);
     measure("table", maker.store, books, NULL, &report_table, groups);
@@ -407,8 +435,11 @@ main(int argc, char **argv)
     measure("days", maker.store, books, NULL, &report_csv, groups | REPORT_BY_DAY);
     measure("focus", maker.store, books, NULL, &report_focus, groups);
     measure("tenant", maker.store, books, "t00000", &report_csv, groups);
-    measure_whole(maker.store);
+    measure_metrics("openmetrics", maker.store);
+    measure_ledger(maker.store);
     measure_verify(maker.store);
+    end_most(&maker, segments, tenants * instances, instances);
+    measure_metrics("metrics_after", maker.store);
     g_print("}\n");
     meter_store_close(maker.store);
     g_byte_array_unref(maker.packed);

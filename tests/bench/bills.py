@@ -31,6 +31,7 @@ def measure() -> list[Row]:
     lines, focus = figures["focus"]["lines"], figures["focus"]["cpu_seconds"] / figures["focus"]["lines"] * FOCUS_LINES
     verified = figures["verify"]["lines"] / figures["verify"]["cpu_seconds"]
     one = figures["tenant"]
+    after = figures["metrics_after"]
     return [
         *rows,
         Row(f"the same by day as csv, {of}", f"{days['bytes']:,} bytes", "", days["cpu_seconds"], 15, unit=" s"),
@@ -38,4 +39,6 @@ def measure() -> list[Row]:
         Row("usage verify: rows, their chain, segments, uses and the sums of them", f"{figures['rows']:,} rows", "", verified,
             500000, is_floor=True, unit=" a second"),
         Row("the bill of one of these tenants", f"{one['bytes']:,} bytes", "", one["cpu_seconds"] * 1000, 50, unit=" ms"),
+        Row(f"the metrics of {INSTANCES} instances, with {(TENANTS - 1) * INSTANCES:,} that are gone", f"{after['bytes']:,} bytes", "",
+            after["cpu_seconds"] * 1000, 50, unit=" ms"),
     ]  # fmt: skip
