@@ -200,6 +200,80 @@ a_use_that_is_booked_late_is_billed_once(MeterFixture *fixture, gconstpointer un
     g_assert_cmpuint(costs.n_corrections, ==, 0);
 }
 
+/* Why period cannot be billed. */
+static char *
+refuse_bill(MeterFixture *fixture, const char *period)
+{
+    g_autoptr(Books) books = read_books(fixture);
+    const BillQuery query = { .period = period };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Biller) biller = biller_new(fixture->store, books, &query, &error);
+    BillTotal total = { 0 };
+    Costs costs = { 0 };
+    bool more = true;
+
+    g_assert_no_error(error);
+    while (more && biller_next(biller, add_line, &costs, &more, &total, &error)) {
+        continue;
+    }
+    g_assert_error(error, PROTO_ERROR, PROTO_ERROR_ILLEGAL_STATE);
+    return g_strdup(error->message);
+}
+
+/* A card as of version, of which lines are more than the one of vCPUs. */
+static void
+note_version(
+    MeterFixture *fixture, gint64 seq, int version, const char *from, const char *lines)
+{
+    gint64 at_ms = version == 1 ? 0 : (version == 2 ? 36 : 65) * DAY_MS;
+    g_autofree char *text = g_strdup_printf(
+        "{\"card\":\"c\",\"version\":%d,\"currency\":\"EUR\",\"from\":\"%s\","
+        "\"lines\":[{\"sku\":\"vcpu\",\"meter\":\"vcpu.alloc\",\"price\":\"0.01\"}%s],"
+        "\"free\":[\"instance.time\",\"memory.alloc\"]}",
+        version, from, lines);
+
+    note(fixture, seq, "card", text, at_ms);
+}
+
+/* What was used in October of a meter that then had no price is heard of when October is
+ * closed: it gets the first price that the meter has from then on. */
+static void
+what_is_late_and_had_no_price_gets_the_next_one(MeterFixture *fixture,
+                                                gconstpointer unused)
+{
+    static const char sent[] =
+        ",{\"sku\":\"sent\",\"meter\":\"net.tx.bytes\",\"price\":\"2\"}";
+    static const char dear[] =
+        ",{\"sku\":\"sent\",\"meter\":\"net.tx.bytes\",\"price\":\"7\"}";
+    g_autofree char *assignment = g_strdup_printf(
+        "{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
+        OCTOBER_MS);
+    ProtoLedgerRow use = { 0 };
+    g_autofree char *why = NULL;
+
+    note_version(fixture, 1, 1, "2026-10-01T00:00:00Z", "");
+    note(fixture, 2, "assignment", assignment, 0);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    note_closed(fixture, 4, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    use = meter_fixture_used(5, 3, 0, HOUR_MS, COUNTER_NET_TX_BYTES, "mac", 3000000000);
+    use.at_ms = NOVEMBER_MS + 3 * DAY_MS;
+    meter_fixture_apply(fixture, use);
+    why = refuse_bill(fixture, "2026-11");
+    g_assert_nonnull(strstr(why, "net.tx.bytes"));
+    g_assert_nonnull(strstr(why, "2026-10 is closed"));
+    g_assert_nonnull(strstr(why, "from 2026-11-01T00:00:00"));
+
+    note_version(fixture, 6, 2, "2026-11-02T00:00:00Z", sent);
+    assert_cost(bill(fixture, "2026-11").corrections, "6");
+    assert_cost(bill(fixture, "2026-10").usage, "14.88");
+
+    /* And keeps it. */
+    note_closed(fixture, 7, "2026-11", NOVEMBER_MS, DECEMBER_MS);
+    note_version(fixture, 8, 3, "2026-12-01T00:00:00Z", dear);
+    assert_cost(bill(fixture, "2026-11").corrections, "6");
+    g_assert_cmpuint(bill(fixture, "2026-12").n_corrections, ==, 0);
+}
+
 static void
 go_through(Biller *biller)
 {
@@ -472,6 +546,8 @@ main(int argc, char **argv)
          what_comes_late_moves_what_is_carried_on);
     TEST("what-comes-later-names-no-card", what_comes_later_names_no_card);
     TEST("what-cannot-be-billed-is-refused", what_cannot_be_billed_is_refused);
+    TEST("what-is-late-and-had-no-price-gets-the-next-one",
+         what_is_late_and_had_no_price_gets_the_next_one);
     TEST("what-is-missed-twice-counts-once", what_is_missed_twice_counts_once);
     return g_test_run();
 }

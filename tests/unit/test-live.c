@@ -61,9 +61,8 @@ static void
 add_closed(Ledger *ledger, GRand *rand, int i)
 {
     gint64 since_ms = ledger->since_ms[i];
-    gint64 end_ms = g_rand_boolean(rand)
-                        ? ledger->now_ms
-                        : since_ms + (ledger->now_ms - since_ms) / 2;
+    gint64 end_ms = g_rand_boolean(rand) ? ledger->now_ms
+                                         : since_ms + (ledger->now_ms - since_ms) / 2;
 
     add_row(ledger,
             meter_fixture_closed(ledger->rows->len + 1, ledger->segments[i], end_ms));
@@ -128,9 +127,10 @@ give_rows(MeterFixture *fixture, const Ledger *ledger, gint64 until)
 static void
 print_resource(GString *out, const LiveResource *resource)
 {
-    g_string_append_printf(out, "%s %" G_GINT64_FORMAT " %d %s %s %d/%d", resource->tenant,
-                           resource->resource, resource->kind, resource->id,
-                           resource->name, resource->is_open, resource->state);
+    g_string_append_printf(out, "%s %" G_GINT64_FORMAT " %d %s %s %d/%d",
+                           resource->tenant, resource->resource, resource->kind,
+                           resource->id, resource->name, resource->is_open,
+                           resource->state);
     for (int i = 0; i < LIVE_AMOUNT_N; i++) {
         g_string_append_printf(out, " %" G_GINT64_FORMAT, (gint64) resource->amounts[i]);
     }
@@ -141,7 +141,8 @@ static void
 print_use(GString *out, const ViewUsage *use)
 {
     g_string_append_printf(
-        out, "%s %" G_GINT64_FORMAT " %s %s/%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n",
+        out,
+        "%s %" G_GINT64_FORMAT " %s %s/%s %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n",
         use->tenant, use->resource, use->id, counter_to_string(use->counter), use->device,
         use->quantity, use->estimated);
 }

@@ -9,6 +9,8 @@
 /*
  * A period is billed twice: by what was known when the period before this one was
  * closed, up to where all corrections of it are on a bill, and by what is known now.
+ * Prices of a closed period stay; what had none in it has the first one after it, which
+ * does not change either once the bill that it is on is closed.
  *
  * A line that somebody corrected is what he said, whatever comes in after that; what had
  * come in before and was on a bill was taken back with it (late_rate()).
@@ -264,6 +266,7 @@ rate(View *view,
      const BooksAt *books,
      const BooksPeriod *period,
      const char *tenant,
+     gint64 until_ms,
      BillTake take,
      gpointer data,
      GError **error)
@@ -275,6 +278,7 @@ rate(View *view,
         .from_day = calendar_day_of(period->window.from_ms),
         .to_day = calendar_day_of(period->window.to_ms),
         .books = *books,
+        .late_until_ms = until_ms,
     };
     g_autoptr(Rating) rating = rating_new(&terms);
 
@@ -321,10 +325,12 @@ bill_month(Late *late,
     g_auto(Lines) before = lines_new(corrected);
     g_auto(Lines) now = lines_new(corrected);
 
+    gint64 before_ms = books_get_closed_ms(&late->books_before);
+
     return rate(late->before, &late->books_before, month->period, terms->tenant,
-                keep_line, &before, error) &&
-           rate(late->now, &late->books_now, month->period, terms->tenant, keep_line,
-                &now, error) &&
+                before_ms, keep_line, &before, error) &&
+           rate(late->now, &late->books_now, month->period, terms->tenant,
+                terms->window.to_ms, keep_line, &now, error) &&
            give_changed(terms, &before, &now, true, take, data, error) &&
            give_changed(terms, &now, &before, false, take, data, error);
 }
@@ -358,5 +364,6 @@ late_rate(MeterStore *store,
     const BooksAt then = { books->books, newest->seq };
     g_autoptr(View) view = view_open(store, newest->seq, error);
 
-    return view != NULL && rate(view, &then, period, tenant, take, data, error);
+    return view != NULL && rate(view, &then, period, tenant, books_get_closed_ms(&then),
+                                take, data, error);
 }

@@ -46,6 +46,10 @@ typedef struct {
 struct Rating {
     const RatingTerms *terms;
     GArray *slots;
+    /* Slot: what holds after the period, for what came in late and had no price in it;
+     * and Slot *, those of the period with such prices. */
+    GArray *later;
+    GPtrArray *lent;
     /* Segment *, so that pieces may point to them. */
     GPtrArray *segments;
     GArray *pieces;
@@ -95,6 +99,32 @@ collect_instants(const RatingTerms *terms)
     return instants;
 }
 
+/* Whether the card of slot asks for labels is known before there are segments. */
+static void
+add_slot(Rating *rating, GArray *slots, Slot *slot)
+{
+    slot->day = calendar_day_of(slot->from_ms);
+    find_tariff(rating, slot);
+    if (slot->has_tariff && card_asks_for_labels(slot->tariff.card))
+        rating->asks_for_labels = true;
+    g_array_append_val(slots, *slot);
+}
+
+/* The period's end is among the instants. */
+static void
+make_later(Rating *rating, const GArray *instants)
+{
+    const RatingTerms *terms = rating->terms;
+
+    for (guint i = 0; i < instants->len; i++) {
+        gint64 at_ms = g_array_index(instants, gint64, i);
+        Slot slot = { .from_ms = at_ms, .to_ms = at_ms };
+
+        if (at_ms >= terms->window.to_ms && at_ms < terms->late_until_ms)
+            add_slot(rating, rating->later, &slot);
+    }
+}
+
 static void
 make_slots(Rating *rating)
 {
@@ -107,13 +137,10 @@ make_slots(Rating *rating)
 
         if (at_ms <= from_ms || at_ms > rating->terms->window.to_ms)
             continue;
-        slot.day = calendar_day_of(from_ms);
-        find_tariff(rating, &slot);
-        if (slot.has_tariff && card_asks_for_labels(slot.tariff.card))
-            rating->asks_for_labels = true;
-        g_array_append_val(rating->slots, slot);
+        add_slot(rating, rating->slots, &slot);
         from_ms = at_ms;
     }
+    make_later(rating, instants);
 }
 
 /* The first slot that ends after an instant. */
@@ -153,6 +180,8 @@ rating_new(const RatingTerms *terms)
 
     rating->terms = terms;
     rating->slots = g_array_new(FALSE, FALSE, sizeof(Slot));
+    rating->later = g_array_new(FALSE, FALSE, sizeof(Slot));
+    rating->lent = g_ptr_array_new_with_free_func(g_free);
     rating->segments = g_ptr_array_new_with_free_func(segment_free);
     rating->pieces = g_array_new(FALSE, FALSE, sizeof(Piece));
     rating->texts = g_string_chunk_new(1024);
@@ -166,6 +195,8 @@ rating_free(Rating *rating)
     if (rating == NULL)
         return;
     g_array_unref(rating->slots);
+    g_array_unref(rating->later);
+    g_ptr_array_unref(rating->lent);
     g_ptr_array_unref(rating->segments);
     g_array_unref(rating->pieces);
     g_string_chunk_free(rating->texts);
@@ -220,6 +251,23 @@ rating_add_segment(Rating *rating, const ViewSegment *facts)
 
 /* Prices */
 
+/* What may be done about it; "" if that is plain. */
+static char *
+advise(const RatingTerms *terms)
+{
+    g_autofree char *from = NULL;
+    gint64 month = 0;
+
+    if (terms->late_until_ms == 0)
+        return g_strdup("");
+    month = calendar_month_of(calendar_day_of(terms->late_until_ms - 1));
+    from = clock_format_time(calendar_month_window(month).from_ms);
+    return g_strdup_printf(
+        "; it came in late, and %s is closed: give it a price, or make "
+        "it free, from %s on or later, and that is what it costs",
+        terms->period, from);
+}
+
 static bool
 refuse_unpriced(const Rating *rating,
                 const Segment *segment,
@@ -231,6 +279,7 @@ refuse_unpriced(const Rating *rating,
     g_autofree char *to = clock_format_time(slot->to_ms);
     const ProtoRateCard *rates =
         slot->has_tariff ? card_get_rates(slot->tariff.card) : NULL;
+    g_autofree char *advice = advise(rating->terms);
     g_autofree char *why = NULL;
 
     if (rates == NULL) {
@@ -240,12 +289,13 @@ refuse_unpriced(const Rating *rating,
                               " of the card %s has no line for it",
                               rates->version, rates->card);
     }
-    proto_error_set_illegal_state(
-        error, "unpriced",
-        "Usage without a price: %s of %s %s (%s) of tenant %s "
-        "from %s to %s: %s",
-        meter_get_info(meter)->name, resource_kind_to_string(segment->facts.kind),
-        segment->facts.name, segment->facts.id, rating->terms->tenant, from, to, why);
+    proto_error_set_illegal_state(error, "unpriced",
+                                  "Usage without a price: %s of %s %s (%s) of tenant %s "
+                                  "from %s to %s: %s%s",
+                                  meter_get_info(meter)->name,
+                                  resource_kind_to_string(segment->facts.kind),
+                                  segment->facts.name, segment->facts.id,
+                                  rating->terms->tenant, from, to, why, advice);
     return false;
 }
 
@@ -256,28 +306,60 @@ is_wanted(const Rating *rating, const Slot *slot)
     return slot->day >= rating->terms->from_day && slot->day < rating->terms->to_day;
 }
 
-/* The line for it; NULL if it costs nothing.  Fails if there is no price. */
+/* Whether it has a price in slot: a line, or none if it costs nothing. */
 static bool
-find_line(const Rating *rating,
-          const Segment *segment,
+has_price(const Segment *segment,
           MeterId meter,
           const Slot *slot,
-          const CardLine **ret_line,
-          GError **error)
+          const CardLine **ret_line)
 {
     const CardSubject subject = { segment->facts.template, segment->facts.host,
                                   segment->labels };
-    const CardLine *line = NULL;
-    bool is_free = !is_wanted(rating, slot);
 
-    if (slot->has_tariff) {
-        line = card_find_line(slot->tariff.card, meter, slot->from_ms, &subject);
-        is_free = is_free || card_is_free(slot->tariff.card, meter);
+    *ret_line = NULL;
+    if (!slot->has_tariff)
+        return false;
+    *ret_line = card_find_line(slot->tariff.card, meter, slot->from_ms, &subject);
+    return *ret_line != NULL || card_is_free(slot->tariff.card, meter);
+}
+
+/* The same with the first price after the period, which slot then has. */
+static bool
+has_later_price(Rating *rating,
+                const Segment *segment,
+                MeterId meter,
+                const Slot **slot,
+                const CardLine **ret_line)
+{
+    for (guint i = 0; i < rating->later->len; i++) {
+        const Slot *later = &g_array_index(rating->later, Slot, i);
+        Slot *lent = NULL;
+
+        if (!has_price(segment, meter, later, ret_line))
+            continue;
+        lent = g_memdup2(*slot, sizeof **slot);
+        lent->has_tariff = true;
+        lent->tariff = later->tariff;
+        g_ptr_array_add(rating->lent, lent);
+        *slot = lent;
+        return true;
     }
-    if (line == NULL && !is_free)
-        return refuse_unpriced(rating, segment, meter, slot, error);
-    *ret_line = line;
-    return true;
+    return false;
+}
+
+/* The line for it; NULL if it costs nothing.  Fails if there is no price.  slot is
+ * another one then if its price is another's. */
+static bool
+find_line(Rating *rating,
+          const Segment *segment,
+          MeterId meter,
+          const Slot **slot,
+          const CardLine **ret_line,
+          GError **error)
+{
+    return has_price(segment, meter, *slot, ret_line) || !is_wanted(rating, *slot) ||
+           has_later_price(rating, segment, meter, slot, ret_line) ||
+           refuse_unpriced(rating, segment, meter, *slot, error);
 }
 
 /* Without a card nothing is known of states: what the default says is asked for. */
@@ -314,9 +396,9 @@ add_held(Rating *rating,
             (__int128) each * (quantity_tick(piece.to_ms) - quantity_tick(piece.from_ms));
         if (piece.amount == 0 || !is_billed(slot, segment, meter))
             continue;
-        if (!find_line(rating, segment, meter, slot, &piece.line, error))
+        if (!find_line(rating, segment, meter, &piece.slot, &piece.line, error))
             return false;
-        if (piece.line == NULL)
+        if (piece.line == NULL || !is_billed(piece.slot, segment, meter))
             continue;
         piece.first_seq = segment->facts.seq;
         piece.last_seq = MAX(segment->facts.seq, segment->facts.end_seq);
@@ -420,7 +502,7 @@ rating_add_use(Rating *rating, const ViewUsage *use, GError **error)
                                  use->first_seq);
         return false;
     }
-    if (!find_line(rating, segment, meter, slot, &piece.line, error))
+    if (!find_line(rating, segment, meter, &piece.slot, &piece.line, error))
         return false;
     if (piece.line == NULL)
         return true;
@@ -464,13 +546,14 @@ end_run(Rating *rating,
         GError **error)
 {
     Slot slot = { 0 };
+    const Slot *priced = &slot;
     const CardLine *line = NULL;
     gint64 end_ms = 0;
 
     if (last->facts.end_seq == 0 || !get_slot_at(rating, last->facts.end_ms, &slot) ||
         !slot.has_tariff)
         return true;
-    if (!find_line(rating, last, meter, &slot, &line, error))
+    if (!find_line(rating, last, meter, &priced, &line, error))
         return false;
     if (line == NULL || last->facts.end_ms - start_ms >= line->min_run_ms)
         return true;

@@ -35,6 +35,10 @@ typedef struct {
     const Card *instead;
     /** NULL as long as the period is open. */
     const char *invoice;
+    /** Of a period that is closed, for what came in late: usage that had no price in it
+     * has the first that there is from its end on and before this instant, which ends the
+     * period on whose bill it is; 0: that is refused too. */
+    gint64 late_until_ms;
 } RatingTerms;
 
 /** terms and what it points to must outlive it. */
