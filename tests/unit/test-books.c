@@ -446,6 +446,35 @@ a_currency_changes_with_the_month(void)
     assert_why(&error, "There is no rate card \"e\"");
 }
 
+/* Blue has a card of its own from the 15th on, and before that what everybody has. */
+static void
+a_currency_changes_with_the_month_for_everybody(void)
+{
+    g_autoptr(Books) books = books_new();
+    g_autoptr(GError) error = NULL;
+    g_autofree char *assign = g_strdup_printf(
+        "{\"tenant\":\"blue\",\"card\":\"d\",\"from_ms\":%" G_GINT64_FORMAT
+        ",\"discount_ppm\":0}",
+        at("2026-10-15T00:00:00Z"));
+
+    note(books, "card", CARD("c", "1", OCTOBER, VCPU));
+    note(books, "card",
+         "{\"card\":\"d\",\"version\":1,\"currency\":\"USD\",\"from\":\"" OCTOBER
+         "\",\"lines\":[]}");
+    g_assert_true(
+        may_assign_to(books, "blue", "d", "2026-10-15T00:00:00Z", false, &error));
+    note(books, "assignment", assign);
+    g_assert_false(may_assign(books, "c", OCTOBER, false, &error));
+    assert_why(&error, "tenant blue would have prices in EUR and in USD in 2026-10");
+    g_assert_false(may_assign(books, "c", "2026-10-10T00:00:00Z", false, &error));
+    assert_why(&error, "a currency changes with the month");
+    g_assert_true(may_assign(books, "c", "2026-10-15T00:00:00Z", false, &error));
+    g_assert_true(may_assign(books, "c", NOVEMBER, false, &error));
+    g_assert_true(may_assign(books, "d", OCTOBER, false, &error));
+    g_assert_true(may_assign_to(books, "blue", "c", OCTOBER, true, &error));
+    g_assert_no_error(error);
+}
+
 static void
 a_period_closes_once_and_in_order(void)
 {
@@ -536,6 +565,8 @@ main(int argc, char **argv)
                     an_assignment_of_what_is_to_come_leaves_the_past_alone);
     g_test_add_func("/books/a-currency-changes-with-the-month",
                     a_currency_changes_with_the_month);
+    g_test_add_func("/books/a-currency-changes-with-the-month-for-everybody",
+                    a_currency_changes_with_the_month_for_everybody);
     g_test_add_func("/books/a-period-closes-once-and-in-order",
                     a_period_closes_once_and_in_order);
     g_test_add_func("/books/an-invoice-after-a-recovery-has-a-number-of-its-own",

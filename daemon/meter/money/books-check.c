@@ -79,27 +79,112 @@ books_check_card(
     return true;
 }
 
-/* One invoice has one currency. */
-static bool
-check_currency(const BooksAt *at,
-               const ProtoAssignmentNote *assignment,
-               const Card *card,
-               GError **error)
+/* In what tenant would pay at an instant if next were noted; NULL: nothing has a price.
+ */
+static const char *
+find_currency(const BooksAt *at,
+              const ProtoAssignmentNote *next,
+              const char *tenant,
+              gint64 at_ms)
 {
-    gint64 month = calendar_month_of(calendar_day_of(assignment->from_ms));
-    Window window = calendar_month_window(month);
-    const char *currency = card_get_rates(card)->currency;
-    Tariff tariff = { 0 };
+    bool counts = next->from_ms <= at_ms;
+    const ProtoAssignmentNote *note = NULL;
+    const Card *card = NULL;
 
-    if (assignment->from_ms == window.from_ms ||
-        !books_find_tariff(at, assignment->tenant, assignment->from_ms - 1, &tariff) ||
-        strcmp(card_get_rates(tariff.card)->currency, currency) == 0)
-        return true;
-    return refuse_parameter(
-        error, "from",
-        "the card is in %s and the one before in %s: a currency changes with "
-        "the month",
-        currency, card_get_rates(tariff.card)->currency);
+    if (counts && g_strcmp0(next->tenant, tenant) == 0)
+        note = next;
+    else if (tenant != NULL)
+        note = books_find_assignment(at, tenant, at_ms);
+    if (note == NULL)
+        note = counts && next->tenant == NULL ? next
+                                              : books_find_assignment(at, NULL, at_ms);
+    if (note != NULL)
+        card = books_find_card_at(at, note->card, at_ms);
+    return card != NULL ? card_get_rates(card)->currency : NULL;
+}
+
+/* From the month on in which next begins: when tenant's prices may change, and when each
+ * of those months begins. */
+static GArray *
+collect_instants(const BooksAt *at, const ProtoAssignmentNote *next, const char *tenant)
+{
+    g_autoptr(GArray) changes = g_array_new(FALSE, FALSE, sizeof(gint64));
+    GArray *instants = g_array_new(FALSE, FALSE, sizeof(gint64));
+    gint64 first = calendar_month_of(calendar_day_of(next->from_ms));
+
+    g_array_append_val(changes, next->from_ms);
+    books_collect_changes(at, tenant, changes);
+    for (guint i = 0; i < changes->len; i++) {
+        gint64 at_ms = g_array_index(changes, gint64, i);
+        gint64 month = calendar_month_of(calendar_day_of(at_ms));
+        gint64 start_ms = calendar_month_window(month).from_ms;
+
+        if (month < first)
+            continue;
+        g_array_append_val(instants, start_ms);
+        g_array_append_val(instants, at_ms);
+    }
+    g_array_sort(instants, books_compare_instants);
+    return instants;
+}
+
+static bool
+refuse_currency(
+    const char *tenant, const char *one, const char *other, gint64 month, GError **error)
+{
+    g_autofree char *name = calendar_format_month(month);
+    g_autofree char *who = tenant != NULL ? g_strdup_printf("tenant %s", tenant)
+                                          : g_strdup("who has no card of its own");
+
+    return refuse_parameter(error, "from",
+                            "%s would have prices in %s and in %s in %s: a currency "
+                            "changes with the month",
+                            who, one, other, name);
+}
+
+static bool
+check_currency_of(const BooksAt *at,
+                  const ProtoAssignmentNote *next,
+                  const char *tenant,
+                  GError **error)
+{
+    g_autoptr(GArray) instants = collect_instants(at, next, tenant);
+    const char *before = NULL;
+    gint64 in_month = 0;
+
+    for (guint i = 0; i < instants->len; i++) {
+        gint64 at_ms = g_array_index(instants, gint64, i);
+        gint64 month = calendar_month_of(calendar_day_of(at_ms));
+        const char *currency = find_currency(at, next, tenant, at_ms);
+
+        if (currency == NULL)
+            continue;
+        if (before != NULL && month == in_month && strcmp(before, currency) != 0)
+            return refuse_currency(tenant, before, currency, month, error);
+        before = currency;
+        in_month = month;
+    }
+    return true;
+}
+
+/* One invoice has one currency.  What all have is also what those have of whom something
+ * else was said, before that begins. */
+static bool
+check_currency(const BooksAt *at, const ProtoAssignmentNote *next, GError **error)
+{
+    g_autoptr(GPtrArray) list = books_list_assignments(at);
+    g_autoptr(GHashTable) checked = g_hash_table_new(g_str_hash, g_str_equal);
+
+    if (!check_currency_of(at, next, next->tenant, error))
+        return false;
+    for (guint i = 0; i < list->len && next->tenant == NULL; i++) {
+        const ProtoAssignmentNote *note = g_ptr_array_index(list, i);
+
+        if (note->tenant != NULL && g_hash_table_add(checked, note->tenant) &&
+            !check_currency_of(at, next, note->tenant, error))
+            return false;
+    }
+    return true;
 }
 
 static bool
@@ -156,6 +241,5 @@ books_check_assignment(const BooksAt *at,
     }
     return check_from(at, "from", assignment->from_ms, now_ms,
                       !backdate && changes_past(at, assignment, now_ms), error) &&
-           check_currency(at, assignment, card, error) &&
-           check_agreed(assignment, card, error);
+           check_currency(at, assignment, error) && check_agreed(assignment, card, error);
 }

@@ -25,3 +25,10 @@ struct Books {
     GPtrArray *recoveries;
     gint64 note;
 };
+
+/** The newest version of a card whose time has come. */
+const Card *books_find_card_at(const BooksAt *at, const char *name, gint64 at_ms);
+
+/** The newest assignment of tenant itself, NULL: of all, whose time has come. */
+const ProtoAssignmentNote *
+books_find_assignment(const BooksAt *at, const char *tenant, gint64 at_ms);

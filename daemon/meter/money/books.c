@@ -416,9 +416,8 @@ books_find_same_assignment(const BooksAt *at, const ProtoAssignmentNote *note)
     return 0;
 }
 
-/* The newest version whose time has come. */
-static const Card *
-find_card_at(const BooksAt *at, const char *name, gint64 at_ms)
+const Card *
+books_find_card_at(const BooksAt *at, const char *name, gint64 at_ms)
 {
     for (guint i = at->books->cards->len; i > 0; i--) {
         const Version *row = g_ptr_array_index(at->books->cards, i - 1);
@@ -430,8 +429,8 @@ find_card_at(const BooksAt *at, const char *name, gint64 at_ms)
     return NULL;
 }
 
-static const ProtoAssignmentNote *
-find_assignment(const BooksAt *at, const char *tenant, gint64 at_ms)
+const ProtoAssignmentNote *
+books_find_assignment(const BooksAt *at, const char *tenant, gint64 at_ms)
 {
     for (guint i = at->books->assignments->len; i > 0; i--) {
         const Assignment *row = g_ptr_array_index(at->books->assignments, i - 1);
@@ -449,12 +448,12 @@ books_find_tariff(const BooksAt *at, const char *tenant, gint64 at_ms, Tariff *r
     Tariff tariff = { 0 };
 
     if (tenant != NULL)
-        tariff.assignment = find_assignment(at, tenant, at_ms);
+        tariff.assignment = books_find_assignment(at, tenant, at_ms);
     if (tariff.assignment == NULL)
-        tariff.assignment = find_assignment(at, NULL, at_ms);
+        tariff.assignment = books_find_assignment(at, NULL, at_ms);
     if (tariff.assignment == NULL)
         return false;
-    tariff.card = find_card_at(at, tariff.assignment->card, at_ms);
+    tariff.card = books_find_card_at(at, tariff.assignment->card, at_ms);
     if (tariff.card == NULL)
         return false;
     *ret_tariff = tariff;
@@ -497,6 +496,15 @@ books_collect_changes(const BooksAt *at, const char *tenant, GArray *instants)
             (row->note.tenant == NULL || g_strcmp0(row->note.tenant, tenant) == 0))
             g_array_append_val(instants, row->note.from_ms);
     }
+}
+
+gint
+books_compare_instants(gconstpointer a, gconstpointer b)
+{
+    gint64 left = *(const gint64 *) a;
+    gint64 right = *(const gint64 *) b;
+
+    return (left > right) - (left < right);
 }
 
 /* Periods */

@@ -59,6 +59,9 @@ gint64 tariff_get_price_nano(const Tariff *tariff, const CardTier *tier);
 /** Appends the instants, gint64, at which what tenant pays may change. */
 void books_collect_changes(const BooksAt *at, const char *tenant, GArray *instants);
 
+/** For g_array_sort() of them. */
+gint books_compare_instants(gconstpointer a, gconstpointer b);
+
 /** A version of a card; the newest if version is 0.  NULL if there is none. */
 const Card *books_find_card(const BooksAt *at, const char *name, gint64 version);
 

@@ -59,15 +59,6 @@ struct Rating {
 
 /* The time */
 
-static gint
-compare_instants(gconstpointer a, gconstpointer b)
-{
-    gint64 left = *(const gint64 *) a;
-    gint64 right = *(const gint64 *) b;
-
-    return (left > right) - (left < right);
-}
-
 static void
 find_tariff(const Rating *rating, Slot *slot)
 {
@@ -95,7 +86,7 @@ collect_instants(const RatingTerms *terms)
          at_ms += CALENDAR_DAY_MS) {
         g_array_append_val(instants, at_ms);
     }
-    g_array_sort(instants, compare_instants);
+    g_array_sort(instants, books_compare_instants);
     return instants;
 }
 
