@@ -129,9 +129,8 @@ on_noted(gint64 seq, const GError *error, gpointer data)
 
 void
 bookkeeper_note(Bookkeeper *bookkeeper,
-                const char *topic,
+                LedgerTopic topic,
                 const char *tenant,
-                const WireStruct *type,
                 const void *note,
                 BookkeeperDone done,
                 gpointer data)
@@ -140,11 +139,11 @@ bookkeeper_note(Bookkeeper *bookkeeper,
     Entry *entry = g_new0(Entry, 1);
 
     *entry = (Entry){ .bookkeeper = bookkeeper, .done = done, .data = data };
-    wire_struct_print(type, note, text);
+    wire_struct_print(ledger_topic_get_type(topic), note, text);
     if (text->len > NOTE_BYTES_MAX) {
         g_autoptr(GError) error = NULL;
 
-        proto_error_set_too_large(&error, topic, NOTE_BYTES_MAX,
+        proto_error_set_too_large(&error, ledger_topic_get_name(topic), NOTE_BYTES_MAX,
                                   "The note has %" G_GSIZE_FORMAT
                                   " bytes, and %d are the most",
                                   text->len, NOTE_BYTES_MAX);

@@ -7,6 +7,7 @@
 #include "meter/controller.h"
 #include "meter/money/books.h"
 #include "meter/store.h"
+#include "store/ledger-topics.h"
 
 /**
  * Keeps the books: folds the notes of the ledger as they come, and has vmd write new
@@ -30,14 +31,13 @@ Books *bookkeeper_get_books(const Bookkeeper *bookkeeper);
 typedef void (*BookkeeperDone)(gint64 seq, const GError *error, gpointer data);
 
 /**
- * Writes a note, a struct of type, that follows the newest one of the books, and waits
- * until it has come back.  Whoever calls has checked it.  done may be called at once;
- * PROTO_ERROR_CONFLICT when another note came in between.
+ * Writes a note, the struct of its topic, that follows the newest one of the books, and
+ * waits until it has come back.  Whoever calls has checked it.  done may be called at
+ * once; PROTO_ERROR_CONFLICT when another note came in between.
  */
 void bookkeeper_note(Bookkeeper *bookkeeper,
-                     const char *topic,
+                     LedgerTopic topic,
                      const char *tenant,
-                     const WireStruct *type,
                      const void *note,
                      BookkeeperDone done,
                      gpointer data);

@@ -142,8 +142,8 @@ note_closed(Closing *closing, GError **error)
         return false;
     note.from_ms = window.from_ms;
     note.to_ms = window.to_ms;
-    bookkeeper_note(closing->meter->bookkeeper, "closed", NULL, &proto_closed_note_type,
-                    &note, on_noted, closing);
+    bookkeeper_note(closing->meter->bookkeeper, LEDGER_TOPIC_CLOSED, NULL, &note,
+                    on_noted, closing);
     return true;
 }
 
@@ -215,8 +215,8 @@ note_invoice(Closing *closing, const BillTotal *total)
         .hash = hash,
     };
 
-    bookkeeper_note(closing->meter->bookkeeper, "invoice", total->tenant,
-                    &proto_invoice_note_type, &note, on_noted, closing);
+    bookkeeper_note(closing->meter->bookkeeper, LEDGER_TOPIC_INVOICE, total->tenant,
+                    &note, on_noted, closing);
 }
 
 static void
@@ -234,8 +234,8 @@ note_sealed(Closing *closing, const BooksPeriod *period)
         g_checksum_update(sum, (const guchar *) invoice->hash, -1);
     }
     note.hash = (char *) (gsize) g_checksum_get_string(sum);
-    bookkeeper_note(closing->meter->bookkeeper, "sealed", NULL, &proto_sealed_note_type,
-                    &note, on_noted, closing);
+    bookkeeper_note(closing->meter->bookkeeper, LEDGER_TOPIC_SEALED, NULL, &note,
+                    on_noted, closing);
 }
 
 static bool

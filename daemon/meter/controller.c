@@ -648,7 +648,7 @@ on_noted(const void *out, bool continues, const GError *error, gpointer data)
 void
 controller_note(Controller *controller,
                 gint64 follows,
-                const char *topic,
+                LedgerTopic topic,
                 const char *tenant,
                 const char *note,
                 ControllerNoted done,
@@ -656,7 +656,7 @@ controller_note(Controller *controller,
 {
     const ProtoLedgerNoteCall call = {
         .follows = follows,
-        .topic = (char *) (gsize) topic,
+        .topic = (char *) (gsize) ledger_topic_get_name(topic),
         .tenant = (char *) (gsize) tenant,
         .note = (char *) (gsize) note,
     };

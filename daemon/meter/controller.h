@@ -7,6 +7,7 @@
 
 #include "meter/store.h"
 #include "proto.h"
+#include "store/ledger-topics.h"
 
 /**
  * The way to vmd: follows its ledger into the store, and asks it things.  Comes back by
@@ -57,7 +58,7 @@ typedef void (*ControllerNoted)(gint64 seq, const GError *error, gpointer data);
  * at once. */
 void controller_note(Controller *controller,
                      gint64 follows,
-                     const char *topic,
+                     LedgerTopic topic,
                      const char *tenant,
                      const char *note,
                      ControllerNoted done,

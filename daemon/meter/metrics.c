@@ -6,6 +6,7 @@
 #include "meter/view.h"
 #include "model/decimal.h"
 #include "store/ledger-table.h"
+#include "store/ledger-topics.h"
 
 enum {
     PAGES_MAX = 4,
@@ -165,8 +166,9 @@ add_forked(Reading *reading, GString *out, bool *ret_done, GError **error)
     gint64 recovered = 0;
 
     if (!find_marks(reading, LEDGER_KIND_FORKED, NULL, &count, &forked, error) ||
-        !find_marks(reading, LEDGER_KIND_NOTED, LEDGER_TOPIC_RECOVERED, &count,
-                    &recovered, error))
+        !find_marks(reading, LEDGER_KIND_NOTED,
+                    ledger_topic_get_name(LEDGER_TOPIC_RECOVERED), &count, &recovered,
+                    error))
         return false;
     add_sample(reading, out, NULL, 0, forked > recovered);
     return true;

@@ -259,8 +259,8 @@ note_correction(const Ask *ask,
         on_corrected(corrects, NULL, correct);
         return;
     }
-    bookkeeper_note(ask->meter->bookkeeper, "correction", search->in->tenant,
-                    &proto_correction_note_type, note, on_corrected, correct);
+    bookkeeper_note(ask->meter->bookkeeper, LEDGER_TOPIC_CORRECTION, search->in->tenant,
+                    note, on_corrected, correct);
 }
 
 static void

@@ -75,7 +75,7 @@ set_card_ready(const Ask *ask)
     }
     set = g_new0(SetCard, 1);
     *set = (SetCard){ ask->call, rates.version };
-    bookkeeper_note(ask->meter->bookkeeper, "card", NULL, &proto_rate_card_type, &rates,
+    bookkeeper_note(ask->meter->bookkeeper, LEDGER_TOPIC_CARD, NULL, &rates,
                     on_card_noted, set);
 }
 
@@ -227,8 +227,8 @@ assign_ready(const Ask *ask)
         wire_call_fail(ask->call, error);
         return;
     }
-    bookkeeper_note(ask->meter->bookkeeper, "assignment", in->tenant,
-                    &proto_assignment_note_type, &note, on_assigned, ask->call);
+    bookkeeper_note(ask->meter->bookkeeper, LEDGER_TOPIC_ASSIGNMENT, in->tenant, &note,
+                    on_assigned, ask->call);
 }
 
 void

@@ -67,9 +67,10 @@ write_note(Recover *recover)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    wire_struct_print(&proto_recovered_note_type, &recover->note, text);
-    controller_note(recover->meter->controller, recover->follows, "recovered", NULL,
-                    text->str, on_noted, recover);
+    wire_struct_print(ledger_topic_get_type(LEDGER_TOPIC_RECOVERED), &recover->note,
+                      text);
+    controller_note(recover->meter->controller, recover->follows, LEDGER_TOPIC_RECOVERED,
+                    NULL, text->str, on_noted, recover);
 }
 
 /* Looking once more */

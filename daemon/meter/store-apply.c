@@ -4,6 +4,7 @@
 #include "meter/refuse.h"
 #include "meter/store-private.h"
 #include "store/ledger-table.h"
+#include "store/ledger-topics.h"
 #include "wire/pack.h"
 
 /* Segments */
@@ -322,10 +323,9 @@ add_mark(MeterStore *store, Cursor *cursor, const ProtoLedgerRow *row, GError **
     statement_bind_int(statement, 2, row->kind);
     statement_bind_text(statement, 3, row->topic);
     statement_bind_blob(statement, 4, cursor->hash.bytes, sizeof cursor->hash.bytes);
-    if (row->kind == LEDGER_KIND_NOTED && g_strcmp0(row->topic, METER_TOPIC_CLOSED) == 0)
+    if (ledger_topic_is(LEDGER_TOPIC_CLOSED, row))
         cursor->era++;
-    if (row->kind == LEDGER_KIND_NOTED &&
-        g_strcmp0(row->topic, LEDGER_TOPIC_RECOVERED) == 0)
+    if (ledger_topic_is(LEDGER_TOPIC_RECOVERED, row))
         cursor->forked_seq = 0;
     if (row->kind == LEDGER_KIND_FORKED)
         cursor->forked_seq = row->seq;

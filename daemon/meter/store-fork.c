@@ -3,6 +3,7 @@
 
 #include "meter/store-private.h"
 #include "store/ledger-table.h"
+#include "store/ledger-topics.h"
 #include "wire/pack.h"
 
 /*
@@ -157,8 +158,7 @@ meter_store_is_recovery(MeterStore *store, const guint8 *packed, gsize length)
 
     return wire_struct_unpack(&proto_ledger_row_type, packed, length, &used, &row,
                               NULL) &&
-           row.kind == LEDGER_KIND_NOTED &&
-           g_strcmp0(row.topic, LEDGER_TOPIC_RECOVERED) == 0 &&
+           ledger_topic_is(LEDGER_TOPIC_RECOVERED, &row) &&
            !is_held(store, row.seq, packed, used);
 }
 

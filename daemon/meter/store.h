@@ -16,10 +16,6 @@
  */
 typedef struct MeterStore MeterStore;
 
-/** The topic of the entry that closes a period: the ledger up to that entry is what the
- * period is billed from. */
-#define METER_TOPIC_CLOSED "closed"
-
 /** Opens directory/meter.db, making both if they are missing (0700, 0600). */
 MeterStore *meter_store_open(const char *directory, GError **error);
 void meter_store_close(MeterStore *store);

@@ -6,6 +6,7 @@
 #include "meter/calendar.h"
 #include "meter/store-private.h"
 #include "store/ledger-check.h"
+#include "store/ledger-topics.h"
 #include "wire/pack.h"
 
 enum {
@@ -266,7 +267,7 @@ take_row(Verify *verify, gsize at, gsize *ret_used)
     add_break(verify, &row);
     if (row.kind == LEDGER_KIND_USED)
         add_use(verify, &row);
-    if (row.kind == LEDGER_KIND_NOTED && g_strcmp0(row.topic, METER_TOPIC_CLOSED) == 0)
+    if (ledger_topic_is(LEDGER_TOPIC_CLOSED, &row))
         verify->era++;
     return true;
 }

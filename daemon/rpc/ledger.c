@@ -5,6 +5,7 @@
 
 #include "ledger/steps.h"
 #include "rpc/rpc.h"
+#include "store/ledger-topics.h"
 #include "tenant/unbilled.h"
 
 static char *
@@ -126,44 +127,15 @@ on_noted(gpointer data)
 }
 
 /* As vmd-meter reads them: what it could not read would stay in its way for ever. */
-static const struct {
-    const char *topic;
-    const WireStruct *type;
-} topics[] = {
-    { "card", &proto_rate_card_type },
-    { "assignment", &proto_assignment_note_type },
-    { "closed", &proto_closed_note_type },
-    { "invoice", &proto_invoice_note_type },
-    { "sealed", &proto_sealed_note_type },
-    { "correction", &proto_correction_note_type },
-    { LEDGER_TOPIC_RECOVERED, &proto_recovered_note_type },
-};
-
-static const WireStruct *
-find_type(const char *topic, GError **error)
-{
-    for (gsize i = 0; i < G_N_ELEMENTS(topics); i++) {
-        if (strcmp(topic, topics[i].topic) == 0)
-            return topics[i].type;
-    }
-    proto_error_set_invalid_parameter(
-        error, "parameters.topic", "is nothing that the books know",
-        "The books know nothing of the topic \"%s\"", topic);
-    return NULL;
-}
-
 static bool
-check_note(const ProtoLedgerNoteCall *in, GError **error)
+check_note(LedgerTopic topic, const char *note, GError **error)
 {
-    const WireStruct *type = find_type(in->topic, error);
-    g_autofree gpointer entry = NULL;
+    const WireStruct *type = ledger_topic_get_type(topic);
+    g_autofree gpointer entry = g_malloc0(type->size);
     g_autoptr(GError) why = NULL;
 
-    if (type == NULL)
-        return false;
-    entry = g_malloc0(type->size);
-    if (!wire_struct_read(type, in->note, strlen(in->note), in->topic, WIRE_PARSE_STRICT,
-                          entry, &why)) {
+    if (!wire_struct_read(type, note, strlen(note), ledger_topic_get_name(topic),
+                          WIRE_PARSE_STRICT, entry, &why)) {
         proto_error_set_invalid_parameter(error, "parameters.note", why->message,
                                           "This is no entry of the books: %s",
                                           why->message);
@@ -173,13 +145,24 @@ check_note(const ProtoLedgerNoteCall *in, GError **error)
     return true;
 }
 
+static bool
+check_entry(const ProtoLedgerNoteCall *in, LedgerTopic *ret_topic, GError **error)
+{
+    if (ledger_topic_find(in->topic, ret_topic))
+        return check_note(*ret_topic, in->note, error);
+    proto_error_set_invalid_parameter(
+        error, "parameters.topic", "is nothing that the books know",
+        "The books know nothing of the topic \"%s\"", in->topic);
+    return false;
+}
+
 static void
 seal(Rpc *rpc, StoreTx *tx, const char *text)
 {
     g_auto(ProtoSealedNote) sealed = { 0 };
 
-    if (wire_struct_read(&proto_sealed_note_type, text, strlen(text), "note",
-                         WIRE_PARSE_STRICT, &sealed, NULL))
+    if (wire_struct_read(ledger_topic_get_type(LEDGER_TOPIC_SEALED), text, strlen(text),
+                         "note", WIRE_PARSE_STRICT, &sealed, NULL))
         unbilled_seal(rpc->tenants, tx, sealed.period);
 }
 
@@ -188,11 +171,12 @@ note(WireCall *call, const ProtoLedgerNoteCall *in)
 {
     Rpc *rpc = rpc_of(call);
     gint64 newest = store_get_note_seq(rpc->store);
+    LedgerTopic topic = LEDGER_TOPIC_N;
     StoreTx *tx = NULL;
     Noted *noted = NULL;
     GError *error = NULL;
 
-    if (!check_note(in, &error)) {
+    if (!check_entry(in, &topic, &error)) {
         wire_call_fail(call, error);
         return;
     }
@@ -208,7 +192,7 @@ note(WireCall *call, const ProtoLedgerNoteCall *in)
     noted = g_new0(Noted, 1);
     *noted =
         (Noted){ call, ledger_add_note(rpc->store, tx, in->topic, in->tenant, in->note) };
-    if (strcmp(in->topic, "sealed") == 0)
+    if (topic == LEDGER_TOPIC_SEALED)
         seal(rpc, tx, in->note);
     store_on_commit(tx, on_noted, noted);
     store_commit(tx);

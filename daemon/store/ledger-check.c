@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "store/ledger-table.h"
+#include "store/ledger-topics.h"
 
 /*
  * A resource has the segment that is its last, and the one before: what was used in that
@@ -296,8 +297,7 @@ ledger_check_describe_break(const ProtoLedgerRow *row)
     if (row->kind == LEDGER_KIND_FORKED)
         return g_strdup_printf("goes on from an older copy: row %s is lost",
                                row->note != NULL ? row->note : "?");
-    if (row->kind == LEDGER_KIND_NOTED &&
-        g_strcmp0(row->topic, LEDGER_TOPIC_RECOVERED) == 0)
+    if (ledger_topic_is(LEDGER_TOPIC_RECOVERED, row))
         return g_strdup("accepts that the ledger goes on from an older copy");
     return NULL;
 }

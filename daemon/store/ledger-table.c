@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "store/ledger-topics.h"
 #include "wire/pack.h"
 
 typedef enum {
@@ -212,8 +213,7 @@ ledger_write_new(const ProtoLedgerRow *row)
     }
     write->is_note = row->kind == LEDGER_KIND_NOTED;
     write->is_fork = row->kind == LEDGER_KIND_FORKED;
-    write->is_recovery =
-        write->is_note && g_strcmp0(row->topic, LEDGER_TOPIC_RECOVERED) == 0;
+    write->is_recovery = ledger_topic_is(LEDGER_TOPIC_RECOVERED, row);
     if (row->kind == LEDGER_KIND_OPENED)
         write->resource = g_strdup_printf(
             "%s/%s", resource_kind_to_string(row->resource_kind), row->resource);

@@ -26,9 +26,6 @@ typedef struct {
     gint64 forked_seq;
 } LedgerHead;
 
-/** The topic of the entry that accepts a fork. */
-#define LEDGER_TOPIC_RECOVERED "recovered"
-
 /** A row to be added, and what the database is to know of it. */
 typedef struct LedgerWrite LedgerWrite;
 

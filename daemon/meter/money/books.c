@@ -7,6 +7,7 @@
 #include "meter/calendar.h"
 #include "meter/money/books-private.h"
 #include "meter/refuse.h"
+#include "store/ledger-topics.h"
 
 /*
  * Lists in the order of the rows.  There are few cards and assignments, and a search
@@ -114,17 +115,14 @@ books_get_note(const Books *books)
 /* Taking notes */
 
 static bool
-read_note(const ProtoLedgerRow *row,
-          const WireStruct *type,
-          void *ret_note,
-          GError **error)
+read_note(const ProtoLedgerRow *row, LedgerTopic topic, void *ret_note, GError **error)
 {
     g_autoptr(GError) why = NULL;
 
     if (row->note == NULL)
         return refuse_row(error, row, "is a note without a text");
-    if (!wire_struct_read(type, row->note, strlen(row->note), row->topic,
-                          WIRE_PARSE_STRICT, ret_note, &why))
+    if (!wire_struct_read(ledger_topic_get_type(topic), row->note, strlen(row->note),
+                          row->topic, WIRE_PARSE_STRICT, ret_note, &why))
         return refuse_row(error, row, "is no entry of the books: %s", why->message);
     return true;
 }
@@ -140,7 +138,7 @@ add_card(Books *books, const ProtoLedgerRow *row, GError **error)
     gint64 number = 1;
     Version *version = NULL;
 
-    if (!read_note(row, &proto_rate_card_type, &rates, error))
+    if (!read_note(row, LEDGER_TOPIC_CARD, &rates, error))
         return false;
     card = card_new(&rates, "card", &why);
     if (card == NULL)
@@ -164,7 +162,7 @@ add_assignment(Books *books, const ProtoLedgerRow *row, GError **error)
     Assignment *assignment = g_new0(Assignment, 1);
 
     assignment->seq = row->seq;
-    if (!read_note(row, &proto_assignment_note_type, &assignment->note, error)) {
+    if (!read_note(row, LEDGER_TOPIC_ASSIGNMENT, &assignment->note, error)) {
         assignment_free(assignment);
         return false;
     }
@@ -187,7 +185,7 @@ add_closed(Books *books, const ProtoLedgerRow *row, GError **error)
     Window window = { 0 };
     BooksPeriod *period = NULL;
 
-    if (!read_note(row, &proto_closed_note_type, &note, error))
+    if (!read_note(row, LEDGER_TOPIC_CLOSED, &note, error))
         return false;
     if (!calendar_parse_month(note.period, &month))
         return refuse_row(error, row, "closes %s, which is no period", note.period);
@@ -225,7 +223,7 @@ add_invoice(Books *books, const ProtoLedgerRow *row, GError **error)
     ProtoInvoiceNote *note = g_new0(ProtoInvoiceNote, 1);
     BooksPeriod *period = NULL;
 
-    if (!read_note(row, &proto_invoice_note_type, note, error)) {
+    if (!read_note(row, LEDGER_TOPIC_INVOICE, note, error)) {
         invoice_free(note);
         return false;
     }
@@ -246,7 +244,7 @@ add_sealed(Books *books, const ProtoLedgerRow *row, GError **error)
     g_auto(ProtoSealedNote) note = { 0 };
     BooksPeriod *period = NULL;
 
-    if (!read_note(row, &proto_sealed_note_type, &note, error))
+    if (!read_note(row, LEDGER_TOPIC_SEALED, &note, error))
         return false;
     period = find_closing(books, note.period);
     if (period == NULL || note.invoices != (gint64) period->invoices->len)
@@ -265,7 +263,7 @@ add_correction(Books *books, const ProtoLedgerRow *row, GError **error)
 
     correction->seq = row->seq;
     correction->booked_ms = books_get_closed_ms(&at);
-    if (!read_note(row, &proto_correction_note_type, &correction->note, error)) {
+    if (!read_note(row, LEDGER_TOPIC_CORRECTION, &correction->note, error)) {
         correction_free(correction);
         return false;
     }
@@ -284,7 +282,7 @@ add_recovered(Books *books, const ProtoLedgerRow *row, GError **error)
     BooksRecovery *recovery = g_new0(BooksRecovery, 1);
 
     recovery->seq = row->seq;
-    if (!read_note(row, &proto_recovered_note_type, &recovery->note, error)) {
+    if (!read_note(row, LEDGER_TOPIC_RECOVERED, &recovery->note, error)) {
         recovery_free(recovery);
         return false;
     }
@@ -292,31 +290,29 @@ add_recovered(Books *books, const ProtoLedgerRow *row, GError **error)
     return true;
 }
 
-static const struct {
-    const char *topic;
-    bool (*add)(Books *books, const ProtoLedgerRow *row, GError **error);
-} topics[] = {
-    { "card", add_card },           { "assignment", add_assignment },
-    { "closed", add_closed },       { "invoice", add_invoice },
-    { "sealed", add_sealed },       { "correction", add_correction },
-    { "recovered", add_recovered },
+static bool (*const adders[])(Books *books, const ProtoLedgerRow *row, GError **error) = {
+    [LEDGER_TOPIC_CARD] = add_card,           [LEDGER_TOPIC_ASSIGNMENT] = add_assignment,
+    [LEDGER_TOPIC_CLOSED] = add_closed,       [LEDGER_TOPIC_INVOICE] = add_invoice,
+    [LEDGER_TOPIC_SEALED] = add_sealed,       [LEDGER_TOPIC_CORRECTION] = add_correction,
+    [LEDGER_TOPIC_RECOVERED] = add_recovered,
 };
+
+G_STATIC_ASSERT(G_N_ELEMENTS(adders) == LEDGER_TOPIC_N);
 
 bool
 books_add(Books *books, const ProtoLedgerRow *row, GError **error)
 {
+    LedgerTopic topic = LEDGER_TOPIC_N;
+
     if (row->seq <= books->note)
         return true;
-    for (gsize i = 0; i < G_N_ELEMENTS(topics); i++) {
-        if (g_strcmp0(row->topic, topics[i].topic) != 0)
-            continue;
-        if (!topics[i].add(books, row, error))
-            return false;
-        books->note = row->seq;
-        return true;
-    }
-    return refuse_row(error, row, "is a note on \"%s\", which nobody knows",
-                      row->topic != NULL ? row->topic : "");
+    if (!ledger_topic_find(row->topic, &topic))
+        return refuse_row(error, row, "is a note on \"%s\", which nobody knows",
+                          row->topic != NULL ? row->topic : "");
+    if (!adders[topic](books, row, error))
+        return false;
+    books->note = row->seq;
+    return true;
 }
 
 /* Prices */

@@ -3,6 +3,7 @@
 
 #include "store/chain.h"
 #include "store/ledger-table.h"
+#include "store/ledger-topics.h"
 #include "wire/pack.h"
 
 typedef struct {
@@ -68,7 +69,7 @@ ledger_add(ProtoLedgerRow *row, gint64 at_ms)
         added.note = row->seq;
     if (row->kind == LEDGER_KIND_FORKED)
         added.fork = row->seq;
-    if (g_strcmp0(row->topic, LEDGER_TOPIC_RECOVERED) == 0)
+    if (ledger_topic_is(LEDGER_TOPIC_RECOVERED, row))
         added.fork = 0;
     wire_struct_pack(&proto_ledger_row_type, row, ledger.packed);
     added.end = ledger.packed->len;

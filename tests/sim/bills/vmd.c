@@ -121,7 +121,7 @@ add_note(const char *topic, const char *tenant, const char *text)
 void
 controller_note(Controller *controller,
                 gint64 follows,
-                const char *topic,
+                LedgerTopic topic,
                 const char *tenant,
                 const char *note,
                 ControllerNoted done,
@@ -135,9 +135,10 @@ controller_note(Controller *controller,
     if (image_is_dead() || world_chance(AWAY_RATE)) {
         proto_error_set_host_unreachable(&error, "", "vmd is away");
     } else if (follows != ledger_get_note()) {
-        proto_error_set_conflict(&error, "note", topic, NULL, "There is a newer one");
+        proto_error_set_conflict(&error, "note", ledger_topic_get_name(topic), NULL,
+                                 "There is a newer one");
     } else {
-        seq = add_note(topic, tenant, note);
+        seq = add_note(ledger_topic_get_name(topic), tenant, note);
         if (world_chance(DEAF_RATE))
             image_kill();
     }
