@@ -82,6 +82,10 @@ bookkeeper_update(Bookkeeper *bookkeeper, GError **error)
             return true;
         if (!books_add(bookkeeper->books, row, error))
             return false;
+        if (books_get_passed(bookkeeper->books) != NULL)
+            g_message("Row %" G_GINT64_FORMAT
+                      " of the ledger, an entry of the books, is passed over: %s",
+                      row->seq, books_get_passed(bookkeeper->books));
     }
 }
 
@@ -92,6 +96,24 @@ end_entry(Entry *entry, gint64 seq, const GError *error)
 {
     entry->done(seq, error, entry->data);
     g_free(entry);
+}
+
+/* Whoever noted it has checked it; should it not fit yet, he is not told that it counts.
+ */
+static bool
+check_taken(const Entry *entry, GError **error)
+{
+    const BooksAt at = { entry->bookkeeper->books, entry->seq };
+    g_autoptr(GPtrArray) list = books_list_passed(&at);
+    const BooksPassed *last =
+        list->len > 0 ? g_ptr_array_index(list, list->len - 1) : NULL;
+
+    if (last == NULL || last->seq != entry->seq)
+        return true;
+    proto_error_set_internal(error, "books",
+                             "Row %" G_GINT64_FORMAT " of the ledger is passed over: %s",
+                             last->seq, last->why);
+    return false;
 }
 
 static void
@@ -108,6 +130,10 @@ on_back(gpointer data)
         proto_error_set_host_unreachable(
             &error, "", "Row %" G_GINT64_FORMAT " of the ledger has not come back yet",
             entry->seq);
+        end_entry(entry, 0, error);
+        return;
+    }
+    if (!check_taken(entry, &error)) {
         end_entry(entry, 0, error);
         return;
     }

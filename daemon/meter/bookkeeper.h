@@ -21,8 +21,8 @@ Bookkeeper *bookkeeper_new(MeterStore *store, Controller *controller);
 void bookkeeper_free(Bookkeeper *bookkeeper);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bookkeeper, bookkeeper_free)
 
-/** Takes the notes that the store has, all of them if it was begun anew.  Fails on one
- * that is no entry of the books. */
+/** Takes the notes that the store has, all of them if it was begun anew.  What does not
+ * fit is passed over, and logged; fails on what is no entry of the books at all. */
 bool bookkeeper_update(Bookkeeper *bookkeeper, GError **error);
 
 Books *bookkeeper_get_books(const Bookkeeper *bookkeeper);

@@ -8,9 +8,6 @@
 #include "meter/refuse.h"
 #include "meter/rpc-private.h"
 
-/** What a line may come to; the sum of many of them still has all its places. */
-static const Decimal most = { 1000000000000, 0 };
-
 /* What a correction is looked for with, and what was found. */
 typedef struct {
     const ProtoBillingCorrectCall *in;
@@ -182,6 +179,7 @@ check_costs(const ProtoBillingCorrectCall *in,
 {
     const char *asked = in->quantity != NULL ? "parameters.quantity" : "parameters.price";
     const char *const prices[] = { line->list_price, line->contracted_price };
+    const Decimal most = { CORRECTION_COST_MOST, 0 };
 
     for (gsize i = 0; i < G_N_ELEMENTS(prices); i++) {
         Decimal cost = { 0 };

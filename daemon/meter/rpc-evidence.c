@@ -121,6 +121,26 @@ on_hash(const char *hash, const GError *error, gpointer data)
     verify_reply_start(verifying->call, verifying->verify, verifying->is_admin);
 }
 
+/* Of whom an entry is, and of what, is for admins. */
+static void
+add_passed(const Ask *ask, Verify *verify)
+{
+    BooksAt at = { .seq = verify_get_rows(verify) };
+    g_autoptr(GPtrArray) list = NULL;
+
+    if (!ask->is_admin || !bookkeeper_update(ask->meter->bookkeeper, NULL))
+        return;
+    at.books = ask_get_books(ask).books;
+    list = books_list_passed(&at);
+    for (guint i = 0; i < list->len; i++) {
+        const BooksPassed *passed = g_ptr_array_index(list, i);
+        g_autofree char *text = g_strdup_printf(
+            "is an entry of the books that is passed over: %s", passed->why);
+
+        verify_add_break(verify, passed->seq, text);
+    }
+}
+
 static void
 verify_ready(const Ask *ask)
 {
@@ -136,6 +156,7 @@ verify_ready(const Ask *ask)
         verify_reply_start(ask->call, verify, true);
         return;
     }
+    add_passed(ask, verify);
     verifying = g_new0(Verifying, 1);
     *verifying = (Verifying){ ask->call, verify, ask->is_admin };
     controller_ask_hash(ask->meter->controller, verify_get_rows(verify), on_hash,

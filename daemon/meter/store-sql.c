@@ -231,7 +231,8 @@ static const char *const statements[] = {
         " AND to_ms < ?3 AND ?4 IN ('', tenant)",
     [FIND_LATE_USE] =
         "SELECT name FROM tenant WHERE ?3 IN ('', name) AND EXISTS (SELECT 1 FROM"
-        " usage_month WHERE usage_month.tenant = tenant.id AND month <= ?1 AND era = ?2)",
+        " usage_month WHERE usage_month.tenant = tenant.id AND month <= ?1"
+        " AND era BETWEEN ?2 AND ?4)",
     [NEXT_TENANT_ID] = "SELECT id FROM tenant WHERE id > ?1 ORDER BY id LIMIT 1",
     [SCAN_DAYS] =
         "SELECT day, resource, device, counter, era, quantity, estimated, rows"

@@ -420,6 +420,14 @@ verify_step(Verify *verify, bool *ret_done, GError **error)
 }
 
 void
+verify_add_break(Verify *verify, gint64 row, const char *text)
+{
+    const VerifyBreak added = { row, g_strdup(text) };
+
+    g_array_append_val(verify->breaks, added);
+}
+
+void
 verify_compare(Verify *verify, const char *hash)
 {
     g_autofree char *held = chain_to_text(&verify->end.hash);

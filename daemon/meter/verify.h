@@ -25,7 +25,8 @@ typedef struct {
     char *resource;
 } VerifyFault;
 
-/** Where the ledger does not go on from where it once was, as its rows tell. */
+/** Where the ledger does not go on from where it once was, as its rows tell, and what the
+ * books pass over. */
 typedef struct {
     gint64 row;
     char *text;
@@ -38,6 +39,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Verify, verify_free)
 
 /** Goes on for a while; ret_done at the end.  Fails when the database does. */
 bool verify_step(Verify *verify, bool *ret_done, GError **error);
+
+/** Tells of row too, beside the breaks. */
+void verify_add_break(Verify *verify, gint64 row, const char *text);
 
 /** What the controller says the hash of the last row is; NULL: it has no such row. */
 void verify_compare(Verify *verify, const char *hash);

@@ -321,9 +321,12 @@ view_find_late(View *view,
     Statement *segments = view->store->statements[FIND_LATE_SEGMENTS];
     Statement *use = view->store->statements[FIND_LATE_USE];
     gint64 era = 0;
+    gint64 last_era = 0;
 
+    /* Entries that close and do not fit are counted too, here and in the sums. */
     if (!view_check(view, error) ||
-        !meter_store_count_closings(view->store, closing + 1, &era, error))
+        !meter_store_count_closings(view->store, closing + 1, &era, error) ||
+        !meter_store_count_closings(view->store, view->head.seq, &last_era, error))
         return false;
     statement_bind_int(segments, 1, closing);
     statement_bind_int(segments, 2, view->head.seq);
@@ -332,5 +335,6 @@ view_find_late(View *view,
     statement_bind_int(use, 1, month);
     statement_bind_int(use, 2, era);
     statement_bind_text(use, 3, tenant != NULL ? tenant : "");
+    statement_bind_int(use, 4, last_era);
     return add_names(segments, names, error) && add_names(use, names, error);
 }

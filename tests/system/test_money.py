@@ -158,6 +158,41 @@ def test_the_same_card_again_is_the_same_version() -> None:
     assert "standard" in vmctl(shared, "rate", "list")
 
 
+def test_an_entry_that_does_not_fit_is_passed_over_and_told() -> None:
+    """An admin may note what he likes by vmd itself."""
+    card = json.loads(EXAMPLE.read_text())
+    month = datetime.now(timezone.utc).strftime("%Y-%m")
+    misfits: list[tuple[str, dict[str, Any], str]] = [
+        ("assignment", {"card": "absent", "from_ms": 0, "discount_ppm": 0}, 'There is no rate card "absent"'),
+        ("assignment", {"card": "standard", "from_ms": 0, "discount_ppm": -(10**18)}, "is not between 0 and a million"),
+        ("assignment", {"card": "standard", "from_ms": 2**62, "discount_ppm": 0}, "is after the year 9999"),
+        ("card", {**card, "version": 7}, "the next version of standard is 2"),
+        ("card", {**card, "version": 2, "lines": [dict(card["lines"][0], meter="gas")]}, "there is no meter gas"),
+        ("sealed", {"period": month, "invoices": 0, "hash": ""}, "has not that many invoices"),
+        ("closed", {"period": "2099-01", "from_ms": 4070908800000, "to_ms": 4073587200000}, "which had not ended"),
+    ]
+    with Vmd(meter=True) as vmd:
+        vmd.import_template()
+        set_example(vmd)
+        vmd.create(name="web")
+        for topic, note, _ in misfits:
+            head = vmd.call("Ledger.GetHead")["note"]
+            vmd.call("Ledger.Note", follows=head, topic=topic, note=json.dumps(note))
+        assert report(vmd)
+        for _ in range(2):
+            told = cli.run(vmd.socket, "usage", "verify").stderr
+            for row, (_, _, why) in zip([row for row in vmd.ledger() if row["kind"] == "noted"][2:], misfits):
+                (said,) = [words for words in told.splitlines() if f"row {row['seq']} " in words]
+                assert "is passed over" in said and why in said, said
+            os.kill(vmd.children("vmd-meter")[0], signal.SIGKILL)
+            wait_until(vmd.meter_answers, "vmd-meter to answer")
+        card["lines"][0]["price"] = "0.5"
+        card["from"] = f"{month_after(month)}-01T00:00:00Z"
+        vmctl(vmd, "rate", "set", "-", text=json.dumps(card))
+        vmctl(vmd, "rate", "assign", "standard", "--tenant", "default", "--backdate")
+        assert report(vmd)
+
+
 def test_a_preview_changes_nothing() -> None:
     before = len(shared.ledger())
     card = json.loads(EXAMPLE.read_text())

@@ -200,6 +200,22 @@ a_use_that_is_booked_late_is_billed_once(MeterFixture *fixture, gconstpointer un
     g_assert_cmpuint(costs.n_corrections, ==, 0);
 }
 
+/* An entry that closes October once more does not fit, and counts for nothing. */
+static void
+a_closing_that_does_not_fit_hides_no_late_use(MeterFixture *fixture, gconstpointer unused)
+{
+    ProtoLedgerRow use = { 0 };
+
+    note_prices(fixture, card);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    note_closed(fixture, 4, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    note_closed(fixture, 5, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    use = meter_fixture_used(6, 3, 0, HOUR_MS, COUNTER_NET_TX_BYTES, "mac", 2000000000);
+    use.at_ms = NOVEMBER_MS + 3 * DAY_MS;
+    meter_fixture_apply(fixture, use);
+    assert_cost(bill(fixture, "2026-11").corrections, "2");
+}
+
 /* Why period cannot be billed. */
 static char *
 refuse_bill(MeterFixture *fixture, const char *period)
@@ -534,6 +550,8 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    TEST("a-closing-that-does-not-fit-hides-no-late-use",
+         a_closing_that_does_not_fit_hides_no_late_use);
     TEST("a-gap-that-was-made-up-for-hides-none", a_gap_that_was_made_up_for_hides_none);
     TEST("an-end-that-is-known-late-is-given-back",
          an_end_that_is_known_late_is_given_back);

@@ -50,6 +50,7 @@ try_note(Books *books, const char *topic, const char *note, GError **error)
     ProtoLedgerRow row = {
         .seq = books_get_note(books) + 10,
         .kind = LEDGER_KIND_NOTED,
+        .at_ms = at("2027-01-01T00:00:00Z"),
         .topic = (char *) (gsize) topic,
         .note = (char *) (gsize) note,
     };
@@ -77,6 +78,19 @@ assert_refuses_note(Books *books, const char *topic, const char *text, const cha
     if (strstr(error->message, why) == NULL)
         g_error("\"%s\" does not say \"%s\"", error->message, why);
     g_assert_cmpint(books_get_note(books), ==, before);
+}
+
+/* It counts for nothing, and those after it are taken. */
+static void
+assert_passes_over(Books *books, const char *topic, const char *text, const char *why)
+{
+    gint64 before = books_get_note(books);
+
+    note(books, topic, text);
+    g_assert_cmpint(books_get_note(books), >, before);
+    g_assert_nonnull(books_get_passed(books));
+    if (strstr(books_get_passed(books), why) == NULL)
+        g_error("\"%s\" does not say \"%s\"", books_get_passed(books), why);
 }
 
 static void
@@ -226,22 +240,24 @@ a_bad_note_changes_nothing(void)
     assert_refuses_note(books, "card", "no", "Row 10 of the ledger is no entry");
     assert_refuses_note(books, "card", "[]", "is no entry of the books");
     assert_refuses_note(books, "card", "{\"card\":\"c\"}", "is missing");
-    assert_refuses_note(books, "card", CARD("c", "2", OCTOBER, VCPU), "is not version 1");
+    assert_passes_over(books, "card", CARD("c", "2", OCTOBER, VCPU),
+                       "the next version of c is 1");
     assert_refuses_note(books, "card", CARD("c", "1", "soon", VCPU), "is not a time");
-    assert_refuses_note(books, "assignment",
-                        "{\"card\":\"c\",\"from_ms\":0,\"discount_ppm\":0}",
-                        "is not there");
-    assert_refuses_note(books, "sealed",
-                        "{\"period\":\"2026-10\",\"invoices\":0,\"hash\":\"\"}",
-                        "has not that many invoices");
-    assert_refuses_note(books, "closed",
-                        "{\"period\":\"2026-13\",\"from_ms\":0,\"to_ms\":1}",
-                        "which is no period");
-    assert_refuses_note(books, "closed",
-                        "{\"period\":\"2026-10\",\"from_ms\":0,\"to_ms\":1}",
-                        "at the wrong time");
+    assert_passes_over(books, "assignment",
+                       "{\"card\":\"c\",\"from_ms\":0,\"discount_ppm\":0}",
+                       "There is no rate card");
+    assert_passes_over(books, "sealed",
+                       "{\"period\":\"2026-10\",\"invoices\":0,\"hash\":\"\"}",
+                       "has not that many invoices");
+    assert_passes_over(books, "closed",
+                       "{\"period\":\"2026-13\",\"from_ms\":0,\"to_ms\":1}",
+                       "which is no period");
+    assert_passes_over(books, "closed",
+                       "{\"period\":\"2026-10\",\"from_ms\":0,\"to_ms\":1}",
+                       "at the wrong time");
     note(books, "card", CARD("c", "1", OCTOBER, VCPU));
-    assert_refuses_note(books, "card", CARD("c", "1", OCTOBER, VCPU), "is not version 2");
+    assert_passes_over(books, "card", CARD("c", "1", OCTOBER, VCPU),
+                       "the next version of c is 2");
 }
 
 static void
@@ -496,15 +512,62 @@ a_period_closes_once_and_in_order(void)
     note(books, "closed", october);
     g_assert_null(books_find_period(&early, "2026-10"));
     g_assert_cmpint(books_get_closed_ms(&all), ==, at(NOVEMBER));
-    assert_refuses_note(books, "closed", october, "at the wrong time");
-    assert_refuses_note(books, "closed", september, "at the wrong time");
+    assert_passes_over(books, "closed", october, "at the wrong time");
+    assert_passes_over(books, "closed", september, "at the wrong time");
     note(books, "invoice", invoice);
-    assert_refuses_note(books, "sealed",
-                        "{\"period\":\"2026-10\",\"invoices\":2,\"hash\":\"00\"}",
-                        "has not that many invoices");
+    assert_passes_over(books, "sealed",
+                       "{\"period\":\"2026-10\",\"invoices\":2,\"hash\":\"00\"}",
+                       "has not that many invoices");
     note(books, "sealed", "{\"period\":\"2026-10\",\"invoices\":1,\"hash\":\"00\"}");
-    assert_refuses_note(books, "invoice", invoice, "which is not being closed");
-    g_assert_cmpint(books_find_period(&all, "2026-10")->sealed_seq, ==, 30);
+    assert_passes_over(books, "invoice", invoice, "which is not being closed");
+    g_assert_cmpint(books_find_period(&all, "2026-10")->sealed_seq, ==, 60);
+}
+
+#define CORRECTED(quantity, price, currency, from)                                       \
+    "{\"kind\":\"instance\",\"resource\":\"r\",\"name\":\"web\",\"host\":\"local\","     \
+    "\"sku\":\"vm.vcpu\",\"sku_price\":\"vm.vcpu\",\"tier\":0,\"meter\":\"vcpu.alloc\"," \
+    "\"from_ms\":" from ",\"to_ms\":1790816400000,\"quantity\":\"" quantity              \
+    "\",\"estimated\":\"0.0\",\"list_price\":\"" price                                   \
+    "\",\"contracted_price\":\"" price "\",\"currency\":\"" currency                     \
+    "\",\"first_seq\":1,\"last_seq\":1}"
+#define CORRECTION(line)                                                                 \
+    "{\"period\":\"2026-10\",\"tenant\":\"blue\",\"why\":\"x\",\"reversal\":" line       \
+    ",\"replacement\":" line "}"
+
+/* It would be in every bill of its tenant. */
+static void
+a_correction_that_no_bill_can_have_is_passed_over(void)
+{
+    g_autoptr(Books) books = books_new();
+    g_autofree char *october =
+        g_strdup_printf("{\"period\":\"2026-10\",\"from_ms\":%" G_GINT64_FORMAT
+                        ",\"to_ms\":%" G_GINT64_FORMAT "}",
+                        at(OCTOBER), at(NOVEMBER));
+
+    assert_passes_over(books, "correction",
+                       CORRECTION(CORRECTED("1.0", "0.01", "EUR", "1790812800000")),
+                       "which is open");
+    note(books, "closed", october);
+    assert_passes_over(books, "correction",
+                       CORRECTION(CORRECTED("much", "0.01", "EUR", "1790812800000")),
+                       "a figure that is none");
+    assert_passes_over(books, "correction",
+                       CORRECTION(CORRECTED("1.0", "0.01", "EUX", "1790812800000")),
+                       "in no currency");
+    assert_passes_over(books, "correction",
+                       CORRECTION(CORRECTED("1.0", "0.01", "EUR", "0")),
+                       "of no time of its period");
+    assert_passes_over(
+        books, "correction",
+        CORRECTION(CORRECTED("-100000000000000.0", "1.0", "EUR", "1790812800000")),
+        "costs more than can be billed");
+    assert_passes_over(
+        books, "correction",
+        CORRECTION(CORRECTED("0.0000000000000000001", "1.0", "EUR", "1790812800000")),
+        "too many places");
+    note(books, "correction",
+         CORRECTION(CORRECTED("1.0", "0.01", "EUR", "1790812800000")));
+    g_assert_null(books_get_passed(books));
 }
 
 /* Recoveries */
@@ -555,6 +618,8 @@ main(int argc, char **argv)
                     the_line_that_asks_for_most_counts);
     g_test_add_func("/books/tiers-are-sorted-by-quantity", tiers_are_sorted_by_quantity);
     g_test_add_func("/books/a-bad-note-changes-nothing", a_bad_note_changes_nothing);
+    g_test_add_func("/books/a-correction-that-no-bill-can-have-is-passed-over",
+                    a_correction_that_no_bill_can_have_is_passed_over);
     g_test_add_func("/books/a-note-is-taken-once", a_note_is_taken_once);
     g_test_add_func("/books/prices-follow-time-and-row", prices_follow_time_and_row);
     g_test_add_func("/books/the-past-is-not-changed-in-passing",

@@ -6,6 +6,9 @@
 #include "meter/money/books-private.h"
 #include "meter/refuse.h"
 
+/* 10000-01-01T00:00:00Z */
+#define TIME_END_MS G_GINT64_CONSTANT(253402300800000)
+
 enum {
     MILLION = 1000000
 };
@@ -20,9 +23,12 @@ check_from(const BooksAt *at,
            GError **error)
 {
     gint64 closed_ms = books_get_closed_ms(at);
-    g_autofree char *from = clock_format_time(from_ms);
+    g_autofree char *from =
+        from_ms < TIME_END_MS ? clock_format_time(MAX(from_ms, 0)) : NULL;
     g_autofree char *closed = clock_format_time(closed_ms);
 
+    if (from == NULL)
+        return refuse_parameter(error, path, "is after the year 9999");
     if (from_ms < closed_ms)
         return refuse_parameter(
             error, path,

@@ -23,6 +23,8 @@ struct Books {
     GPtrArray *periods;
     GPtrArray *corrections;
     GPtrArray *recoveries;
+    /** Of BooksPassed. */
+    GPtrArray *passed;
     gint64 note;
 };
 

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "meter/calendar.h"
 #include "meter/money/books-private.h"
+#include "meter/money/correction.h"
 #include "meter/refuse.h"
 #include "store/ledger-topics.h"
 
@@ -68,6 +69,15 @@ recovery_free(gpointer data)
     g_free(recovery);
 }
 
+static void
+passed_free(gpointer data)
+{
+    BooksPassed *passed = data;
+
+    g_free(passed->why);
+    g_free(passed);
+}
+
 Books *
 books_new(void)
 {
@@ -78,6 +88,7 @@ books_new(void)
     books->periods = g_ptr_array_new_with_free_func(period_free);
     books->corrections = g_ptr_array_new_with_free_func(correction_free);
     books->recoveries = g_ptr_array_new_with_free_func(recovery_free);
+    books->passed = g_ptr_array_new_with_free_func(passed_free);
     return books;
 }
 
@@ -91,6 +102,7 @@ books_clear(gpointer data)
     g_ptr_array_unref(books->periods);
     g_ptr_array_unref(books->corrections);
     g_ptr_array_unref(books->recoveries);
+    g_ptr_array_unref(books->passed);
 }
 
 Books *
@@ -128,29 +140,48 @@ read_note(const ProtoLedgerRow *row, LedgerTopic topic, void *ret_note, GError *
 }
 
 static bool
+can_be_read(const ProtoLedgerRow *row, LedgerTopic topic, GError **error)
+{
+    const WireStruct *type = ledger_topic_get_type(topic);
+    g_autofree gpointer note = g_malloc0(type->size);
+    bool good = read_note(row, topic, note, error);
+
+    wire_struct_clear(type, note);
+    return good;
+}
+
+/* Why an entry is passed over, after "it". */
+G_GNUC_PRINTF(2, 3)
+
+static bool
+refuse_entry(GError **error, const char *format, ...)
+{
+    g_autofree char *why = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    why = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    proto_error_set_internal(error, "ledger", "%s", why);
+    return false;
+}
+
+static bool
 add_card(Books *books, const ProtoLedgerRow *row, GError **error)
 {
     const BooksAt at = { books, row->seq };
     g_auto(ProtoRateCard) rates = { 0 };
-    g_autoptr(Card) card = NULL;
     g_autoptr(GError) why = NULL;
-    const Card *before = NULL;
-    gint64 number = 1;
     Version *version = NULL;
 
     if (!read_note(row, LEDGER_TOPIC_CARD, &rates, error))
         return false;
-    card = card_new(&rates, "card", &why);
-    if (card == NULL)
-        return refuse_row(error, row, "is no rate card: %s", why->message);
-    before = books_find_card(&at, rates.card, 0);
-    if (before != NULL)
-        number = card_get_rates(before)->version + 1;
-    if (rates.version != number)
-        return refuse_row(error, row, "is not version %" G_GINT64_FORMAT " of %s", number,
-                          rates.card);
+    if (!rates.has_version)
+        return refuse_entry(error, "has no version");
+    if (!books_check_card(&at, &rates, row->at_ms, true, &why))
+        return refuse_entry(error, "is no card that may be: %s", why->message);
     version = g_new0(Version, 1);
-    *version = (Version){ g_steal_pointer(&card), row->seq };
+    *version = (Version){ card_new(&rates, "card", NULL), row->seq };
     g_ptr_array_add(books->cards, version);
     return true;
 }
@@ -160,17 +191,16 @@ add_assignment(Books *books, const ProtoLedgerRow *row, GError **error)
 {
     const BooksAt at = { books, row->seq };
     Assignment *assignment = g_new0(Assignment, 1);
+    g_autoptr(GError) why = NULL;
 
     assignment->seq = row->seq;
     if (!read_note(row, LEDGER_TOPIC_ASSIGNMENT, &assignment->note, error)) {
         assignment_free(assignment);
         return false;
     }
-    if (books_find_card(&at, assignment->note.card, 0) == NULL) {
-        refuse_row(error, row, "assigns the card %s, which is not there",
-                   assignment->note.card);
+    if (!books_check_assignment(&at, &assignment->note, row->at_ms, true, &why)) {
         assignment_free(assignment);
-        return false;
+        return refuse_entry(error, "is no assignment that may be: %s", why->message);
     }
     g_ptr_array_add(books->assignments, assignment);
     return true;
@@ -188,11 +218,13 @@ add_closed(Books *books, const ProtoLedgerRow *row, GError **error)
     if (!read_note(row, LEDGER_TOPIC_CLOSED, &note, error))
         return false;
     if (!calendar_parse_month(note.period, &month))
-        return refuse_row(error, row, "closes %s, which is no period", note.period);
+        return refuse_entry(error, "closes %s, which is no period", note.period);
     window = calendar_month_window(month);
     if (window.from_ms != note.from_ms || window.to_ms != note.to_ms ||
         (books->periods->len > 0 && window.from_ms != books_get_closed_ms(&at)))
-        return refuse_row(error, row, "closes %s at the wrong time", note.period);
+        return refuse_entry(error, "closes %s at the wrong time", note.period);
+    if (row->at_ms < window.to_ms)
+        return refuse_entry(error, "closes %s, which had not ended", note.period);
     period = g_new0(BooksPeriod, 1);
     *period = (BooksPeriod){
         .name = g_strdup(note.period),
@@ -229,8 +261,8 @@ add_invoice(Books *books, const ProtoLedgerRow *row, GError **error)
     }
     period = find_closing(books, note->period);
     if (period == NULL) {
-        refuse_row(error, row, "is an invoice for %s, which is not being closed",
-                   note->period);
+        refuse_entry(error, "is an invoice for %s, which is not being closed",
+                     note->period);
         invoice_free(note);
         return false;
     }
@@ -248,11 +280,25 @@ add_sealed(Books *books, const ProtoLedgerRow *row, GError **error)
         return false;
     period = find_closing(books, note.period);
     if (period == NULL || note.invoices != (gint64) period->invoices->len)
-        return refuse_row(error, row, "seals %s, which has not that many invoices",
-                          note.period);
+        return refuse_entry(error, "seals %s, which has not that many invoices",
+                            note.period);
     period->sealed_seq = row->seq;
     period->hash = g_strdup(note.hash);
     return true;
+}
+
+/* What it says is in every bill of its tenant from then on. */
+static bool
+check_correction(const ProtoCorrectionNote *note,
+                 const BooksPeriod *period,
+                 GError **error)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (correction_check_line(&note->reversal, &period->window, &why) &&
+        correction_check_line(&note->replacement, &period->window, &why))
+        return true;
+    return refuse_entry(error, "is no correction that may be: %s", why->message);
 }
 
 static bool
@@ -260,6 +306,7 @@ add_correction(Books *books, const ProtoLedgerRow *row, GError **error)
 {
     const BooksAt at = { books, row->seq };
     BooksCorrection *correction = g_new0(BooksCorrection, 1);
+    const BooksPeriod *period = NULL;
 
     correction->seq = row->seq;
     correction->booked_ms = books_get_closed_ms(&at);
@@ -267,8 +314,10 @@ add_correction(Books *books, const ProtoLedgerRow *row, GError **error)
         correction_free(correction);
         return false;
     }
-    if (books_find_period(&at, correction->note.period) == NULL) {
-        refuse_row(error, row, "corrects %s, which is open", correction->note.period);
+    period = books_find_period(&at, correction->note.period);
+    if (period == NULL)
+        refuse_entry(error, "corrects %s, which is open", correction->note.period);
+    if (period == NULL || !check_correction(&correction->note, period, error)) {
         correction_free(correction);
         return false;
     }
@@ -299,20 +348,56 @@ static bool (*const adders[])(Books *books, const ProtoLedgerRow *row, GError **
 
 G_STATIC_ASSERT(G_N_ELEMENTS(adders) == LEDGER_TOPIC_N);
 
+static void
+pass_over(Books *books, const ProtoLedgerRow *row, const char *why)
+{
+    BooksPassed *passed = g_new0(BooksPassed, 1);
+
+    *passed = (BooksPassed){ row->seq, g_strdup_printf("it %s", why) };
+    g_ptr_array_add(books->passed, passed);
+}
+
 bool
 books_add(Books *books, const ProtoLedgerRow *row, GError **error)
 {
     LedgerTopic topic = LEDGER_TOPIC_N;
+    g_autoptr(GError) why = NULL;
 
     if (row->seq <= books->note)
         return true;
     if (!ledger_topic_find(row->topic, &topic))
         return refuse_row(error, row, "is a note on \"%s\", which nobody knows",
                           row->topic != NULL ? row->topic : "");
-    if (!adders[topic](books, row, error))
+    if (!can_be_read(row, topic, error))
         return false;
+    if (!adders[topic](books, row, &why))
+        pass_over(books, row, why->message);
     books->note = row->seq;
     return true;
+}
+
+GPtrArray *
+books_list_passed(const BooksAt *at)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (guint i = 0; i < at->books->passed->len; i++) {
+        BooksPassed *passed = g_ptr_array_index(at->books->passed, i);
+
+        if (passed->seq <= at->seq)
+            g_ptr_array_add(list, passed);
+    }
+    return list;
+}
+
+const char *
+books_get_passed(const Books *books)
+{
+    const BooksPassed *last =
+        books->passed->len > 0 ? g_ptr_array_index(books->passed, books->passed->len - 1)
+                               : NULL;
+
+    return last != NULL && last->seq == books->note ? last->why : NULL;
 }
 
 /* Prices */

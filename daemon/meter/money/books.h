@@ -29,10 +29,25 @@ void books_unref(Books *books);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Books, books_unref)
 
 /**
- * Takes the next note of the ledger.  One that was taken already is passed over.  Fails,
- * with nothing taken, on what is no entry, and on one that does not fit to those before.
+ * Takes the next note of the ledger.  One that was taken already changes nothing.  One
+ * that does not fit to those before it, which nobody would have noted by vmd-meter, is
+ * passed over: it is kept for books_list_passed(), and counts for nothing.  Fails, with
+ * nothing taken, on what is no entry at all: vmd takes none that this version cannot
+ * read.
  */
 bool books_add(Books *books, const ProtoLedgerRow *row, GError **error);
+
+/** An entry that was passed over, and why: "it ...". */
+typedef struct {
+    gint64 seq;
+    char *why;
+} BooksPassed;
+
+/** Those of them that there are, const BooksPassed *, in the order of rows. */
+GPtrArray *books_list_passed(const BooksAt *at);
+
+/** Why the newest note was passed over; NULL if it was not. */
+const char *books_get_passed(const Books *books);
 
 /** The row of the newest note that was taken; 0 if there is none. */
 gint64 books_get_note(const Books *books);

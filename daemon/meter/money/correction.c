@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "meter/money/card.h"
+#include "meter/money/currency.h"
 
 static bool
 read_decimal(const char *text, Decimal *ret_value, GError **error)
@@ -121,4 +122,55 @@ correction_keep_line(const BillLine *line, ProtoCorrectedLine *ret_kept)
         .first_seq = line->first_seq,
         .last_seq = line->last_seq,
     };
+}
+
+/* What a line may come to: the sum of many of them still has all its places. */
+static bool
+check_cost(Decimal cost, GError **error)
+{
+    const Decimal most = { CORRECTION_COST_MOST, 0 };
+
+    if (decimal_compare(cost, most) <= 0 &&
+        decimal_compare(decimal_negate(cost), most) <= 0)
+        return true;
+    proto_error_set_internal(error, "books",
+                             "A correction costs more than can be billed");
+    return false;
+}
+
+static bool
+check_places(const BillLine *line, GError **error)
+{
+    /* One place is written even of what has none. */
+    int most = MAX(meter_get_info(line->meter)->places, 1);
+
+    if (line->quantity.places <= most && line->estimated.places <= most &&
+        line->list_price.places <= CARD_PRICE_PLACES &&
+        line->contracted_price.places <= CARD_PRICE_PLACES)
+        return true;
+    proto_error_set_internal(error, "books",
+                             "A correction has figures of too many places");
+    return false;
+}
+
+bool
+correction_check_line(const ProtoCorrectedLine *kept,
+                      const Window *window,
+                      GError **error)
+{
+    BillLine line = { 0 };
+    Decimal estimated = { 0 };
+    int places = 0;
+
+    if (kept->from_ms < window->from_ms || kept->to_ms > window->to_ms ||
+        kept->from_ms > kept->to_ms || !currency_get_places(kept->currency, &places)) {
+        proto_error_set_internal(error, "books",
+                                 "A correction is of no time of its period, or in no "
+                                 "currency");
+        return false;
+    }
+    return read_figures(kept, &line, error) && check_places(&line, error) &&
+           decimal_multiply(line.estimated, line.contracted_price, &estimated, error) &&
+           check_cost(line.list_cost, error) && check_cost(line.contracted_cost, error) &&
+           check_cost(estimated, error);
 }

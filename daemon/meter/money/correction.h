@@ -28,3 +28,12 @@ bool correction_give(const RatingTerms *terms,
 
 /** What a note keeps of a line; release with proto_corrected_line_clear(). */
 void correction_keep_line(const BillLine *line, ProtoCorrectedLine *ret_kept);
+
+/** What a line of a correction may cost at most, in units of its currency. */
+#define CORRECTION_COST_MOST G_GINT64_CONSTANT(1000000000000)
+
+/** Whether a line may stand in bills for a period of that time: that it can be read, and
+ * summed up with others. */
+bool correction_check_line(const ProtoCorrectedLine *kept,
+                           const Window *window,
+                           GError **error);
