@@ -28,9 +28,9 @@
  */
 
 enum {
-    BATCH = 200,
-    /* Who receives it answers nobody else meanwhile. */
-    STATS_BATCH = 50,
+    /* Who receives one answers nobody else meanwhile. */
+    BATCH = 50,
+    STATS_BATCH = 20,
     FOREIGN_ROWS = 500
 };
 

@@ -121,8 +121,9 @@ book_gaps(const BookHost *host)
         gint64 known_ms = MAX(counters->at_ms, MAX(counters->gap_ms, counters->from_ms));
         g_autoptr(GArray) rows = NULL;
 
-        if (!instance_is_on_host(instance, name) || !instance_is_on(instance) ||
-            counters->segment == 0 || known_ms >= hour_ms)
+        /* What most are passed over for comes first: all of them are looked at. */
+        if (known_ms >= hour_ms || counters->segment == 0 || !instance_is_on(instance) ||
+            !instance_is_on_host(instance, name))
             continue;
         rows = counters_new_rows();
         counters_miss(counters, hour_ms, no_reading, rows);

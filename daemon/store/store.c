@@ -33,6 +33,8 @@
 enum {
     EXIT_STORE = 74,
     ROOM_SECONDS = 5,
+    /* What a packed record seldom is longer than: it grows in few steps, or none. */
+    PACKED_BYTES = 256,
     ANCHOR_SECONDS = 3600
 };
 
@@ -201,6 +203,18 @@ write_all(Store *store, GPtrArray *jobs, GError **error)
     return true;
 }
 
+/* What is on disk is let go here: the main loop would be kept by so many rows at once. */
+static void
+drop_writes(GPtrArray *jobs)
+{
+    for (guint i = 0; i < jobs->len; i++) {
+        const Job *job = jobs->pdata[i];
+
+        if (job->tx != NULL)
+            g_ptr_array_set_size(job->tx->writes, 0);
+    }
+}
+
 /* After a failure for want of room: whether there is more now. */
 static bool
 make_room(Store *store)
@@ -252,8 +266,10 @@ run_batch(GPtrArray *jobs, gpointer data)
     for (guint i = 0; i < jobs->len; i++) {
         writes |= ((Job *) jobs->pdata[i])->tx != NULL;
     }
-    if (writes)
+    if (writes) {
         run_writes(store, jobs);
+        drop_writes(jobs);
+    }
     for (guint i = 0; i < jobs->len; i++) {
         const Job *job = jobs->pdata[i];
 
@@ -580,7 +596,7 @@ store_put(StoreTx *tx,
 void
 store_put_packed(StoreTx *tx, const char *key, const WireStruct *type, const void *record)
 {
-    GByteArray *packed = g_byte_array_new();
+    GByteArray *packed = g_byte_array_sized_new(PACKED_BYTES);
 
     wire_struct_pack(type, record, packed);
     g_ptr_array_add(tx->writes, write_new_put_packed(STORE_COUNTER, key, packed));

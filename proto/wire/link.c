@@ -13,7 +13,7 @@
 
 enum {
     /* A turn of the main loop takes no more: others wait meanwhile. */
-    READ_BYTES = 16384
+    READ_BYTES = 4096
 };
 
 typedef struct {

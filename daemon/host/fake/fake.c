@@ -9,8 +9,8 @@
 #include "wire/server.h"
 
 enum {
-    BATCH = 200,
-    STATS_BATCH = 50
+    BATCH = 50,
+    STATS_BATCH = 20
 };
 
 struct FakeHost {
