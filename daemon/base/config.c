@@ -87,7 +87,7 @@ static const ConfigKey keys[] = {
     TEXT("host", "network_address", host.network_address, "192.168.150.1/24", NULL, "The address and prefix of a network that is made."),
     TEXT("host", "import_dir", host.import_dir, "/var/lib/vmd-import", "$XDG_DATA_HOME/vmd-import", "Where templates are imported from."),
     TEXT("host", "runs_dir", host.runs_dir, "/var/lib/vmd-host", "", "Where libvirt's hook writes down when guests began and ended to run while nobody looked; empty: nowhere."),
-    COUNT("host", "connections", host.connections, "24", 8, 64, "Calls to the worker side by side."),
+    COUNT("host", "connections", host.connections, "26", 8, 64, "Calls to the worker side by side."),
     COUNT("host", "cpu_percent", host.cpu_percent, "800", 1, 100000, "How much of the processors, beyond reserve_vcpus, is given away."),
     COUNT("host", "memory_percent", host.memory_percent, "100", 1, 100000, "How much of the memory, beyond reserve_memory, is given away."),
     COUNT("host", "disk_percent", host.disk_percent, "100", 1, 100000, "How much of the pool, beyond reserve_disk, is given away."),

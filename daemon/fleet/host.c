@@ -10,8 +10,9 @@
  * How it works
  *
  * A connection to the worker carries one call at a time, so there is a pool of them: the
- * first carries the worker's events, two only look, two only set free, the others take
- * everything.  A call that finds no free connection waits in the queue of its lane.
+ * first carries the worker's events, two only look, two only ask guests how they are, two
+ * only set free, the others take everything.  A call that finds no free connection waits
+ * in the queue of its lane.
  *
  * The worker is started, probed (which connects it to libvirt), asked for its events and
  * for all domains; then the host is connected.  When libvirt goes, the worker says so and
@@ -36,8 +37,9 @@ static const struct {
     guint last;
 } lanes[HOST_LANES] = {
     [HOST_LANE_QUERY] = { 1, 3 },
-    [HOST_LANE_URGENT] = { 3, G_MAXUINT },
-    [HOST_LANE_GENERAL] = { 5, G_MAXUINT },
+    [HOST_LANE_HEALTH] = { 3, 5 },
+    [HOST_LANE_URGENT] = { 5, G_MAXUINT },
+    [HOST_LANE_GENERAL] = { 7, G_MAXUINT },
 };
 
 typedef struct {
@@ -180,7 +182,7 @@ is_in_lane(guint index, HostLane lane)
 static void
 take_next(Host *host, guint index)
 {
-    static const HostLane order[] = { HOST_LANE_URGENT, HOST_LANE_QUERY,
+    static const HostLane order[] = { HOST_LANE_URGENT, HOST_LANE_QUERY, HOST_LANE_HEALTH,
                                       HOST_LANE_GENERAL };
 
     for (gsize i = 0; i < G_N_ELEMENTS(order); i++) {

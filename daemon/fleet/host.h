@@ -39,6 +39,8 @@ typedef enum {
     HOST_LANE_URGENT,
     /** What only looks. */
     HOST_LANE_QUERY,
+    /** What asks guests how they are, which may take as long as they like. */
+    HOST_LANE_HEALTH,
     HOST_LANES,
 } HostLane;
 

@@ -9,7 +9,7 @@
 enum {
     BAD_IN_A_ROW = 3,
     GOOD_IN_A_ROW = 2,
-    /** Of one book, so that guests that do not answer hold up nobody else. */
+    /** Of one book: as many as a host has connections for it. */
     ASKED_AT_ONCE = 2,
     /** The worker's own patience is a few seconds. */
     ANSWER_MS = 30000,
@@ -202,7 +202,7 @@ ask(Question *question, const Group *group, const Instance *instance)
     in.port = probe.port;
     in.path = (char *) (gsize) (probe.path != NULL ? probe.path : "/");
     g_queue_push_tail(&question->book->asked, question);
-    instance_call(instance, HOST_LANE_QUERY, &proto_worker_check_health, &in, ANSWER_MS,
+    instance_call(instance, HOST_LANE_HEALTH, &proto_worker_check_health, &in, ANSWER_MS,
                   on_answer, question);
 }
 

@@ -4,6 +4,7 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -365,6 +366,17 @@ def test_health_is_asked_anew_after_a_kill() -> None:
         vmd.start()
         wait_steady(vmd, 3)
         assert {row["id"] for row in vmd.list_all()} == before
+
+
+def test_a_guest_that_answers_slowly_delays_no_query() -> None:
+    with run_with({"rules": [{"method": "CheckHealth", "after": 2, "times": -1, "delay_ms": 20000}]}) as vmd:
+        vmd.import_template()
+        create(vmd, count=2, **QUICK)
+        # Both are asked again all the while.
+        until = time.monotonic() + 20 * QUICK["health_interval_ms"] / 1000
+        while time.monotonic() < until:
+            with vmd.connect(5) as connection:
+                assert connection.call("io.vmctl.Host.ListForeign", host="local")["domains"] == []
 
 
 # Rolling updates
