@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "rpc/identity.h"
 
-#include <grp.h>
-#include <pwd.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -273,8 +271,10 @@ add_right(ProtoVmctlWhoAmIReply *reply, const char *tenant, Role role)
     reply->rights[reply->n_rights++] = (ProtoRight){ (char *) (gsize) tenant, role };
 }
 
-static void
-describe(const Rpc *rpc, const WirePeer *peer, ProtoVmctlWhoAmIReply *reply)
+void
+identity_describe_peer(const Rpc *rpc,
+                       const WirePeer *peer,
+                       ProtoVmctlWhoAmIReply *ret_reply)
 {
     guint32 gids[GROUPS_MAX];
     const MemberIds ids = get_ids(peer, gids);
@@ -283,33 +283,17 @@ describe(const Rpc *rpc, const WirePeer *peer, ProtoVmctlWhoAmIReply *reply)
     Role role = ROLE_BILLING;
 
     describe_peer(rpc, peer, &principal);
-    *reply = (ProtoVmctlWhoAmIReply){
+    *ret_reply = (ProtoVmctlWhoAmIReply){
         .uid = peer->uid,
         .tenant = (char *) (gsize) (principal.tenant != NULL ? principal.tenant : ""),
         .role = principal.role,
     };
     if (principal.tenant != NULL && get_role_of_peer(rpc, peer, principal.tenant, &role))
-        reply->role = role;
+        ret_reply->role = role;
     for (guint i = 0; i < names->len; i++) {
         get_role_of_peer(rpc, peer, names->pdata[i], &role);
-        add_right(reply, names->pdata[i], role);
+        add_right(ret_reply, names->pdata[i], role);
     }
-}
-
-void
-identity_describe_uid(const Rpc *rpc, gint64 uid, ProtoVmctlWhoAmIReply *ret_reply)
-{
-    const struct passwd *account = getpwuid((uid_t) uid);
-    gid_t groups[GROUPS_MAX];
-    int n_groups = GROUPS_MAX;
-    WirePeer peer = { .uid = (uid_t) uid, .gid = (gid_t) -2, .groups = groups };
-
-    if (account != NULL &&
-        getgrouplist(account->pw_name, account->pw_gid, groups, &n_groups) >= 0) {
-        peer.gid = account->pw_gid;
-        peer.n_groups = (gsize) n_groups;
-    }
-    describe(rpc, &peer, ret_reply);
 }
 
 bool
@@ -318,7 +302,7 @@ identity_describe(WireCall *call, ProtoVmctlWhoAmIReply *ret_reply, GError **err
     Principal principal = { 0 };
 
     if (wire_call_get_session(call) == NULL) {
-        describe(rpc_of(call), wire_call_get_peer(call), ret_reply);
+        identity_describe_peer(rpc_of(call), wire_call_get_peer(call), ret_reply);
         return true;
     }
     if (!identity_get(call, &principal, error))

@@ -60,9 +60,10 @@ Actor identity_get_actor(WireCall *call);
 /** The tenant for what belongs to none: the uid's own. */
 const char *identity_get_home(WireCall *call);
 
-/** What a uid that does not call itself would be: its groups are those of its account.
- * Free the tenants of rights with g_free(). */
-void identity_describe_uid(const Rpc *rpc, gint64 uid, ProtoVmctlWhoAmIReply *ret_reply);
+/** What who is known by peer may do.  Free the rights with g_free(). */
+void identity_describe_peer(const Rpc *rpc,
+                            const WirePeer *peer,
+                            ProtoVmctlWhoAmIReply *ret_reply);
 
 /** The caller itself. */
 bool identity_describe(WireCall *call, ProtoVmctlWhoAmIReply *ret_reply, GError **error);

@@ -3,6 +3,7 @@
 #include "base/process.h"
 #include "build-config.h"
 #include "model/role.h"
+#include "rpc/account.h"
 #include "rpc/identity.h"
 #include "rpc/rpc.h"
 #include "tenant/token.h"
@@ -51,50 +52,86 @@ describe_holder(WireCall *call,
     return true;
 }
 
-/* Describes whom the call asks for. */
-static bool
-describe(WireCall *call,
-         const ProtoVmctlWhoAmICall *in,
-         ProtoVmctlWhoAmIReply *ret_reply,
-         GError **error)
+/* Tells what it describes, which it takes, or what that is in the tenant asked for. */
+static void
+reply_with(WireCall *call,
+           const ProtoVmctlWhoAmICall *in,
+           ProtoVmctlWhoAmIReply *description)
 {
-    bool is_other = in->has_uid && in->uid != (gint64) wire_call_get_peer(call)->uid;
+    const char *tenant = NULL;
+    GError *error = NULL;
 
-    if (in->secret != NULL)
-        return describe_holder(call, in->secret, ret_reply, error);
-    if (!is_other)
-        return identity_describe(call, ret_reply, error);
-    if (!rpc_is_admin(call)) {
-        proto_error_set_permission_denied(error, ROLE_ADMIN,
-                                          "Asking for another uid needs the role admin");
-        return false;
+    if (in->tenant != NULL && !identity_find_tenant(call, in->tenant, &tenant, &error)) {
+        wire_call_fail(call, error);
+    } else {
+        if (in->tenant != NULL) {
+            description->tenant = in->tenant;
+            identity_get_role(call, tenant, &description->role);
+        }
+        wire_call_reply(call, description);
     }
-    identity_describe_uid(rpc_of(call), in->uid, ret_reply);
-    return true;
+    g_free(description->rights);
+}
+
+/* Another uid */
+
+/** A call that waits for an account; its client may go before. */
+typedef struct {
+    WireCall *call;
+    const ProtoVmctlWhoAmICall *in;
+} Waiting;
+
+static void
+on_gone(WireCall *call, gpointer data)
+{
+    ((Waiting *) data)->call = NULL;
+}
+
+static void
+on_account(const WirePeer *peer, gpointer data)
+{
+    g_autofree Waiting *waiting = data;
+    ProtoVmctlWhoAmIReply reply = { 0 };
+
+    if (waiting->call == NULL)
+        return;
+    identity_describe_peer(rpc_of(waiting->call), peer, &reply);
+    reply_with(waiting->call, waiting->in, &reply);
+}
+
+static void
+describe_other(WireCall *call, const ProtoVmctlWhoAmICall *in)
+{
+    Waiting *waiting = NULL;
+    GError *error = NULL;
+
+    if (!rpc_is_admin(call)) {
+        proto_error_set_permission_denied(&error, ROLE_ADMIN,
+                                          "Asking for another uid needs the role admin");
+        wire_call_fail(call, error);
+        return;
+    }
+    waiting = g_new0(Waiting, 1);
+    *waiting = (Waiting){ call, in };
+    wire_call_park(call, on_gone, waiting);
+    account_look_up((guint32) in->uid, on_account, waiting);
 }
 
 static void
 who_am_i(WireCall *call, const ProtoVmctlWhoAmICall *in)
 {
+    bool is_other = in->has_uid && in->uid != (gint64) wire_call_get_peer(call)->uid;
     ProtoVmctlWhoAmIReply reply = { 0 };
-    g_autofree ProtoRight *rights = NULL;
-    const char *tenant = NULL;
     GError *error = NULL;
 
-    if (!describe(call, in, &reply, &error)) {
+    if (in->secret == NULL && is_other) {
+        describe_other(call, in);
+    } else if (in->secret != NULL ? describe_holder(call, in->secret, &reply, &error)
+                                  : identity_describe(call, &reply, &error)) {
+        reply_with(call, in, &reply);
+    } else {
         wire_call_fail(call, error);
-        return;
     }
-    rights = reply.rights;
-    if (in->tenant != NULL) {
-        if (!identity_find_tenant(call, in->tenant, &tenant, &error)) {
-            wire_call_fail(call, error);
-            return;
-        }
-        reply.tenant = in->tenant;
-        identity_get_role(call, tenant, &reply.role);
-    }
-    wire_call_reply(call, &reply);
 }
 
 const ProtoVmctlHandlers rpc_vmctl_handlers = {
