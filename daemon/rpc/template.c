@@ -39,15 +39,18 @@ count_instances(WireCall *call)
     return counts;
 }
 
-/* hosts takes what is shown, to be released after the reply. */
+/* counts is NULL for an admin, who alone is told of hosts; hosts takes what is shown of
+ * them, to be released after the reply. */
 static ProtoTemplate
 show(const Template *template, GHashTable *counts, GPtrArray *hosts)
 {
     ProtoTemplate shown = template->record.view;
 
-    shown.instances = template->n_instances;
-    if (counts != NULL)
+    if (counts != NULL) {
         shown.instances = GPOINTER_TO_UINT(g_hash_table_lookup(counts, shown.id));
+        return shown;
+    }
+    shown.instances = template->n_instances;
     shown.hosts = template_list_hosts(template);
     g_ptr_array_add(hosts, shown.hosts);
     return shown;

@@ -120,6 +120,14 @@ def test_a_template_tells_of_ones_own_instances() -> None:
     shared.do("Instance.Destroy", instance="mine", tenant=f"u{ALICE}")
 
 
+def test_where_a_template_is_only_an_admin_is_told() -> None:
+    calls = (("io.vmctl.Template.List", {}), ("io.vmctl.Template.Get", {"template": "tiny"}))
+    for uid, groups, hosts in ((BOB, (), None), (BOB, (READERS,), ["local"]), (0, (), ["local"])):
+        listed, got = call_as(uid, *calls, groups=groups)
+        rows = [row for row in listed["reply"]["templates"] if row["name"] == "tiny"] + [got["reply"]["template"]]
+        assert [row.get("hosts") for row in rows] == [hosts, hosts], (uid, groups, rows)
+
+
 def test_what_needs_an_admin_is_denied_to_others() -> None:
     calls = [
         ("io.vmctl.Host.List", {}),
