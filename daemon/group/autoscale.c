@@ -183,6 +183,12 @@ is_cooling(const AutoscaleView *view, gint64 cooldown_ms)
     return view->changed_ms != 0 && since_ms >= 0 && since_ms < cooldown_ms;
 }
 
+static bool
+are_some_missing(const AutoscaleView *view)
+{
+    return view->n_up + view->n_aside < view->wanted;
+}
+
 /* Why nothing can be said of the members now; NULL if it can. */
 static char *
 find_doubt(const AutoscaleView *view)
@@ -190,7 +196,7 @@ find_doubt(const AutoscaleView *view)
     if (view->n_moving > 0)
         return g_strdup_printf("%" G_GINT64_FORMAT " members are on their way",
                                view->n_moving);
-    if (view->n_up + view->n_aside < view->wanted)
+    if (are_some_missing(view) && (!view->lacks_room || view->n_up == 0))
         return g_strdup_printf("%" G_GINT64_FORMAT " up, %" G_GINT64_FORMAT
                                " set aside: not all that are wanted are up",
                                view->n_up, view->n_aside);
@@ -211,6 +217,7 @@ track(const ProtoGroupScaling *scaling,
 {
     gint64 target = 0;
     gint64 needed = 0;
+    bool is_short = are_some_missing(view);
     char *doubt = find_doubt(view);
     g_autofree char *figures = NULL;
     g_autofree char *value = show(view->value);
@@ -225,8 +232,10 @@ track(const ProtoGroupScaling *scaling,
                               " up, %" G_GINT64_FORMAT " needed",
                               group_track_to_string(scaling->track), value,
                               scaling->target, view->n_up, needed);
-    needed = CLAMP(needed, least, view->max);
-    if (view->n_up > 0 && is_within(view->value, target, scaling->tolerance_percent)) {
+    /* The tolerance is round those that are up; more than are wanted have no room. */
+    needed = CLAMP(needed, least, is_short ? view->wanted : view->max);
+    if (!is_short && view->n_up > 0 &&
+        is_within(view->value, target, scaling->tolerance_percent)) {
         stay(result, view, g_strdup_printf("%s: within the tolerance", figures));
     } else if (needed == view->wanted) {
         stay(result, view, g_strdup_printf("%s: as it is", figures));

@@ -15,7 +15,8 @@
  * done while v is within the tolerance of t, while members come or go, while some that
  * are wanted are missing or not well (what is said of the others may be from before
  * that), within a cool-down of the last change, or without a value that is newer than
- * that; a step is at most so many members.
+ * that; a step is at most so many members.  Where those that are missing have no room,
+ * which may stay so, fewer can still be wanted.
  *
  * A schedule sets the number at its times.  Where a target is tracked as well, it is the
  * least number from its time on until its next.
@@ -35,6 +36,8 @@ typedef struct {
     /** Those that somebody stopped: wanted, but not at work. */
     gint64 n_aside;
     gint64 n_moving;
+    /** Quota or hosts have no room for those that are missing. */
+    bool lacks_room;
     /** The members' average, in thousandths, and how many told it; 0: nobody did. */
     gint64 value;
     gint64 n_told;

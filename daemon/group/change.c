@@ -293,13 +293,17 @@ group_change_scale(
     const ProtoSize size = { view->vcpus, view->memory_bytes, view->disk_bytes };
     g_autoptr(Admission) admission = NULL;
     g_auto(GroupPlan) plan = { 0 };
+    gint64 n_more = 0;
 
     if (!check_count(group, wanted, error))
         return NULL;
     group_look_ahead_to(group, wanted, &plan);
-    admission = ask(group->book, group, OPERATION_KIND_GROUP_SCALE, &size, plan.n_create,
+    /* Fewer than are wanted now need no leave, also if there is no room for all of them:
+     * the group would stay at the larger number. */
+    n_more = wanted < view->wanted ? 0 : plan.n_create;
+    admission = ask(group->book, group, OPERATION_KIND_GROUP_SCALE, &size, n_more,
                     request, error);
-    if (admission == NULL || !group_has_room(group, plan.n_create, error))
+    if (admission == NULL || !group_has_room(group, n_more, error))
         return NULL;
     supersede(group);
     group->record.view.wanted = wanted;

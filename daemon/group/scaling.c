@@ -65,6 +65,7 @@ see(Group *group, const GroupPlan *plan)
         .n_up = plan->count[GROUP_PHASE_UP],
         .n_aside = plan->count[GROUP_PHASE_ASIDE],
         .n_moving = plan->count[GROUP_PHASE_COMING] + plan->count[GROUP_PHASE_LEAVING],
+        .lacks_room = group->hindrance != NULL,
         .changed_ms = group->record.scaled_ms,
         .scheduled_ms = group->record.scheduled_ms,
         .now_ms = clock_wall_ms(),

@@ -531,6 +531,23 @@ def test_a_group_goes_to_nobody_and_comes_back() -> None:
         wait_steady(vmd, 1)
 
 
+def test_a_group_without_room_for_all_can_still_go_to_fewer() -> None:
+    with Vmd(quota={"instances": 3}, group=HASTY) as vmd:
+        vmd.import_template()
+        create(vmd, max=10, count=2)
+        vmd.call("Group.Autoscale", group="web", metric="50", step_out=8, **EAGER)
+        vmd.call("Group.Metric", group="web", value="1000")
+        wait_until(lambda: show(vmd)["group"]["state"] == "held_up" and len(names(vmd)) == 3, "the quota to be full")
+        assert show(vmd)["group"]["wanted"] == 10
+        vmd.call("Group.Scale", group="web", count=6)
+        assert show(vmd)["group"]["wanted"] == 6
+        expect("io.vmctl.QuotaExceeded", vmd.call, "Group.Scale", group="web", count=8)
+        wait_until(lambda: show(vmd)["group"]["up"] == 3, "three to be up")
+        vmd.call("Group.Metric", group="web", value="30")
+        wait_steady(vmd, 2)
+        assert decisions(vmd)[-1] == "from 6 to 2: metric 30, target 50, 3 up, 2 needed", decisions(vmd)
+
+
 def test_processors_that_are_busy_move_the_group() -> None:
     # A guest of the fake host is busy for a quarter of its time.
     with run_with(metering={"tick_seconds": 1}) as vmd:

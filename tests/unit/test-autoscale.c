@@ -154,6 +154,27 @@ test_an_outage_is_no_reason_for_less(void)
     g_assert_cmpint(decide(&scaling, &view), ==, 2);
 }
 
+/* Ten are wanted, and there is room for four: that may stay so. */
+static void
+test_without_room_fewer_can_be_wanted(void)
+{
+    const ProtoGroupScaling scaling = tracking("50");
+    AutoscaleView view = seen(4, 50);
+
+    view.wanted = 10;
+    g_assert_cmpint(decide(&scaling, &view), ==, 10);
+    view.lacks_room = true;
+    g_assert_cmpint(decide(&scaling, &view), ==, 8);
+    view.value = 110 * AUTOSCALE_UNIT;
+    g_assert_cmpint(decide(&scaling, &view), ==, 9);
+    view.value = 1000 * AUTOSCALE_UNIT;
+    g_assert_cmpint(decide(&scaling, &view), ==, 10);
+    /* Of none at work nothing can be said. */
+    view.n_up = 0;
+    view.value = 0;
+    g_assert_cmpint(decide(&scaling, &view), ==, 10);
+}
+
 static void
 test_who_is_set_aside_does_not_count_as_at_work(void)
 {
@@ -201,6 +222,7 @@ test_it_never_leaves_its_bounds(void)
         view.value = g_test_rand_int_range(0, G_MAXINT32);
         view.n_moving = g_test_rand_int_range(0, 2);
         view.n_aside = g_test_rand_int_range(0, 4);
+        view.lacks_room = g_test_rand_int_range(0, 2) == 1;
         wanted = decide(&scaling, &view);
         g_assert_cmpint(wanted, >=, view.min);
         g_assert_cmpint(wanted, <=, view.max);
@@ -401,6 +423,7 @@ main(int argc, char **argv)
     g_test_add_func("/autoscale/cools-down", test_it_cools_down);
     g_test_add_func("/autoscale/doubt", test_in_doubt_nothing_is_done);
     g_test_add_func("/autoscale/outage", test_an_outage_is_no_reason_for_less);
+    g_test_add_func("/autoscale/without-room", test_without_room_fewer_can_be_wanted);
     g_test_add_func("/autoscale/aside", test_who_is_set_aside_does_not_count_as_at_work);
     g_test_add_func("/autoscale/from-none", test_from_none_the_first_one_begins);
     g_test_add_func("/autoscale/never-leaves-its-bounds",
