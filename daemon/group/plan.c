@@ -63,13 +63,29 @@ is_alive(GroupPhase phase)
            phase == GROUP_PHASE_ASIDE;
 }
 
+static const gint64 long_ago_ms = G_MININT64 / 2;
+
+/* What is still to come was before the clock was put back: nobody knows how long ago, and
+ * it is taken for long. */
+static gint64
+get_past(const Plan *plan, gint64 at_ms)
+{
+    return at_ms > plan->now_ms ? long_ago_ms : at_ms;
+}
+
+static gint64
+get_since(const Plan *plan, const GroupMember *member)
+{
+    return get_past(plan, member->since_ms);
+}
+
 /* Whether it is broken, and for long enough. */
 static bool
 is_broken(const Plan *plan, const GroupMember *member)
 {
     return member->phase == GROUP_PHASE_SICK ||
            (member->phase == GROUP_PHASE_DEAD &&
-            plan->now_ms - member->since_ms >= plan->patience->dead_ms);
+            plan->now_ms - get_since(plan, member) >= plan->patience->dead_ms);
 }
 
 /* Whether its removal failed, and is not yet to be tried again. */
@@ -116,14 +132,15 @@ group_breaker_fail(GroupBreaker *breaker, const GroupPatience *patience, gint64 
 static gint64
 look_for_proof(Plan *plan)
 {
+    gint64 failed_ms = get_past(plan, plan->breaker->failed_ms);
     gint64 n_tried = 0;
 
     for (gsize i = 0; i < plan->n_members; i++) {
         const GroupMember *member = &plan->members[i];
-        gint64 proved_ms = member->since_ms + plan->patience->proof_ms;
+        gint64 since_ms = get_since(plan, member);
+        gint64 proved_ms = since_ms + plan->patience->proof_ms;
 
-        if (member->phase != GROUP_PHASE_UP ||
-            member->since_ms < plan->breaker->failed_ms)
+        if (member->phase != GROUP_PHASE_UP || since_ms < failed_ms)
             continue;
         if (plan->now_ms >= proved_ms) {
             plan->plan.is_proved = true;
@@ -135,13 +152,22 @@ look_for_proof(Plan *plan)
     return n_tried;
 }
 
-/* A clock that was put back does not make it wait longer than the longest wait. */
+/* Until when it holds back; a failure that is still to come was long ago, and its wait is
+ * over. */
+static gint64
+get_open_until(const Plan *plan)
+{
+    bool is_old = plan->breaker->failed_ms > plan->now_ms;
+
+    return group_breaker_is_open(plan->breaker) && !is_old ? plan->breaker->open_until_ms
+                                                           : long_ago_ms;
+}
+
 static void
 ask_breaker(Plan *plan)
 {
     const GroupBreaker *breaker = plan->breaker;
-    gint64 until_ms =
-        MIN(breaker->open_until_ms, plan->now_ms + plan->patience->backoff_last_ms);
+    gint64 until_ms = get_open_until(plan);
     gint64 n_tried = 0;
 
     plan->budget = plan->goal->is_halted ? 0 : G_MAXINT64;
@@ -343,7 +369,7 @@ count_members(Plan *plan)
         if (!is_leaving(plan, member))
             plan->n_standing++;
         if (member->phase == GROUP_PHASE_DEAD)
-            wake_at(plan, member->since_ms + plan->patience->dead_ms);
+            wake_at(plan, get_since(plan, member) + plan->patience->dead_ms);
     }
 }
 
@@ -355,7 +381,7 @@ remove_all(Plan *plan)
         const GroupMember *member = &plan->members[i];
 
         if (is_resting(plan, member)) {
-            wake_at(plan, member->since_ms + plan->patience->dead_ms);
+            wake_at(plan, get_since(plan, member) + plan->patience->dead_ms);
         } else if (!is_leaving(plan, member)) {
             take(plan, i, GROUP_CAUSE_REMOVED);
         }
@@ -376,8 +402,7 @@ is_settled(const Plan *plan)
 static bool
 is_held(const Plan *plan)
 {
-    bool is_open = group_breaker_is_open(plan->breaker) &&
-                   plan->now_ms < plan->breaker->open_until_ms;
+    bool is_open = plan->now_ms < get_open_until(plan);
 
     return (is_open || plan->goal->is_halted) && !plan->plan.is_settled &&
            plan->plan.count[GROUP_PHASE_COMING] + plan->plan.count[GROUP_PHASE_LEAVING] +

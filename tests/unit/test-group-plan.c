@@ -270,7 +270,30 @@ test_a_clock_that_is_put_back_does_not_hold_it_open(void)
     g_auto(GroupPlan) result = { 0 };
 
     group_plan(&goal, &patience, &open, NULL, 0, NOW_MS, &result);
-    g_assert_cmpint(result.wake_ms, ==, NOW_MS + patience.backoff_last_ms);
+    g_assert_cmpint(result.n_create, ==, 1);
+    g_assert_false(result.is_held);
+}
+
+static void
+test_a_clock_that_is_put_back_does_not_hide_that_one_is_up(void)
+{
+    const GroupGoal goal = { .max = 9, .wanted = 1 };
+    const GroupBreaker open = { 3, NOW_MS + 900000, NOW_MS + 1000000 };
+    const GroupMember up = { GROUP_PHASE_UP, 1, 10, NOW_MS - patience.proof_ms };
+    g_auto(GroupPlan) result = { 0 };
+
+    group_plan(&goal, &patience, &open, &up, 1, NOW_MS, &result);
+    g_assert_true(result.is_proved);
+}
+
+static void
+test_a_clock_that_is_put_back_does_not_keep_the_dead(void)
+{
+    const GroupGoal goal = { .max = 9, .wanted = 1 };
+    const GroupMember dead = { GROUP_PHASE_DEAD, 1, 10, NOW_MS + 900000 };
+    g_auto(GroupPlan) result = plan(&goal, &dead, 1);
+
+    g_assert_cmpuint(result.n_victims, ==, 1);
 }
 
 static void
@@ -571,6 +594,10 @@ main(int argc, char **argv)
                     test_what_is_too_much_goes_while_the_breaker_is_open);
     g_test_add_func("/group/breaker-and-clock",
                     test_a_clock_that_is_put_back_does_not_hold_it_open);
+    g_test_add_func("/group/proof-and-clock",
+                    test_a_clock_that_is_put_back_does_not_hide_that_one_is_up);
+    g_test_add_func("/group/dead-and-clock",
+                    test_a_clock_that_is_put_back_does_not_keep_the_dead);
     g_test_add_func("/group/outdated-in-batches", test_the_outdated_go_in_batches);
     g_test_add_func("/group/bad-batch", test_a_batch_that_is_not_well_is_seen);
     g_test_add_func("/group/halted", test_what_is_halted_makes_and_replaces_nobody);
