@@ -142,6 +142,15 @@ read_schedule(char *const *schedule, gint64 now_ms)
     return said;
 }
 
+/* A time that was followed before the clock was put back by more than a step of the
+ * schedule is none that was. */
+static bool
+is_news(const Said *said, gint64 followed_ms)
+{
+    return said->last_ms != 0 &&
+           (said->last_ms > followed_ms || followed_ms > said->next_ms);
+}
+
 /* The target */
 
 static void
@@ -174,13 +183,17 @@ is_within(gint64 value, gint64 target, gint64 percent)
     return off * PERCENT <= (__int128) target * percent;
 }
 
+/* Whether it is known when it was last changed: not by a clock that was put back. */
+static bool
+knows_change(const AutoscaleView *view)
+{
+    return view->changed_ms != 0 && view->changed_ms <= view->now_ms;
+}
+
 static bool
 is_cooling(const AutoscaleView *view, gint64 cooldown_ms)
 {
-    /* A clock that was put back ends no cool-down late. */
-    gint64 since_ms = view->now_ms - view->changed_ms;
-
-    return view->changed_ms != 0 && since_ms >= 0 && since_ms < cooldown_ms;
+    return knows_change(view) && view->now_ms - view->changed_ms < cooldown_ms;
 }
 
 static bool
@@ -204,7 +217,7 @@ find_doubt(const AutoscaleView *view)
         return g_strdup("all are set aside");
     if (view->n_told == 0)
         return g_strdup("no value is known");
-    if (view->changed_ms != 0 && view->told_ms <= view->changed_ms)
+    if (knows_change(view) && view->told_ms <= view->changed_ms)
         return g_strdup("the values are from before the last change");
     return NULL;
 }
@@ -260,7 +273,7 @@ autoscale_decide(const ProtoGroupScaling *scaling, const AutoscaleView *view)
     gint64 count = CLAMP(said.count, view->min, view->max);
     gint64 least = scaling->target != NULL ? MAX(view->min, count) : view->min;
 
-    if (said.last_ms > view->scheduled_ms) {
+    if (is_news(&said, view->scheduled_ms)) {
         result.scheduled_ms = said.last_ms;
         if (scaling->target == NULL || view->wanted < count) {
             result.wanted = count;

@@ -44,10 +44,12 @@ see_cpu(Group *group, AutoscaleView *view)
     view->value = view->n_told > 0 ? sum / view->n_told : 0;
 }
 
+/* What was pushed before the clock was put back is of nobody knows when. */
 static void
 see_metric(const Group *group, AutoscaleView *view)
 {
-    if (group->metric_ms == 0 || view->now_ms - group->metric_ms > FRESH_MS)
+    if (group->metric_ms == 0 || group->metric_ms > view->now_ms ||
+        view->now_ms - group->metric_ms > FRESH_MS)
         return;
     view->value = group->metric;
     view->told_ms = group->metric_ms;

@@ -117,7 +117,6 @@ test_it_cools_down(void)
     g_assert_cmpint(decide(&scaling, &idle), ==, 4);
     /* A clock that was put back. */
     busy.changed_ms = NOW_MS + 50;
-    busy.told_ms = NOW_MS + 100;
     g_assert_cmpint(decide(&scaling, &busy), ==, 8);
 }
 
@@ -264,6 +263,23 @@ test_a_schedule_is_followed_once(void)
     /* What somebody tells it after that stands until the next time. */
     view.scheduled_ms = result.scheduled_ms;
     view.wanted = 4;
+    g_assert_cmpint(decide(&scaling, &view), ==, 4);
+}
+
+static void
+test_a_schedule_goes_on_when_the_clock_is_put_back(void)
+{
+    char *schedule[] = { (char *) (gsize) "08:00", (char *) (gsize) "10",
+                         (char *) (gsize) "18:00", (char *) (gsize) "2", NULL };
+    const ProtoGroupScaling scaling = { .schedule = schedule };
+    AutoscaleView view = seen(4, 0);
+
+    view.now_ms = at("2026-10-07T08:30:00Z");
+    view.scheduled_ms = at("2026-11-07T18:00:00Z");
+    g_assert_cmpint(decide(&scaling, &view), ==, 10);
+    /* By a little: that was followed already. */
+    view.now_ms = at("2026-10-07T17:59:59Z");
+    view.scheduled_ms = at("2026-10-07T18:00:00Z");
     g_assert_cmpint(decide(&scaling, &view), ==, 4);
 }
 
@@ -429,6 +445,8 @@ main(int argc, char **argv)
     g_test_add_func("/autoscale/never-leaves-its-bounds",
                     test_it_never_leaves_its_bounds);
     g_test_add_func("/autoscale/schedule-once", test_a_schedule_is_followed_once);
+    g_test_add_func("/autoscale/schedule-and-clock",
+                    test_a_schedule_goes_on_when_the_clock_is_put_back);
     g_test_add_func("/autoscale/schedule-is-the-least",
                     test_a_schedule_beside_a_target_is_the_least);
     g_test_add_func("/autoscale/weekly", test_times_of_the_week_are_read);
