@@ -119,22 +119,29 @@ group_health_of(const Group *group, const Instance *instance)
     return g_hash_table_lookup(group->health, instance->record.view.id);
 }
 
+/* Whether it had the time to become well; since a clock was put back, it had. */
+static bool
+is_past_grace(const Group *group, const Instance *instance)
+{
+    gint64 now_ms = clock_wall_ms();
+    gint64 from_ms = 0;
+
+    clock_parse_time(instance->record.view.changed_at, &from_ms);
+    from_ms = MAX(from_ms, group->health_from_ms);
+    return from_ms > now_ms || now_ms - from_ms >= group->record.view.health_grace_ms;
+}
+
 GroupPhase
 group_health_get_phase(const Group *group, const Instance *instance)
 {
     const GroupHealth *health = group_health_of(group, instance);
-    gint64 changed_ms = 0;
 
     if (group->record.view.health == NULL || (health != NULL && health->is_well))
         return GROUP_PHASE_UP;
     if (health == NULL || health->n_bad < BAD_IN_A_ROW)
         return health != NULL && health->was_well ? GROUP_PHASE_SICK : GROUP_PHASE_COMING;
-    clock_parse_time(instance->record.view.changed_at, &changed_ms);
-    changed_ms = MAX(changed_ms, group->health_from_ms);
-    return health->was_well ||
-                   clock_wall_ms() - changed_ms >= group->record.view.health_grace_ms
-               ? GROUP_PHASE_SICK
-               : GROUP_PHASE_COMING;
+    return health->was_well || is_past_grace(group, instance) ? GROUP_PHASE_SICK
+                                                              : GROUP_PHASE_COMING;
 }
 
 void

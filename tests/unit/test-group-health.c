@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/clock.h"
 #include "group/health.h"
 #include "host/health.h"
 
@@ -96,6 +97,57 @@ test_it_takes_several_answers_to_change(void)
     group_health_free(health);
 }
 
+/* Clocks of 1 January 2026. */
+
+static gint64
+get_wall_ms(void)
+{
+    return 1767225600000;
+}
+
+static gint64
+get_boot_ms(void)
+{
+    return 0;
+}
+
+static const char *
+get_boot_id(void)
+{
+    return "";
+}
+
+static GroupPhase
+get_phase_of_a_bad_one(const char *changed_at)
+{
+    Group group = { .record.view = { .health = (char *) (gsize) "agent",
+                                     .health_grace_ms = 60000 },
+                    .health = g_hash_table_new(g_str_hash, g_str_equal) };
+    Instance instance = { .record.view = { .id = (char *) (gsize) "web-1",
+                                           .changed_at = (char *) (gsize) changed_at } };
+    GroupHealth bad = { .n_bad = 3 };
+    GroupPhase phase = GROUP_PHASE_N;
+
+    g_hash_table_insert(group.health, instance.record.view.id, &bad);
+    phase = group_health_get_phase(&group, &instance);
+    g_hash_table_unref(group.health);
+    return phase;
+}
+
+static void
+test_a_new_one_has_its_time_to_become_well(void)
+{
+    const ClockSource source = { get_wall_ms, get_boot_ms, get_boot_id };
+
+    clock_set_source(&source);
+    g_assert_cmpint(get_phase_of_a_bad_one("2025-12-31T23:59:30Z"), ==,
+                    GROUP_PHASE_COMING);
+    g_assert_cmpint(get_phase_of_a_bad_one("2025-12-31T23:59:00Z"), ==, GROUP_PHASE_SICK);
+    /* Since then the clock was put back. */
+    g_assert_cmpint(get_phase_of_a_bad_one("2026-01-02T00:00:00Z"), ==, GROUP_PHASE_SICK);
+    clock_set_source(NULL);
+}
+
 static void
 test_the_status_of_an_answer_is_read(void)
 {
@@ -120,6 +172,7 @@ main(int argc, char **argv)
     g_test_add_func("/health/first-good-answer",
                     test_a_new_one_is_well_at_its_first_good_answer);
     g_test_add_func("/health/several-answers", test_it_takes_several_answers_to_change);
+    g_test_add_func("/health/grace", test_a_new_one_has_its_time_to_become_well);
     g_test_add_func("/health/status", test_the_status_of_an_answer_is_read);
     return g_test_run();
 }
