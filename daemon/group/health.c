@@ -252,12 +252,12 @@ add_question(Group *group, const Instance *instance)
 static void
 ask_all(Group *group)
 {
-    GHashTableIter iter;
-    gpointer instance = NULL;
+    g_autoptr(GPtrArray) members = group_list_members(group);
 
-    g_hash_table_iter_init(&iter, group->members);
-    while (g_hash_table_iter_next(&iter, &instance, NULL)) {
-        if (((Instance *) instance)->record.view.state == INSTANCE_STATE_RUNNING)
+    for (guint i = 0; i < members->len; i++) {
+        const Instance *instance = members->pdata[i];
+
+        if (instance->record.view.state == INSTANCE_STATE_RUNNING)
             add_question(group, instance);
     }
     ask_next(group->book);

@@ -148,8 +148,8 @@ compare_members(gconstpointer a, gconstpointer b)
     return strcmp(one->record.view.id, other->record.view.id);
 }
 
-static GPtrArray *
-list_members(Group *group)
+GPtrArray *
+group_list_members(const Group *group)
 {
     GPtrArray *members = g_ptr_array_new();
     GHashTableIter iter;
@@ -166,7 +166,7 @@ list_members(Group *group)
 void
 group_look_ahead(Group *group, GPtrArray **ret_members, GroupPlan *ret_plan)
 {
-    g_autoptr(GPtrArray) members = list_members(group);
+    g_autoptr(GPtrArray) members = group_list_members(group);
 
     look_ahead(group, group->record.view.wanted, members, ret_plan);
     if (ret_members != NULL)
@@ -176,7 +176,7 @@ group_look_ahead(Group *group, GPtrArray **ret_members, GroupPlan *ret_plan)
 void
 group_look_ahead_to(Group *group, gint64 wanted, GroupPlan *ret_plan)
 {
-    g_autoptr(GPtrArray) members = list_members(group);
+    g_autoptr(GPtrArray) members = group_list_members(group);
 
     look_ahead(group, wanted, members, ret_plan);
 }

@@ -10,6 +10,9 @@
  * matter where the last process ended.
  */
 
+/** Its Instances, borrowed, in an order that is the same in each run. */
+GPtrArray *group_list_members(const Group *group);
+
 /** What is to be done now; the members in the order of the plan's numbers, if they are
  * wanted. */
 void group_look_ahead(Group *group, GPtrArray **ret_members, GroupPlan *ret_plan);
