@@ -79,6 +79,19 @@ list(WireCall *call, const ProtoOperationListCall *in)
     wire_call_reply(call, &reply);
 }
 
+/* One that only waits has done what it does when it is accepted: what was asked of a
+ * group goes on without it, and a removal has nobody else to end it. */
+static bool
+take_back(Operation *operation, GError **error)
+{
+    if (!operation->workflow->only_waits || operation_is_over(operation))
+        return operation_cancel(operation, error);
+    proto_error_set_illegal_state(
+        error, operation_state_to_string(operation->record.view.state),
+        "The operation cannot be taken back: what it waits for goes on without it");
+    return false;
+}
+
 static void
 cancel(WireCall *call, const ProtoOperationCancelCall *in)
 {
@@ -93,7 +106,7 @@ cancel(WireCall *call, const ProtoOperationCancelCall *in)
     }
     /* What it writes is a part of this. */
     tx = store_begin(rpc_of(call)->store);
-    if (operation_cancel(operation, &error)) {
+    if (take_back(operation, &error)) {
         rpc_reply_operation(call, tx, operation);
     } else {
         store_commit(tx);
