@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "sim/groups.h"
 #include "sim/machine.h"
 #include "sim/process.h"
 #include "sim/world.h"
@@ -28,10 +29,10 @@ enum {
 static const gint64 mebibyte = 1048576;
 
 /** A connection; three of each tenant's, and two of an admin, one of which only waits. */
-typedef struct {
+struct Client {
     guint uid;
     WireLink *link;
-} Client;
+};
 
 /** One thing that was asked for. */
 typedef struct {
@@ -81,7 +82,8 @@ makes_operations(const WireMethod *method)
 {
     return method != &proto_operation_wait && method != &proto_instance_wait &&
            method != &proto_audit_run && method != &proto_audit_collect &&
-           method != &proto_host_drain && method != &proto_host_undrain;
+           method != &proto_host_drain && method != &proto_host_undrain &&
+           method != &proto_group_autoscale && method != &proto_group_metric;
 }
 
 static GPtrArray *
@@ -183,13 +185,22 @@ send_request(Request *request)
 }
 
 static char *
-make_id(void)
+make_certain_id(void)
 {
-    return world_chance(900) ? g_strdup_printf("request-%u", ++all.n_ids) : NULL;
+    return g_strdup_printf("request-%u", ++all.n_ids);
 }
 
-static void
-ask(Client *client, const WireMethod *method, gconstpointer in, const char *request_id)
+char *
+client_make_id(void)
+{
+    return world_chance(900) ? make_certain_id() : NULL;
+}
+
+void
+client_ask(Client *client,
+           const WireMethod *method,
+           gconstpointer in,
+           const char *request_id)
 {
     Request *request = g_new0(Request, 1);
 
@@ -209,6 +220,8 @@ ask(Client *client, const WireMethod *method, gconstpointer in, const char *requ
 static char *
 choose_name(void)
 {
+    if (groups_are_on() && world_chance(500))
+        return groups_choose_member();
     return g_strdup_printf("vm-%u", world_random(NAMES));
 }
 
@@ -223,12 +236,16 @@ choose_labels(void)
     return labels;
 }
 
+/* By its request id it is told from one that a group asked for. */
 static void
 ask_destroy_of(Client *client, const char *name)
 {
-    ProtoInstanceDestroyCall in = { .instance = g_strdup(name), .request_id = make_id() };
+    ProtoInstanceDestroyCall in = {
+        .instance = g_strdup(name),
+        .request_id = groups_are_on() ? make_certain_id() : client_make_id(),
+    };
 
-    ask(client, &proto_instance_destroy, &in, in.request_id);
+    client_ask(client, &proto_instance_destroy, &in, in.request_id);
 }
 
 /* Some are destroyed before the create had its turn. */
@@ -244,10 +261,10 @@ ask_create(Client *client)
         .user_data = world_chance(200) ? g_strdup("#!/bin/true") : NULL,
         .labels = world_chance(600) ? choose_labels() : NULL,
         .anti_affinity = world_chance(150) ? choose_labels() : NULL,
-        .request_id = make_id(),
+        .request_id = client_make_id(),
     };
 
-    ask(client, &proto_instance_create, &in, in.request_id);
+    client_ask(client, &proto_instance_create, &in, in.request_id);
     if (in.name != NULL && world_chance(150))
         ask_destroy_of(client, in.name);
 }
@@ -256,9 +273,10 @@ ask_create(Client *client)
 static void
 ask_start(Client *client)
 {
-    ProtoInstanceStartCall in = { .instance = choose_name(), .request_id = make_id() };
+    ProtoInstanceStartCall in = { .instance = choose_name(),
+                                  .request_id = client_make_id() };
 
-    ask(client, &proto_instance_start, &in, in.request_id);
+    client_ask(client, &proto_instance_start, &in, in.request_id);
 }
 
 static void
@@ -270,10 +288,10 @@ ask_stop(Client *client)
         .force = world_chance(300),
         .has_timeout_ms = world_chance(500),
         .timeout_ms = 1000 + world_random(30000),
-        .request_id = make_id(),
+        .request_id = client_make_id(),
     };
 
-    ask(client, &proto_instance_stop, &in, in.request_id);
+    client_ask(client, &proto_instance_stop, &in, in.request_id);
 }
 
 static void
@@ -283,26 +301,28 @@ ask_restart(Client *client)
         .instance = choose_name(),
         .has_force = true,
         .force = world_chance(300),
-        .request_id = make_id(),
+        .request_id = client_make_id(),
     };
 
-    ask(client, &proto_instance_restart, &in, in.request_id);
+    client_ask(client, &proto_instance_restart, &in, in.request_id);
 }
 
 static void
 ask_pause(Client *client)
 {
-    ProtoInstancePauseCall in = { .instance = choose_name(), .request_id = make_id() };
+    ProtoInstancePauseCall in = { .instance = choose_name(),
+                                  .request_id = client_make_id() };
 
-    ask(client, &proto_instance_pause, &in, in.request_id);
+    client_ask(client, &proto_instance_pause, &in, in.request_id);
 }
 
 static void
 ask_resume(Client *client)
 {
-    ProtoInstanceResumeCall in = { .instance = choose_name(), .request_id = make_id() };
+    ProtoInstanceResumeCall in = { .instance = choose_name(),
+                                   .request_id = client_make_id() };
 
-    ask(client, &proto_instance_resume, &in, in.request_id);
+    client_ask(client, &proto_instance_resume, &in, in.request_id);
 }
 
 static void
@@ -316,10 +336,10 @@ ask_resize(Client *client)
         .memory_bytes = (256 + world_random(8) * 256) * mebibyte,
         .has_disk_bytes = world_chance(300),
         .disk_bytes = (1024 + world_random(8) * 1024) * mebibyte,
-        .request_id = make_id(),
+        .request_id = client_make_id(),
     };
 
-    ask(client, &proto_instance_resize, &in, in.request_id);
+    client_ask(client, &proto_instance_resize, &in, in.request_id);
 }
 
 static void
@@ -335,10 +355,10 @@ ask_import(Client *client)
 {
     ProtoTemplateImportCall in = {
         .source = g_strdup(world_chance(700) ? "tiny" : "other"),
-        .request_id = make_id(),
+        .request_id = client_make_id(),
     };
 
-    ask(&all.clients[ADMIN], &proto_template_import, &in, in.request_id);
+    client_ask(&all.clients[ADMIN], &proto_template_import, &in, in.request_id);
 }
 
 static void
@@ -346,10 +366,10 @@ ask_removal(Client *client)
 {
     ProtoTemplateRemoveCall in = {
         .template = g_strdup(world_chance(300) ? "tiny" : "other"),
-        .request_id = make_id(),
+        .request_id = client_make_id(),
     };
 
-    ask(&all.clients[ADMIN], &proto_template_remove, &in, in.request_id);
+    client_ask(&all.clients[ADMIN], &proto_template_remove, &in, in.request_id);
 }
 
 static void
@@ -360,8 +380,8 @@ ask_drain(Client *client)
         machine_get_name(index) != NULL ? machine_get_name(index) : machine_get_name(0);
     ProtoHostDrainCall in = { .host = g_strdup(name) };
 
-    ask(&all.clients[ADMIN], world_chance(300) ? &proto_host_drain : &proto_host_undrain,
-        &in, NULL);
+    client_ask(&all.clients[ADMIN],
+               world_chance(300) ? &proto_host_drain : &proto_host_undrain, &in, NULL);
 }
 
 static char *
@@ -386,7 +406,7 @@ ask_cancel(Client *client)
     ProtoOperationCancelCall in = { .operation = choose_operation() };
 
     if (in.operation != NULL)
-        ask(&all.clients[ADMIN], &proto_operation_cancel, &in, NULL);
+        client_ask(&all.clients[ADMIN], &proto_operation_cancel, &in, NULL);
 }
 
 static void
@@ -399,7 +419,7 @@ ask_wait(Client *client)
     };
 
     if (in.operation != NULL)
-        ask(&all.clients[WAITER], &proto_operation_wait, &in, NULL);
+        client_ask(&all.clients[WAITER], &proto_operation_wait, &in, NULL);
 }
 
 static void
@@ -412,7 +432,7 @@ ask_instance_wait(Client *client)
         .timeout_ms = world_random(WAIT_MS),
     };
 
-    ask(client, &proto_instance_wait, &in, NULL);
+    client_ask(client, &proto_instance_wait, &in, NULL);
 }
 
 /* An admin looks whether all is well, or cleans up, in the midst of it. */
@@ -421,7 +441,7 @@ ask_audit(Client *client)
 {
     ProtoAuditRunCall in = { 0 };
 
-    ask(&all.clients[WAITER], &proto_audit_run, &in, NULL);
+    client_ask(&all.clients[WAITER], &proto_audit_run, &in, NULL);
 }
 
 static void
@@ -429,7 +449,7 @@ ask_collect(Client *client)
 {
     ProtoAuditCollectCall in = { 0 };
 
-    ask(&all.clients[WAITER], &proto_audit_collect, &in, NULL);
+    client_ask(&all.clients[WAITER], &proto_audit_collect, &in, NULL);
 }
 
 /* One that was answered is asked again: by a script that was started twice. */
@@ -475,6 +495,10 @@ client_act(void)
 
     if (!has_template() && world_chance(500)) {
         ask_import(client);
+        return;
+    }
+    if (groups_are_on() && world_chance(450)) {
+        groups_act(client);
         return;
     }
 

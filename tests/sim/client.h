@@ -4,6 +4,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "wire/schema.h"
+
 /**
  * The clients: some tenants and an admin, who ask for changes at random.  A client that
  * got no answer asks again with the same request id, as long as it takes; one that got an
@@ -11,6 +13,19 @@
  */
 void client_begin(void);
 void client_end(void);
+
+/** A connection: of a tenant, or of the admin. */
+typedef struct Client Client;
+
+/** Asks for it.  What in points to is the client's from here on; request_id is part of
+ * it, or NULL: then it is not asked again. */
+void client_ask(Client *client,
+                const WireMethod *method,
+                gconstpointer in,
+                const char *request_id);
+
+/** A new request id; sometimes none. */
+char *client_make_id(void);
 
 /** vmd is up: connects all, and asks again what was not answered. */
 void client_connect(void);

@@ -11,6 +11,7 @@ enum {
     STRANGERS = 3,
     HAPPENING_MS = 3000,
     LOST_MS = 3600000,
+    SICK_MS = 30000,
 };
 
 static const gint64 gibibyte = 1073741824;
@@ -65,6 +66,7 @@ typedef struct {
 
 static Machine *machines[MACHINES];
 static guint n_machines;
+static guint sick_rate;
 
 /* Rules */
 
@@ -131,6 +133,19 @@ is_deaf(const Machine *machine, const char *id)
     return g_str_hash(id) % 1000 < machine->rates[FAULT_DEAF];
 }
 
+/* Whether it is depends on the guest and the time alone: it is told the same until then.
+ */
+static const ScriptRule *
+match_sick(Machine *machine, const ProtoWorkerCheckHealthCall *in)
+{
+    gint64 spell = world_now_ms() / SICK_MS;
+    g_autofree char *key = g_strdup_printf("%s %" G_GINT64_FORMAT, in->id, spell);
+
+    if (machine->is_calm || g_str_hash(key) % 1000 >= sick_rate)
+        return NULL;
+    return add_rule(machine, 0);
+}
+
 static const char *
 fail_call(Machine *machine, ScriptRule *rule, const char *method)
 {
@@ -173,6 +188,8 @@ match(const char *method, const void *in, gpointer data)
         return match_event(machine);
     if (strcmp(method, SCRIPT_RESIZED) == 0)
         return match_resized(machine);
+    if (strcmp(method, SCRIPT_SICK) == 0)
+        return match_sick(machine, in);
     rule = add_rule(machine, 1 + world_random(LATENCY_MS));
     rule->delay_ms += MAX(machine->frozen_until_ms - world_now_ms(), 0);
     rule->late = world_chance(500);
@@ -487,7 +504,13 @@ machine_end(void)
     for (guint i = 0; i < n_machines; i++) {
         g_clear_pointer(&machines[i], machine_free);
     }
-    n_machines = 0;
+    n_machines = sick_rate = 0;
+}
+
+void
+machine_sicken(guint per_mille)
+{
+    sick_rate = per_mille;
 }
 
 static void

@@ -17,6 +17,10 @@
 void machine_begin(void);
 void machine_end(void);
 
+/** From now on so many guests in a thousand are not well at any time, each for a while.
+ */
+void machine_sicken(guint per_mille);
+
 /** No fault from here on; what has begun goes on. */
 void machine_calm(void);
 

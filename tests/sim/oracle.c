@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "fleet/capacity.h"
 #include "instance/hosts.h"
+#include "sim/groups-oracle.h"
 #include "sim/machine.h"
 #include "sim/process.h"
 #include "sim/world.h"
@@ -100,7 +101,8 @@ check_apart(const Instance *instance)
     GHashTableIter iter;
     gpointer value = NULL;
 
-    if (view->placement == NULL || view->placement->anti_affinity == NULL)
+    if (view->placement == NULL || view->placement->anti_affinity == NULL ||
+        view->placement->anti_affinity_soft)
         return;
     g_hash_table_iter_init(&iter, instance->book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
@@ -139,6 +141,7 @@ oracle_look(void)
     if (process_get() == NULL)
         return;
     check_deadlines();
+    groups_look();
     check_sums();
     check_places();
     g_hash_table_iter_init(&iter, process_get()->rpc.instances->by_tenant);
@@ -402,6 +405,7 @@ oracle_check(void)
     check_audit();
     check_ledger();
     check_instances();
+    groups_check();
     machine_check_strangers();
 }
 
@@ -431,6 +435,7 @@ oracle_dump(void)
     const GQueue *operations = operation_engine_get_all(rpc->engine);
     GHashTableIter iter;
     gpointer instance = NULL;
+    gpointer group = NULL;
 
     g_hash_table_iter_init(&iter, rpc->instances->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &instance)) {
@@ -439,6 +444,13 @@ oracle_dump(void)
     for (guint i = 0; i < templates->len; i++) {
         add_line(lines, &proto_template_record_type,
                  &((Template *) templates->pdata[i])->record);
+    }
+    g_hash_table_iter_init(&iter, rpc->groups->by_id);
+    while (g_hash_table_iter_next(&iter, NULL, &group)) {
+        g_autofree ProtoGroupRecord *told = groups_copy_told(group);
+
+        add_line(lines, &proto_group_record_type, told);
+        proto_group_record_clear(told);
     }
     for (const GList *item = operations->head; item != NULL; item = item->next) {
         add_line(lines, &proto_operation_type, &((Operation *) item->data)->record.view);

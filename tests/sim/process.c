@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "sim/disk.h"
+#include "sim/groups.h"
 #include "sim/machine.h"
 #include "sim/world.h"
 #include "wire/server-private.h"
@@ -14,13 +15,16 @@ static const gint64 gibibyte = 1073741824;
 enum {
     KEPT_FEW = 10,
     KEPT_ALL = 100000,
-    MANY = 20
+    MANY = 20,
+    GROUPS = 2,
+    MEMBERS = 10
 };
 
 static Controller *running;
 static gint64 kept;
 static gint64 quota_instances;
 static gint64 quota_vcpus;
+static gint64 quota_groups;
 static gint64 side_by_side;
 
 void
@@ -30,6 +34,11 @@ process_begin(void)
     quota_vcpus = 4 + world_random(12);
     side_by_side = world_chance(500) ? 1 + world_random(3) : MANY;
     kept = world_chance(250) ? KEPT_FEW : KEPT_ALL;
+    if (groups_are_on()) {
+        quota_instances += world_random(MEMBERS);
+        quota_vcpus += world_random(MEMBERS);
+        quota_groups = world_chance(250) ? 1 : GROUPS;
+    }
 }
 
 bool
@@ -59,6 +68,12 @@ make_config(void)
     config->quota_vcpus = quota_vcpus;
     config->quota_memory = 16 * gibibyte;
     config->quota_disk = 100 * gibibyte;
+    config->quota_groups = quota_groups;
+    /* Less patient than by default: a life is short. */
+    config->group_backoff_seconds = 5;
+    config->group_backoff_max_seconds = 40;
+    config->group_proof_seconds = 10;
+    config->group_dead_seconds = 5;
     return config;
 }
 

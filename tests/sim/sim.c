@@ -3,6 +3,8 @@
 
 #include "sim/client.h"
 #include "sim/disk.h"
+#include "sim/groups-oracle.h"
+#include "sim/groups.h"
 #include "sim/machine.h"
 #include "sim/oracle.h"
 #include "sim/process.h"
@@ -24,6 +26,8 @@ enum {
     /** The quiet phase: a call that hangs is given up after two minutes, a stop after
      * one, and 60 s are for the rest. */
     QUIET_MS = 60000 + 120000 + 60000,
+    /** Groups have more to do: a breaker closes, and members are tried one by one. */
+    GROUPS_QUIET_MS = 600000,
     /** The host is listed twice. */
     SETTLE_MS = 65000,
 };
@@ -32,6 +36,7 @@ static struct {
     guint operations;
     guint faults;
     guint crashes;
+    guint members;
 } counts;
 
 static gint64
@@ -48,8 +53,24 @@ static void
 start_again(void)
 {
     process_start();
-    if (process_get() != NULL)
-        client_connect();
+    if (process_get() == NULL)
+        return;
+    groups_oracle_start();
+    client_connect();
+}
+
+static bool
+watch(gpointer data)
+{
+    groups_watch();
+    return false;
+}
+
+/* Some time in which whatever was begun goes on. */
+static void
+pass(gint64 length_ms)
+{
+    world_run(groups_are_on() ? watch : NULL, NULL, length_ms);
 }
 
 static void
@@ -76,7 +97,7 @@ run_load(void)
 
     for (guint i = 0; i < ACTS && process_get() != NULL; i++) {
         client_act();
-        world_run(NULL, NULL, 1 + world_random(world_chance(500) ? BURST_MS : PAUSE_MS));
+        pass(1 + world_random(world_chance(500) ? BURST_MS : PAUSE_MS));
         oracle_look();
         if (world_chance(jump_rate))
             world_jump_wall(choose_jump());
@@ -85,11 +106,11 @@ run_load(void)
         } else if (world_chance(crash_rate)) {
             /* In the midst of something. */
             client_act();
-            world_run(NULL, NULL, 1 + world_random(BURST_MS));
+            pass(1 + world_random(BURST_MS));
             crash(false);
             /* And once more, while it puts things right. */
             if (world_chance(300)) {
-                world_run(NULL, NULL, 1 + world_random(100));
+                pass(1 + world_random(100));
                 crash(false);
             }
         }
@@ -99,7 +120,8 @@ run_load(void)
 static bool
 is_at_rest(gpointer data)
 {
-    return process_is_idle() && client_is_content();
+    groups_watch();
+    return process_is_idle() && client_is_content() && groups_are_at_rest();
 }
 
 static void
@@ -127,9 +149,9 @@ run_quiet(void)
     g_autoptr(GPtrArray) after = NULL;
 
     machine_calm();
-    if (!world_run(is_at_rest, NULL, QUIET_MS))
+    if (!world_run(is_at_rest, NULL, QUIET_MS + (groups_are_on() ? GROUPS_QUIET_MS : 0)))
         blame_active();
-    world_run(NULL, NULL, SETTLE_MS);
+    pass(SETTLE_MS);
     client_check();
     oracle_check();
     before = oracle_dump();
@@ -141,7 +163,7 @@ run_quiet(void)
         return;
     after = oracle_dump();
     oracle_compare(before, after);
-    world_run(NULL, NULL, SETTLE_MS);
+    pass(SETTLE_MS);
     client_check();
     oracle_check();
 }
@@ -154,6 +176,8 @@ run_seed(guint32 seed, bool verbose, guint64 *ret_hash)
 
     disk_begin();
     world_begin(seed, verbose);
+    groups_begin(seed);
+    groups_oracle_begin();
     machine_begin();
     client_begin();
     process_begin();
@@ -164,8 +188,11 @@ run_seed(guint32 seed, bool verbose, guint64 *ret_hash)
     process_kill();
     world_run(NULL, NULL, 1);
     counts.faults += machine_count_faults();
+    counts.members += groups_count_members();
     client_end();
     machine_end();
+    groups_oracle_end();
+    groups_end();
     good = world_count_faults() == 0;
     *ret_hash = world_hash();
     world_end();
@@ -176,8 +203,8 @@ run_seed(guint32 seed, bool verbose, guint64 *ret_hash)
 static void
 tell(void)
 {
-    printf("%u operations, %u faults, %u crashes", counts.operations, counts.faults,
-           counts.crashes);
+    printf("%u operations, %u members of groups, %u faults, %u crashes",
+           counts.operations, counts.members, counts.faults, counts.crashes);
 }
 
 int
