@@ -681,6 +681,9 @@ turn_back(Operation *operation, const GError *error)
         finish(operation, get_bad_end(operation));
         return;
     }
+    /* One that another process may have begun is not begun any more. */
+    operation->has_begun = true;
+    view->state = OPERATION_STATE_RUNNING;
     view->undoing = true;
     view->steps_done = view->steps;
     operation->retries = 0;
