@@ -196,6 +196,14 @@ client_make_id(void)
     return world_chance(900) ? make_certain_id() : NULL;
 }
 
+bool
+client_is_of(const Client *client, const char *tenant)
+{
+    g_autofree char *own = g_strdup_printf("u%u", client->uid);
+
+    return strcmp(own, tenant) == 0;
+}
+
 void
 client_ask(Client *client,
            const WireMethod *method,
@@ -470,9 +478,17 @@ ask_again(Client *client)
 }
 
 static bool
-has_template(void)
+has_template(const char *name)
 {
-    return template_find_ready(process_get()->rpc.templates, "tiny", NULL) != NULL;
+    return template_find_ready(process_get()->rpc.templates, name, NULL) != NULL;
+}
+
+/* What is missing is not missing for long. */
+static bool
+wants_import(void)
+{
+    return (!has_template("tiny") && world_chance(500)) ||
+           (groups_are_on() && !has_template("other") && world_chance(200));
 }
 
 void
@@ -493,7 +509,7 @@ client_act(void)
     guint number = 0;
     Client *client = &all.clients[FIRST_TENANT + world_random(CLIENTS - FIRST_TENANT)];
 
-    if (!has_template() && world_chance(500)) {
+    if (wants_import()) {
         ask_import(client);
         return;
     }

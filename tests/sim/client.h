@@ -24,6 +24,9 @@ void client_ask(Client *client,
                 gconstpointer in,
                 const char *request_id);
 
+/** Whether that is whom it asks for. */
+bool client_is_of(const Client *client, const char *tenant);
+
 /** A new request id; sometimes none. */
 char *client_make_id(void);
 

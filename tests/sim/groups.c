@@ -2,6 +2,7 @@
 #include "sim/groups.h"
 
 #include "sim/machine.h"
+#include "sim/process.h"
 #include "sim/world.h"
 
 enum {
@@ -10,7 +11,7 @@ enum {
     OF_SEEDS = 4,
     NAMES = 2,
     MOST = 6,
-    MEMBERS = 6,
+    MEMBERS = 5,
     SICK_MAX = 300,
 };
 
@@ -25,15 +26,51 @@ static struct {
 } all;
 
 static char *
-choose_name(void)
+make_name(void)
 {
     return g_strdup_printf("set-%u", world_random(NAMES));
+}
+
+static gboolean
+add_group(gpointer key, gpointer group, gpointer data)
+{
+    g_ptr_array_add(data, group);
+    return FALSE;
+}
+
+/* One that is there, of the client's tenant unless that is NULL; or NULL. */
+static const ProtoGroup *
+find_group(const Client *client)
+{
+    g_autoptr(GPtrArray) groups = g_ptr_array_new();
+
+    g_tree_foreach(process_get()->rpc.groups->by_name, add_group, groups);
+    for (guint i = groups->len; client != NULL && i > 0; i--) {
+        const Group *group = groups->pdata[i - 1];
+
+        if (!client_is_of(client, group->record.view.tenant))
+            g_ptr_array_remove_index(groups, i - 1);
+    }
+    if (groups->len == 0)
+        return NULL;
+    return &((const Group *) groups->pdata[world_random(groups->len)])->record.view;
+}
+
+/* Mostly of one that is there. */
+static char *
+choose_name(const Client *client)
+{
+    const ProtoGroup *group = world_chance(900) ? find_group(client) : NULL;
+
+    return group != NULL ? g_strdup(group->name) : make_name();
 }
 
 char *
 groups_choose_member(void)
 {
-    return g_strdup_printf("set-%u-%u", world_random(NAMES), 1 + world_random(MEMBERS));
+    g_autofree char *name = choose_name(NULL);
+
+    return g_strdup_printf("%s-%u", name, 1 + world_random(MEMBERS));
 }
 
 static char *
@@ -55,7 +92,7 @@ ask_create(Client *client)
     gint64 min = world_random(2);
     gint64 max = MAX(min, 1) + world_random(MOST);
     ProtoGroupCreateCall in = {
-        .group = choose_name(),
+        .group = make_name(),
         .template = choose_template(),
         .has_vcpus = true,
         .vcpus = 1 + world_random(2),
@@ -84,9 +121,10 @@ ask_create(Client *client)
 static void
 ask_scale(Client *client)
 {
+    const ProtoGroup *group = world_chance(900) ? find_group(client) : NULL;
     ProtoGroupScaleCall in = {
-        .group = choose_name(),
-        .count = world_random(MOST + 1),
+        .group = group != NULL ? g_strdup(group->name) : make_name(),
+        .count = world_random((guint) (group != NULL ? group->max : MOST) + 1),
         .request_id = client_make_id(),
     };
 
@@ -100,7 +138,7 @@ ask_update(Client *client)
 {
     guint way = world_random(4);
     ProtoGroupUpdateCall in = {
-        .group = choose_name(),
+        .group = choose_name(client),
         .template = way > 1 ? choose_template() : NULL,
         .has_rollback = true,
         .rollback = way == 0,
@@ -118,7 +156,7 @@ static void
 ask_autoscale(Client *client)
 {
     ProtoGroupAutoscaleCall in = {
-        .group = choose_name(),
+        .group = choose_name(client),
         .metric = g_strdup("10"),
         .has_cooldown_out_ms = true,
         .cooldown_out_ms = world_random(10000),
@@ -136,7 +174,7 @@ static void
 ask_metric(Client *client)
 {
     ProtoGroupMetricCall in = {
-        .group = choose_name(),
+        .group = choose_name(client),
         .value = g_strdup_printf("%u", world_random(40)),
     };
 
@@ -146,7 +184,8 @@ ask_metric(Client *client)
 static void
 ask_removal(Client *client)
 {
-    ProtoGroupRemoveCall in = { .group = choose_name(), .request_id = client_make_id() };
+    ProtoGroupRemoveCall in = { .group = choose_name(client),
+                                .request_id = client_make_id() };
 
     client_ask(client, &proto_group_remove, &in, in.request_id);
 }
@@ -159,7 +198,7 @@ ask_much(Client *client)
     if (world_chance(500))
         ask_update(client);
     ask_scale(client);
-    if (world_chance(200))
+    if (world_chance(100))
         ask_removal(client);
 }
 
@@ -170,12 +209,16 @@ groups_act(Client *client)
         guint weight;
         void (*ask)(Client *client);
     } acts[] = {
-        { 25, ask_create }, { 25, ask_scale },  { 15, ask_update }, { 4, ask_autoscale },
-        { 10, ask_metric }, { 5, ask_removal }, { 10, ask_much },
+        { 10, ask_create }, { 25, ask_scale },  { 15, ask_update }, { 4, ask_autoscale },
+        { 10, ask_metric }, { 3, ask_removal }, { 10, ask_much },
     };
 
     guint number = 0;
 
+    if (find_group(client) == NULL && world_chance(700)) {
+        ask_create(client);
+        return;
+    }
     for (gsize i = 0; i < G_N_ELEMENTS(acts); i++) {
         number += acts[i].weight;
     }
