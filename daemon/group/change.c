@@ -481,6 +481,7 @@ finish_remove(Operation *operation, StoreTx *tx)
         group_remove(group, tx);
     } else {
         group_put(group, tx);
+        group_keep_soon(group);
     }
 }
 

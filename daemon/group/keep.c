@@ -576,6 +576,18 @@ stands_still(Group *group)
     return true;
 }
 
+/* Whether nothing is left of one that is removed, and nobody that would end that: its
+ * operation was past its deadline, by a clock that was set. */
+static bool
+is_left_over(const Group *group)
+{
+    const Operation *newest =
+        operation_find_newest(group->book->engine, group->record.view.id);
+
+    return group->record.removing && g_hash_table_size(group->members) == 0 &&
+           (newest == NULL || operation_is_over(newest));
+}
+
 void
 group_keep(Group *group, StoreTx *tx)
 {
@@ -583,6 +595,10 @@ group_keep(Group *group, StoreTx *tx)
     g_auto(GroupPlan) plan = { 0 };
     bool is_still = stands_still(group);
 
+    if (is_left_over(group)) {
+        group_remove(group, tx);
+        return;
+    }
     if (!is_still)
         group_scaling_follow(group, tx);
     group_look_ahead(group, &members, &plan);
