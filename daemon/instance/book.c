@@ -371,6 +371,7 @@ instance_transition_at(Instance *instance,
     instance->lacks_reason = false;
     if (next != view->state) {
         view->state = next;
+        instance->moved_boot_ms = clock_boot_ms();
         g_free(view->changed_at);
         view->changed_at =
             clock_format_time(when != NULL ? when->at_ms : clock_wall_ms());

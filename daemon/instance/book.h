@@ -56,6 +56,8 @@ struct Instance {
     GSList *waits;
     /** The host told of a change while an operation was under way. */
     bool needs_look;
+    /** When its state changed, by the clock that runs since boot; 0: in another life. */
+    gint64 moved_boot_ms;
     /** When the host last told that its domain is on, by the ledger's clock; 0: not yet.
      */
     gint64 seen_ms;

@@ -185,6 +185,16 @@ take_reason(Instance *instance, const ProtoDomain *domain, StoreTx *tx)
     instance_put(instance, tx);
 }
 
+/* Whether the domain was looked at before the instance came to be on, whoever asked: a
+ * look that was under way while it was started may have seen it off. */
+static bool
+is_old(const Instance *instance, const ProtoDomain *domain)
+{
+    return instance_is_on(instance) && domain->state != DOMAIN_STATE_RUNNING &&
+           domain->state != DOMAIN_STATE_PAUSED && domain->has_looked_boot_ms &&
+           domain->looked_boot_ms < instance->moved_boot_ms;
+}
+
 /* What was written down of runs is true whenever it is told; a state may be an older one.
  */
 static void
@@ -198,7 +208,7 @@ look_at(Instance *instance, const ProtoDomain *domain, Told told)
 
     if (runs_are_news(instance, domain))
         runs_follow(instance, tx, domain);
-    is_doubtful = runs_is_old(instance, domain) ||
+    is_doubtful = is_old(instance, domain) ||
                   (told != TOLD_WHEN_ASKED && runs_is_doubtful(instance, domain));
     if (!is_doubtful && !runs_have_ended(domain))
         take_state(instance, domain, tx, told);

@@ -226,16 +226,6 @@ is_replaced(const Instance *instance, const ProtoDomain *domain)
 }
 
 bool
-runs_is_old(const Instance *instance, const ProtoDomain *domain)
-{
-    const ProtoOpenSegment *open = find_open(instance);
-
-    return open != NULL && instance_is_on(instance) && !is_active(domain) &&
-           domain->has_looked_boot_ms && domain->looked_boot_ms < open->boot_ms &&
-           strcmp(open->boot_id, clock_boot_id()) == 0;
-}
-
-bool
 runs_is_doubtful(const Instance *instance, const ProtoDomain *domain)
 {
     const ProtoOpenSegment *open = find_open(instance);

@@ -24,10 +24,6 @@ void runs_follow(Instance *instance, StoreTx *tx, const ProtoDomain *domain);
 /** Whether this process began after what the ledger has of the instance's run. */
 bool runs_is_other_process(const Instance *instance, const ProtoEpoch *epoch);
 
-/** Whether a domain is shown as off by a look from before the ledger had the instance as
- * on: what was told came late, whoever asked. */
-bool runs_is_old(const Instance *instance, const ProtoDomain *domain);
-
 /** Whether a domain is shown as on in a process that began before the ledger had the
  * instance as off, or in none that can be read any more: what was told came late, or the
  * ledger is wrong. */
