@@ -67,26 +67,45 @@ pass_line(const BillLine *line, gpointer data, GError **error)
     return true;
 }
 
-/* What a tenant's month comes to so far; a currency of NULL is that of nothing. */
+/* Of what a tenant is billed in several currencies that of the budget counts, unless the
+ * month itself is used in another: that is trouble.  What only corrects months before in
+ * another is none. */
+static bool
+choose_total(Biller *biller, const char *currency, BillTotal *ret_total, GError **error)
+{
+    BillTotal total = { 0 };
+    bool more = true;
+
+    while (biller_next(biller, pass_line, NULL, &more, &total, error)) {
+        if (!more)
+            return true;
+        if (total.has_usage || g_strcmp0(total.currency, currency) == 0)
+            *ret_total = total;
+        if (total.has_usage && g_strcmp0(total.currency, currency) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* What the month of a tenant comes to so far; a currency of NULL is that of nothing. */
 static bool
 bill(const Meter *meter,
-     const char *tenant,
+     const ProtoBudget *budget,
      gint64 at_ms,
      BillTotal *ret_total,
      GError **error)
 {
     g_autofree char *period =
         calendar_format_month(calendar_month_of(calendar_day_of(at_ms)));
-    const BillQuery query = { .tenant = tenant, .period = period };
+    const BillQuery query = { .tenant = budget->tenant, .period = period };
     g_autoptr(Biller) biller = NULL;
     BillTotal total = { 0 };
-    bool more = true;
 
     if (!bookkeeper_update(meter->bookkeeper, error))
         return false;
     biller =
         biller_new(meter->store, bookkeeper_get_books(meter->bookkeeper), &query, error);
-    if (biller == NULL || !biller_next(biller, pass_line, NULL, &more, &total, error))
+    if (biller == NULL || !choose_total(biller, budget->currency, &total, error))
         return false;
     /* A name of the biller's: it goes with it. */
     total.tenant = NULL;
@@ -140,7 +159,7 @@ tell_spent(Budgets *budgets, const ProtoBudget *budget)
     ProtoBudgetTellCall call = { .tenant = budget->tenant, .as_of = as_of };
 
     /* One that never had anything is not in the books. */
-    if (bill(budgets->meter, budget->tenant, at_ms, &total, &error) ||
+    if (bill(budgets->meter, budget, at_ms, &total, &error) ||
         g_error_matches(error, PROTO_ERROR, PROTO_ERROR_NOT_FOUND)) {
         call.spent = spent = decimal_format(total.total, total.places);
         call.currency = (char *) (gsize) total.currency;

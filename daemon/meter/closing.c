@@ -150,12 +150,13 @@ note_closed(Closing *closing, GError **error)
 /* Invoices */
 
 static bool
-has_invoice(const BooksPeriod *period, const char *tenant)
+has_invoice(const BooksPeriod *period, const BillTotal *total)
 {
     for (guint i = 0; i < period->invoices->len; i++) {
         const ProtoInvoiceNote *note = g_ptr_array_index(period->invoices, i);
 
-        if (strcmp(note->tenant, tenant) == 0)
+        if (strcmp(note->tenant, total->tenant) == 0 &&
+            strcmp(note->currency, total->currency) == 0)
             return true;
     }
     return false;
@@ -169,8 +170,8 @@ fold_line(const BillLine *line, gpointer data, GError **error)
     return report_fold_add(closing->fold, line, error);
 }
 
-/* The next tenant that has lines and no invoice yet; false in ret_more if none is left.
- */
+/* The next tenant and currency with lines and no invoice yet; false in ret_more if none
+ * is left. */
 static bool
 find_next(Closing *closing,
           const BooksPeriod *period,
@@ -182,8 +183,7 @@ find_next(Closing *closing,
         report_fold_clear(closing->fold);
         if (!biller_next(closing->biller, fold_line, closing, ret_more, ret_total, error))
             return false;
-        if (!*ret_more ||
-            (ret_total->lines > 0 && !has_invoice(period, ret_total->tenant)))
+        if (!*ret_more || (ret_total->lines > 0 && !has_invoice(period, ret_total)))
             return true;
     }
 }

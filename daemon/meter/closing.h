@@ -4,10 +4,10 @@
 #include "meter/ask.h"
 
 /**
- * Closes a period: a note that fixes what it is billed by, an invoice for each tenant,
- * and a note that all are there.  Each step is a row of the ledger, so that it can be
- * interrupted anywhere; the next try goes on where it was, and comes to the same bytes.
- * One at a time.
+ * Closes a period: a note that fixes what it is billed by, an invoice for each tenant
+ * and currency, and a note that all are there.  Each step is a row of the ledger, so that
+ * it can be interrupted anywhere; the next try goes on where it was, and comes to the
+ * same bytes. One at a time.
  */
 
 typedef void (*ClosingDone)(const BooksPeriod *period,

@@ -390,6 +390,74 @@ def test_a_closing_that_is_killed_goes_on_and_comes_to_the_same() -> None:
             assert hashlib.sha256(lines).hexdigest() == invoice["hash"]
 
 
+def spend_in_two_currencies(clock: FakeClock) -> None:
+    """A tenant pays in EUR in October, of which something is corrected later, and in USD from November on."""
+    vmd = clock.vmd
+    vmd.import_template()
+    set_example(vmd)
+    vmctl(vmd, "tenant", "create", "shop")
+    for month, name in ((10, "euro"), (11, "dollar")):
+        vmd.wait(vmd.call("Instance.Create", name=name, tenant="shop")["instances"][0]["operation"])
+        instance = vmd.call("Instance.Get", instance=name, tenant="shop")["instance"]["id"]
+        wait_until(lambda instance=instance: seconds_since(vmd, instance) >= 2, "two seconds of usage")
+        vmd.do("Instance.Destroy", instance=name, tenant="shop")
+        if month == 10:
+            card = {**json.loads(EXAMPLE.read_text()), "card": "dollars", "currency": "USD", "from": "2026-11-01T00:00:00Z"}
+            vmctl(vmd, "rate", "set", "-", text=json.dumps(card))
+            vmctl(vmd, "rate", "assign", "dollars", "--tenant", "shop", "--from", "2026-11-01T00:00:00Z")
+            clock.set("@2026-11-02 06:00:00")
+            wait_until(lambda: any(row["kind"] == "clock" for row in vmd.ledger()), "November")
+            vmctl(vmd, "usage", "close", "2026-10")
+            words = correction("2026-10", instance, "2026-10-12", "7.77777")
+            vmctl(vmd, *["shop" if word == "default" else word for word in words])
+    steps = len([row for row in vmd.ledger() if row["kind"] == "clock"])
+    clock.set("@2026-12-02 06:00:00")
+    wait_until(lambda: len([row for row in vmd.ledger() if row["kind"] == "clock"]) > steps, "December")
+
+
+def sum_by_invoice(rows: list[dict[str, str]], invoice: str, currency: str, cost: str) -> dict[tuple[str, str], Decimal]:
+    sums: dict[tuple[str, str], Decimal] = {}
+    for row in rows:
+        key = row[invoice], row[currency]
+        sums[key] = sums.get(key, Decimal(0)) + Decimal(row[cost])
+    return sums
+
+
+def test_a_month_in_which_two_currencies_are_paid_has_an_invoice_in_each() -> None:
+    with FakeClock(meter=True, jump="@2026-10-12 08:00:00", metering={"grace_hours": 0}) as clock:
+        vmd = clock.vmd
+        spend_in_two_currencies(clock)
+        begun = len(notes_of(vmd))
+        for count in range(1, 4):
+            close_and_be_killed(vmd, "2026-11", begun + count)
+        vmctl(vmd, "usage", "close", "2026-11")
+        topics = [row["topic"] for row in notes_of(vmd)[begun:]]
+        assert topics == ["closed", "invoice", "invoice", "sealed"], topics
+        notes = [json.loads(row["note"]) for row in notes_of(vmd)[begun:] if row["topic"] == "invoice"]
+        billed = {(note["invoice"], note["currency"]): Decimal(note["total"]) for note in notes}
+        assert list(billed) == [("INV-2026-11-shop", "USD"), ("INV-2026-11-shop-EUR", "EUR")], billed
+        assert billed["INV-2026-11-shop-EUR", "EUR"] == Decimal("0.08"), billed
+        assert sum_by_invoice(report(vmd, "--period", "2026-11"), "invoice", "currency", "cost") == billed
+        told = json.loads(print_report(vmd, "--period", "2026-11", "-o", "json"))["tenants"]
+        assert {(part["invoice"], part["currency"]): Decimal(part["total"]) for part in told} == billed, told
+        for part in told:
+            assert sum(Decimal(line["cost"]) for line in part["lines"]) == Decimal(part["total"]), part
+            assert Decimal(part["subtotal"]) + Decimal(part["rounding"]) == Decimal(part["total"]), part
+        for note in notes:
+            words = ("--period", "2026-11", "-g", "tenant,instance,meter,day", "-o", "csv")
+            lines = [line for line in print_report(vmd, *words).splitlines(keepends=True) if line.endswith(f",{note['invoice']}\r\n".encode())]
+            assert hashlib.sha256(b"".join(lines)).hexdigest() == note["hash"], lines
+        table = print_report(vmd, "--period", "2026-11").decode()
+        assert "shop, invoice INV-2026-11-shop, in USD" in table and "shop, invoice INV-2026-11-shop-EUR, in EUR" in table, table
+        check_focus(vmd, "2026-11")
+        for version in focus.VERSIONS:
+            rows = rows_of(print_report(vmd, "--period", "2026-11", "-o", "focus", "--focus-version", version).decode())
+            assert sum_by_invoice(rows, "InvoiceId", "BillingCurrency", "BilledCost") == billed
+        # The days of one have its number, whatever is not in them.
+        days = report(vmd, "--from", "2026-11-20T00:00:00Z", "--to", "2026-11-21T00:00:00Z")
+        assert {(row["invoice"], row["currency"]) for row in days} == {("INV-2026-11-shop-EUR", "EUR")}, days
+
+
 def close_october(vmd: Vmd) -> str:
     """The number of the invoice."""
     vmctl(vmd, "usage", "close", "2026-10")

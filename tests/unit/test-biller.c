@@ -290,6 +290,122 @@ what_is_late_and_had_no_price_gets_the_next_one(MeterFixture *fixture,
     g_assert_cmpuint(bill(fixture, "2026-12").n_corrections, ==, 0);
 }
 
+/* Dollars from November on, and euros until then. */
+static void
+note_dollars(MeterFixture *fixture, gint64 seq)
+{
+    static const char dollars[] =
+        "{\"card\":\"d\",\"version\":1,\"currency\":\"USD\","
+        "\"from\":\"2026-11-01T00:00:00Z\",\"lines\":["
+        "{\"sku\":\"vcpu\",\"meter\":\"vcpu.alloc\",\"price\":\"0.01\"},"
+        "{\"sku\":\"sent\",\"meter\":\"net.tx.bytes\",\"price\":\"2\"}],"
+        "\"free\":[\"instance.time\",\"memory.alloc\"]}";
+    g_autofree char *assignment = g_strdup_printf(
+        "{\"card\":\"d\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
+        NOVEMBER_MS);
+
+    note(fixture, seq, "card", dollars, 0);
+    note(fixture, seq + 1, "assignment", assignment, 0);
+}
+
+static void
+use_late(MeterFixture *fixture, gint64 seq)
+{
+    ProtoLedgerRow use = meter_fixture_used(seq, 3, HOUR_MS, 2 * HOUR_MS,
+                                            COUNTER_NET_TX_BYTES, "mac", 3000000000);
+
+    use.at_ms = NOVEMBER_MS + 3 * DAY_MS;
+    meter_fixture_apply(fixture, use);
+}
+
+/* Each total of a bill in a line, with what its lines come to. */
+static char *
+list_totals(MeterFixture *fixture, const BillQuery *query)
+{
+    g_autoptr(Books) books = read_books(fixture);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Biller) biller = biller_new(fixture->store, books, query, &error);
+    GString *out = g_string_new(NULL);
+    BillTotal total = { 0 };
+    bool more = true;
+
+    g_assert_no_error(error);
+    for (;;) {
+        Costs costs = { 0 };
+        g_autofree char *cost = NULL;
+
+        biller_next(biller, add_line, &costs, &more, &total, &error);
+        g_assert_no_error(error);
+        if (!more)
+            return g_string_free(out, FALSE);
+        g_assert_true(decimal_add(costs.usage, costs.corrections, &costs.usage, NULL));
+        g_assert_cmpint(decimal_compare(costs.usage, total.cost), ==, 0);
+        cost = decimal_format(total.cost, 0);
+        g_string_append_printf(out, "%s %s %s %d\n", total.invoice, total.currency, cost,
+                               total.has_usage);
+    }
+}
+
+/* Two vCPUs for thirty days, and what three GB cost in October. */
+static void
+what_is_paid_in_another_currency_has_a_total_of_its_own(MeterFixture *fixture,
+                                                        gconstpointer unused)
+{
+    const BillQuery november = { .period = "2026-11" };
+    const gint64 first = NOVEMBER_MS / DAY_MS;
+    const BillQuery to_come = { .period = "2026-11",
+                                .from_day = first + 20,
+                                .to_day = first + 21 };
+    g_autofree char *open = NULL;
+    g_autofree char *closed = NULL;
+    g_autofree char *day = NULL;
+    ProtoLedgerRow end = { 0 };
+
+    note_prices(fixture, card);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    note_dollars(fixture, 4);
+    note_closed(fixture, 6, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    use_late(fixture, 7);
+    end = meter_fixture_closed(8, 3, 41 * DAY_MS);
+    end.at_ms = NOVEMBER_MS + 10 * DAY_MS;
+    meter_fixture_apply(fixture, end);
+    open = list_totals(fixture, &november);
+    g_assert_cmpstr(open, ==, "(null) USD 4.8 1\n(null) EUR 3 0\n");
+    note_closed(fixture, 9, "2026-11", NOVEMBER_MS, DECEMBER_MS);
+    closed = list_totals(fixture, &november);
+    g_assert_cmpstr(closed, ==,
+                    "INV-2026-11-blue USD 4.8 1\nINV-2026-11-blue-EUR EUR 3 0\n");
+    /* Nothing was there any more on that day. */
+    day = list_totals(fixture, &to_come);
+    g_assert_cmpstr(day, ==, "INV-2026-11-blue USD 0 0\nINV-2026-11-blue-EUR EUR 3 0\n");
+}
+
+/* What had no price in October has the first one after it, in what that is in. */
+static void
+what_is_late_may_have_a_price_in_another_currency(MeterFixture *fixture,
+                                                  gconstpointer unused)
+{
+    const BillQuery november = { .period = "2026-11" };
+    g_autofree char *assignment = g_strdup_printf(
+        "{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT ",\"discount_ppm\":0}",
+        OCTOBER_MS);
+    ProtoLedgerRow end = { 0 };
+    g_autofree char *totals = NULL;
+
+    note_version(fixture, 1, 1, "2026-10-01T00:00:00Z", "");
+    note(fixture, 2, "assignment", assignment, 0);
+    meter_fixture_apply(fixture, meter_fixture_opened(3, 1, 0));
+    note_dollars(fixture, 4);
+    note_closed(fixture, 6, "2026-10", OCTOBER_MS, NOVEMBER_MS);
+    use_late(fixture, 7);
+    /* It had ended with October's last day but one: 0.48 less. */
+    end = meter_fixture_closed(8, 3, 30 * DAY_MS);
+    end.at_ms = NOVEMBER_MS + 3 * DAY_MS;
+    meter_fixture_apply(fixture, end);
+    totals = list_totals(fixture, &november);
+    g_assert_cmpstr(totals, ==, "(null) EUR -0.48 0\n(null) USD 6 0\n");
+}
+
 static void
 go_through(Biller *biller)
 {
@@ -560,6 +676,10 @@ main(int argc, char **argv)
     TEST("a-use-that-is-booked-late-is-billed-once",
          a_use_that_is_booked_late_is_billed_once);
     TEST("reports-are-the-same-for-ever", reports_are_the_same_for_ever);
+    TEST("what-is-paid-in-another-currency-has-a-total-of-its-own",
+         what_is_paid_in_another_currency_has_a_total_of_its_own);
+    TEST("what-is-late-may-have-a-price-in-another-currency",
+         what_is_late_may_have_a_price_in_another_currency);
     TEST("what-comes-late-moves-what-is-carried-on",
          what_comes_late_moves_what_is_carried_on);
     TEST("what-comes-later-names-no-card", what_comes_later_names_no_card);

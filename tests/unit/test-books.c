@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "meter/money/books.h"
+#include "wire/schema.h"
 
 #define CARD(name, version, from, rest)                                                  \
     "{\"card\":\"" name "\",\"version\":" version                                        \
@@ -570,12 +571,38 @@ a_correction_that_no_bill_can_have_is_passed_over(void)
     g_assert_null(books_get_passed(books));
 }
 
+/* Invoices */
+
+/* What is appended for a currency is in no name. */
+static void
+no_two_invoices_have_the_same_number(void)
+{
+    static const char *const tenants[] = { "blue", "blue-usd", "blue-u", "b" };
+    static const char *const currencies[] = { NULL, "USD", "EUR" };
+    g_autoptr(Books) books = books_new();
+    g_autoptr(GHashTable) made =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    const BooksAt at = { books, G_MAXINT64 };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(tenants); i++) {
+        for (gsize j = 0; j < G_N_ELEMENTS(currencies); j++) {
+            char *id = books_make_invoice_id(&at, "2026-10", tenants[i], currencies[j]);
+
+            g_assert_true(g_hash_table_add(made, id));
+        }
+    }
+    g_assert_true(g_hash_table_contains(made, "INV-2026-10-blue"));
+    g_assert_true(g_hash_table_contains(made, "INV-2026-10-blue-USD"));
+    g_assert_true(wire_format_check(WIRE_FORMAT_NAME, "blue-usd", NULL));
+    g_assert_false(wire_format_check(WIRE_FORMAT_NAME, "blue-USD", NULL));
+}
+
 /* Recoveries */
 
 static void
 assert_invoice_id(const BooksAt *at, const char *id)
 {
-    g_autofree char *made = books_make_invoice_id(at, "2026-10", "blue");
+    g_autofree char *made = books_make_invoice_id(at, "2026-10", "blue", NULL);
 
     g_assert_cmpstr(made, ==, id);
 }
@@ -634,6 +661,8 @@ main(int argc, char **argv)
                     a_currency_changes_with_the_month_for_everybody);
     g_test_add_func("/books/a-period-closes-once-and-in-order",
                     a_period_closes_once_and_in_order);
+    g_test_add_func("/books/no-two-invoices-have-the-same-number",
+                    no_two_invoices_have_the_same_number);
     g_test_add_func("/books/an-invoice-after-a-recovery-has-a-number-of-its-own",
                     invoice_after_a_recovery_has_a_number_of_its_own);
     g_test_add_func("/books/a-recovery-that-cannot-be-read-is-refused",

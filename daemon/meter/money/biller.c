@@ -39,8 +39,11 @@ struct Biller {
     GPtrArray *corrected;
     guint corrected_at;
 
-    /* Of the tenant that is billed. */
+    /* Of the tenant that is billed: what it pays in, const char *, in the order in which
+     * that was met, and how many of them are billed. */
     char *current;
+    GPtrArray *currencies;
+    guint billed;
     char *invoice;
     BillTake take;
     gpointer data;
@@ -206,6 +209,7 @@ biller_new(MeterStore *store, Books *books, const BillQuery *query, GError **err
     biller->instead = query->instead;
     biller->foot.cards = g_ptr_array_new();
     biller->corrected = g_ptr_array_new();
+    biller->currencies = g_ptr_array_new();
     biller->foot.period = biller->period;
     biller->foot.window = calendar_month_window(month);
     if (!open_view(biller, store, query->as_of, error) ||
@@ -236,6 +240,8 @@ biller_free(Biller *biller)
         g_ptr_array_unref(biller->foot.recoveries);
     if (biller->corrected != NULL)
         g_ptr_array_unref(biller->corrected);
+    if (biller->currencies != NULL)
+        g_ptr_array_unref(biller->currencies);
     books_unref(biller->held);
     g_free(biller->foot.hash);
     g_free(biller->tenant);
@@ -339,15 +345,33 @@ add_estimated(BillTotal *total, const BillLine *line, GError **error)
            decimal_add(total->estimated_cost, cost, &total->estimated_cost, error);
 }
 
+/* Whether that is what is billed now: the first that is met.  Others have their turn. */
+static bool
+meet_currency(Biller *biller, const char *currency)
+{
+    BillTotal *total = &biller->total;
+    const char *known = NULL;
+
+    if (total->currency != NULL && strcmp(currency, total->currency) == 0)
+        return true;
+    known = g_intern_string(currency);
+    if (!g_ptr_array_find(biller->currencies, known, NULL))
+        g_ptr_array_add(biller->currencies, (gpointer) (gsize) known);
+    if (total->currency == NULL)
+        total->currency = known;
+    return total->currency == known;
+}
+
 static bool
 count_line(const BillLine *line, gpointer data, GError **error)
 {
     Biller *biller = data;
     BillTotal *total = &biller->total;
 
-    if (total->currency == NULL)
-        total->currency = g_intern_string(line->currency);
+    if (!meet_currency(biller, line->currency))
+        return true;
     total->lines++;
+    total->has_usage |= !line->is_correction;
     return decimal_add(total->cost, line->contracted_cost, &total->cost, error) &&
            decimal_add(total->list_cost, line->list_cost, &total->list_cost, error) &&
            add_estimated(total, line, error) && biller->take(line, biller->data, error);
@@ -375,6 +399,20 @@ note_cards(Biller *biller)
     }
 }
 
+/* What the period is paid in comes first, whichever days of it are asked for. */
+static bool
+finish_usage(Biller *biller, Rating *rating, GError **error)
+{
+    const char *currency = NULL;
+
+    if (!rating_finish(rating, count_line, biller, error))
+        return false;
+    currency = rating_get_currency(rating);
+    if (currency != NULL)
+        meet_currency(biller, currency);
+    return true;
+}
+
 static bool
 rate_usage(Biller *biller, const RatingTerms *terms, GError **error)
 {
@@ -390,7 +428,7 @@ rate_usage(Biller *biller, const RatingTerms *terms, GError **error)
         if (!rating_add_use(rating, &biller->use, error) || !next_use(biller, error))
             return false;
     }
-    return miss_gaps(biller, error) && rating_finish(rating, count_line, biller, error);
+    return miss_gaps(biller, error) && finish_usage(biller, rating, error);
 }
 
 /* The one rounding, of a period as a whole. */
@@ -424,8 +462,21 @@ adjust(Biller *biller, const RatingTerms *terms, GError **error)
     return total->rounding.value == 0 || biller->take(&line, biller->data, error);
 }
 
+/* All of the tenant in the first currency that is met, or what else there is in another.
+ */
 static bool
-bill_tenant(Biller *biller, GError **error)
+bill_lines(Biller *biller, const RatingTerms *terms, GError **error)
+{
+    if (biller->billed == 0 && !rate_usage(biller, terms, error))
+        return false;
+    return correction_bill(terms, count_line, biller, error) &&
+           (biller->late == NULL ||
+            late_bill(biller->late, terms, count_line, biller, error));
+}
+
+/* The next currency of the tenant: NULL, the first, is not known yet. */
+static bool
+bill_in(Biller *biller, const char *currency, GError **error)
 {
     RatingTerms terms = {
         .tenant = biller->current,
@@ -439,14 +490,14 @@ bill_tenant(Biller *biller, GError **error)
 
     g_clear_pointer(&biller->invoice, g_free);
     if (biller->foot.is_closed && biller->instead == NULL)
-        terms.invoice = biller->invoice =
-            books_make_invoice_id(&biller->books, biller->period, biller->current);
-    biller->total = (BillTotal){ .tenant = biller->current, .invoice = terms.invoice };
-    if (!rate_usage(biller, &terms, error) ||
-        !correction_bill(&terms, count_line, biller, error) ||
-        (biller->late != NULL &&
-         !late_bill(biller->late, &terms, count_line, biller, error)))
+        terms.invoice = biller->invoice = books_make_invoice_id(
+            &biller->books, biller->period, biller->current, currency);
+    biller->total = (BillTotal){ .tenant = biller->current,
+                                 .invoice = terms.invoice,
+                                 .currency = currency };
+    if (!bill_lines(biller, &terms, error))
         return false;
+    biller->billed++;
     note_cards(biller);
     return adjust(biller, &terms, error);
 }
@@ -478,6 +529,16 @@ find_next(Biller *biller)
     return next;
 }
 
+static bool
+bill_tenant(Biller *biller, char *name, GError **error)
+{
+    g_free(biller->current);
+    biller->current = name;
+    biller->billed = 0;
+    g_ptr_array_set_size(biller->currencies, 0);
+    return bill_in(biller, NULL, error);
+}
+
 bool
 biller_next(Biller *biller,
             BillTake take,
@@ -486,21 +547,23 @@ biller_next(Biller *biller,
             BillTotal *ret_total,
             GError **error)
 {
-    g_autofree char *next = g_strdup(find_next(biller));
+    const char *next = NULL;
+    bool good = true;
 
-    if (next == NULL) {
-        *ret_more = false;
-        return true;
-    }
-    g_free(biller->current);
-    biller->current = g_steal_pointer(&next);
+    *ret_more = true;
     biller->take = take;
     biller->data = data;
-    if (!bill_tenant(biller, error))
-        return false;
-    *ret_more = true;
-    *ret_total = biller->total;
-    return true;
+    if (biller->billed < biller->currencies->len) {
+        good =
+            bill_in(biller, g_ptr_array_index(biller->currencies, biller->billed), error);
+    } else {
+        next = find_next(biller);
+        *ret_more = next != NULL;
+        good = next == NULL || bill_tenant(biller, g_strdup(next), error);
+    }
+    if (good && *ret_more)
+        *ret_total = biller->total;
+    return good;
 }
 
 const BillFoot *

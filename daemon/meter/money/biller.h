@@ -13,7 +13,8 @@
  * Bills of a period: a function of the ledger up to a row, the period and nothing else.
  * A period that is closed is billed as of the row that closed it.  One tenant at a time,
  * so that a turn of the main loop may end between two of them, and no more is held than
- * the usage of one.
+ * the usage of one.  Usage of a period is in one currency; what is billed late or
+ * corrected of those before may be in others, and each has a total of its own.
  */
 typedef struct Biller Biller;
 
@@ -31,12 +32,14 @@ typedef struct {
     const Card *instead;
 } BillQuery;
 
-/** What a tenant's lines come to. */
+/** What a tenant's lines in one currency come to. */
 typedef struct {
     const char *tenant;
     /** NULL if there are no lines. */
     const char *currency;
     gint64 lines;
+    /** Whether some of them are for usage of the period itself. */
+    bool has_usage;
     /** Exact, without the adjustment. */
     Decimal list_cost;
     Decimal cost;
@@ -78,8 +81,9 @@ biller_new(MeterStore *store, Books *books, const BillQuery *query, GError **err
 void biller_free(Biller *biller);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Biller, biller_free)
 
-/** The lines of the next tenant to take, and what they come to; ret_more is false when
- * there was none.  ret_total holds until the next call. */
+/** The lines of the next tenant and currency to take, and what they come to; ret_more is
+ * false when there was none.  That of the usage comes first.  ret_total holds until the
+ * next call. */
 bool biller_next(Biller *biller,
                  BillTake take,
                  gpointer data,

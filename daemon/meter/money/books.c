@@ -669,13 +669,18 @@ books_find_recovery(const BooksAt *at)
     return list->len > 0 ? g_ptr_array_index(list, list->len - 1) : NULL;
 }
 
-/* No name has a full stop in it. */
+/* No name has a full stop or a capital letter in it, and all of a currency are capital
+ * ones: so no two have the same number. */
 char *
-books_make_invoice_id(const BooksAt *at, const char *period, const char *tenant)
+books_make_invoice_id(const BooksAt *at,
+                      const char *period,
+                      const char *tenant,
+                      const char *currency)
 {
     const BooksRecovery *recovery = books_find_recovery(at);
+    bool has_branch = recovery != NULL && recovery->note.branch != NULL;
 
-    if (recovery == NULL || recovery->note.branch == NULL)
-        return g_strdup_printf("INV-%s-%s", period, tenant);
-    return g_strdup_printf("INV-%s.%s-%s", period, recovery->note.branch, tenant);
+    return g_strconcat("INV-", period, has_branch ? "." : "",
+                       has_branch ? recovery->note.branch : "", "-", tenant,
+                       currency != NULL ? "-" : "", currency, NULL);
 }

@@ -147,8 +147,13 @@ GPtrArray *books_list_recoveries(const BooksAt *at);
 const BooksRecovery *books_find_recovery(const BooksAt *at);
 
 /** The number of the invoice of a period and a tenant: "INV-2026-10-blue", or after a
- * recovery "INV-2026-10.3f2a91c0-blue".  Free with g_free(). */
-char *books_make_invoice_id(const BooksAt *at, const char *period, const char *tenant);
+ * recovery "INV-2026-10.3f2a91c0-blue".  What the tenant has to pay in more currencies is
+ * on one for each, and all but the first, for which currency is NULL, name it:
+ * "INV-2026-10-blue-USD".  Free with g_free(). */
+char *books_make_invoice_id(const BooksAt *at,
+                            const char *period,
+                            const char *tenant,
+                            const char *currency);
 
 /* What may be noted.  These fail with PROTO_ERROR_INVALID_PARAMETER or
  * PROTO_ERROR_CONFLICT. */

@@ -167,9 +167,9 @@ make_key(const ProtoCorrectedLine *line, GHashTable *index)
 
     for (guint number = 0;; number++) {
         g_autofree char *key = g_strdup_printf(
-            "%s %s %s %s %s %" G_GINT64_FORMAT " %u %s %s", line->resource,
-            line->sku_price, line->list_price, line->contracted_price, line->host,
-            calendar_day_of(line->from_ms), number, line->name, labels);
+            "%s %s %s %s %s %s %" G_GINT64_FORMAT " %u %s %s", line->resource,
+            line->sku_price, line->list_price, line->contracted_price, line->currency,
+            line->host, calendar_day_of(line->from_ms), number, line->name, labels);
 
         if (!g_hash_table_contains(index, key))
             return g_steal_pointer(&key);

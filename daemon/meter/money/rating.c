@@ -744,6 +744,12 @@ get_contracted_nano(const Piece *piece)
     return tariff_get_price_nano(&piece->slot->tariff, &piece->line->tiers[piece->tier]);
 }
 
+static const char *
+get_currency(const Piece *piece)
+{
+    return card_get_rates(piece->slot->tariff.card)->currency;
+}
+
 /* Texts are kept once, so that the same ones have the same address. */
 static bool
 is_same_line(const Piece *a, const Piece *b)
@@ -762,7 +768,8 @@ is_same_line(const Piece *a, const Piece *b)
            strcmp(a->line->tiers[a->tier].sku_price, b->line->tiers[b->tier].sku_price) ==
                0 &&
            a->line->tiers[a->tier].price_nano == b->line->tiers[b->tier].price_nano &&
-           get_contracted_nano(a) == get_contracted_nano(b);
+           get_contracted_nano(a) == get_contracted_nano(b) &&
+           strcmp(get_currency(a), get_currency(b)) == 0;
 }
 
 static void
@@ -800,7 +807,7 @@ describe(const Rating *rating, const Piece *piece)
         .to_ms = piece->to_ms,
         .list_price = { tier->price_nano, CARD_PRICE_PLACES },
         .contracted_price = { get_contracted_nano(piece), CARD_PRICE_PLACES },
-        .currency = card_get_rates(piece->slot->tariff.card)->currency,
+        .currency = get_currency(piece),
         .segment = facts->seq,
         .first_seq = piece->first_seq,
         .last_seq = piece->last_seq,
@@ -828,14 +835,14 @@ give(const Rating *rating,
            take(&line, data, error);
 }
 
+/* What came in late may have the price of a later month, and that is in its currency. */
 static bool
 check_currency(const Rating *rating, GError **error)
 {
     const char *currency = NULL;
 
-    for (guint i = 0; i < rating->pieces->len; i++) {
-        const Slot *slot = g_array_index(rating->pieces, Piece, i).slot;
-        const char *next = card_get_rates(slot->tariff.card)->currency;
+    for (guint i = 0; i < rating->pieces->len && rating->lent->len == 0; i++) {
+        const char *next = get_currency(&g_array_index(rating->pieces, Piece, i));
 
         if (currency != NULL && strcmp(currency, next) != 0) {
             proto_error_set_illegal_state(
@@ -881,4 +888,12 @@ rating_finish(Rating *rating, BillTake take, gpointer data, GError **error)
         fill_tiers(rating, skus);
     g_array_sort(rating->pieces, compare_for_lines);
     return give_all(rating, take, data, error);
+}
+
+const char *
+rating_get_currency(const Rating *rating)
+{
+    if (rating->pieces->len == 0)
+        return NULL;
+    return get_currency(&g_array_index(rating->pieces, Piece, 0));
 }

@@ -59,3 +59,7 @@ bool rating_add_use(Rating *rating, const ViewUsage *use, GError **error);
  * one currency.
  */
 bool rating_finish(Rating *rating, BillTake take, gpointer data, GError **error);
+
+/** What usage of the period is paid in, also of days whose lines are not wanted; NULL if
+ * nothing is.  After rating_finish(). */
+const char *rating_get_currency(const Rating *rating);
