@@ -178,7 +178,7 @@ def test_an_entry_that_does_not_fit_is_passed_over_and_told() -> None:
         for topic, note, _ in misfits:
             head = vmd.call("Ledger.GetHead")["note"]
             vmd.call("Ledger.Note", follows=head, topic=topic, note=json.dumps(note))
-        assert report(vmd)
+        wait_until(lambda: report(vmd), "usage to be billed")
         for _ in range(2):
             told = cli.run(vmd.socket, "usage", "verify").stderr
             for row, (_, _, why) in zip([row for row in vmd.ledger() if row["kind"] == "noted"][2:], misfits):
