@@ -22,6 +22,8 @@ typedef struct {
     /* Of the lines of the tenant that is billed. */
     ReportFold *fold;
     ReportContext context;
+    /* Who used something without a price: it came in after prices were checked. */
+    GPtrArray *unpriced;
 } Closing;
 
 static void go_on(Closing *closing);
@@ -42,6 +44,7 @@ end(Closing *closing, const GError *error)
                   closing->data);
     biller_free(closing->biller);
     report_fold_free(closing->fold);
+    g_ptr_array_unref(closing->unpriced);
     g_free(closing->name);
     g_free(closing);
 }
@@ -83,6 +86,23 @@ check_order(const Closing *closing, const Window *window, GError **error)
 
     if (closed_ms == 0 || window->from_ms == closed_ms)
         return true;
+    return refuse_state(closing->name, why, error);
+}
+
+/* The invoices of a month are noted before the next one is closed, or never. */
+static bool
+check_before(const Closing *closing, GError **error)
+{
+    const BooksAt at = get_books(closing);
+    g_autoptr(GPtrArray) periods = books_list_periods(&at);
+    const BooksPeriod *newest =
+        periods->len > 0 ? g_ptr_array_index(periods, periods->len - 1) : NULL;
+    g_autofree char *why = NULL;
+
+    if (newest == NULL || newest->sealed_seq != 0)
+        return true;
+    why =
+        g_strdup_printf("%s has not all its invoices yet: close it first", newest->name);
     return refuse_state(closing->name, why, error);
 }
 
@@ -138,7 +158,7 @@ note_closed(Closing *closing, GError **error)
                                 "%s is not a month like 2026-10", closing->name);
     window = calendar_month_window(month);
     if (!check_time(closing, &window, error) || !check_order(closing, &window, error) ||
-        !check_prices(closing, error))
+        !check_before(closing, error) || !check_prices(closing, error))
         return false;
     note.from_ms = window.from_ms;
     note.to_ms = window.to_ms;
@@ -170,6 +190,16 @@ fold_line(const BillLine *line, gpointer data, GError **error)
     return report_fold_add(closing->fold, line, error);
 }
 
+static void
+note_unpriced(Closing *closing, const BillTotal *total)
+{
+    GPtrArray *names = closing->unpriced;
+
+    if (total->has_unpriced &&
+        !g_ptr_array_find_with_equal_func(names, total->tenant, g_str_equal, NULL))
+        g_ptr_array_add(names, g_strdup(total->tenant));
+}
+
 /* The next tenant and currency with lines and no invoice yet; false in ret_more if none
  * is left. */
 static bool
@@ -183,6 +213,8 @@ find_next(Closing *closing,
         report_fold_clear(closing->fold);
         if (!biller_next(closing->biller, fold_line, closing, ret_more, ret_total, error))
             return false;
+        if (*ret_more)
+            note_unpriced(closing, ret_total);
         if (!*ret_more || (ret_total->lines > 0 && !has_invoice(period, ret_total)))
             return true;
     }
@@ -234,6 +266,10 @@ note_sealed(Closing *closing, const BooksPeriod *period)
         g_checksum_update(sum, (const guchar *) invoice->hash, -1);
     }
     note.hash = (char *) (gsize) g_checksum_get_string(sum);
+    if (closing->unpriced->len > 0) {
+        g_ptr_array_add(closing->unpriced, NULL);
+        note.unpriced = (char **) closing->unpriced->pdata;
+    }
     bookkeeper_note(closing->meter->bookkeeper, LEDGER_TOPIC_SEALED, NULL, &note,
                     on_noted, closing);
 }
@@ -300,6 +336,7 @@ closing_start(Meter *meter, const char *period, ClosingDone done, gpointer data)
     closing = g_new0(Closing, 1);
     *closing = (Closing){ .meter = meter, .done = done, .data = data };
     closing->name = g_strdup(period);
+    closing->unpriced = g_ptr_array_new_with_free_func(g_free);
     closing->context.groups =
         REPORT_BY_TENANT | REPORT_BY_INSTANCE | REPORT_BY_METER | REPORT_BY_DAY;
     closing->fold = report_fold_new(closing->context.groups, NULL);

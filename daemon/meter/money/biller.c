@@ -495,6 +495,8 @@ bill_in(Biller *biller, const char *currency, GError **error)
     biller->total = (BillTotal){ .tenant = biller->current,
                                  .invoice = terms.invoice,
                                  .currency = currency };
+    if (biller->foot.is_closed && biller->instead == NULL)
+        terms.unpriced = &biller->total.has_unpriced;
     if (!bill_lines(biller, &terms, error))
         return false;
     biller->billed++;

@@ -40,6 +40,9 @@ typedef struct {
     gint64 lines;
     /** Whether some of them are for usage of the period itself. */
     bool has_usage;
+    /** Of a closed period: whether the tenant used something without a price, which is in
+     * no line and left to the next period. */
+    bool has_unpriced;
     /** Exact, without the adjustment. */
     Decimal list_cost;
     Decimal cost;

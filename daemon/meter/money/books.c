@@ -48,6 +48,7 @@ period_free(gpointer data)
     g_ptr_array_unref(period->invoices);
     g_free(period->name);
     g_free(period->hash);
+    g_strfreev(period->unpriced);
     g_free(period);
 }
 
@@ -284,6 +285,7 @@ add_sealed(Books *books, const ProtoLedgerRow *row, GError **error)
                             note.period);
     period->sealed_seq = row->seq;
     period->hash = g_strdup(note.hash);
+    period->unpriced = g_strdupv(note.unpriced);
     return true;
 }
 

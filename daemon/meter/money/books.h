@@ -109,6 +109,9 @@ typedef struct {
     /** The row that says that all invoices are there; 0 if none does. */
     gint64 sealed_seq;
     char *hash;
+    /** The tenants of whom something without a price is left to the next period's bills;
+     * NULL if there are none. */
+    char **unpriced;
 } BooksPeriod;
 
 /** NULL if it is not closed. */

@@ -10,7 +10,8 @@
  * A period is billed twice: by what was known when the period before this one was
  * closed, up to where all corrections of it are on a bill, and by what is known now.
  * Prices of a closed period stay; what had none in it has the first one after it, which
- * does not change either once the bill that it is on is closed.
+ * does not change either once the bill that it is on is closed.  What came in too late
+ * for prices to be checked, and before the period was closed, is late like that.
  *
  * A line that somebody corrected is what he said, whatever comes in after that; what had
  * come in before and was on a bill was taken back with it (late_rate()).
@@ -48,17 +49,30 @@ month_clear(gpointer data)
     g_ptr_array_unref(month->tenants);
 }
 
+/* Who has something that had no price on the newest bill. */
+static void
+add_unpriced(const BooksPeriod *newest, const char *tenant, GPtrArray *tenants)
+{
+    for (gsize i = 0; newest->unpriced != NULL && newest->unpriced[i] != NULL; i++) {
+        if (tenant == NULL || strcmp(tenant, newest->unpriced[i]) == 0)
+            g_ptr_array_add(tenants, g_strdup(newest->unpriced[i]));
+    }
+}
+
 static bool
 find_tenants(Late *late,
              const BooksPeriod *period,
-             gint64 closing,
+             const BooksPeriod *newest,
              const char *tenant,
              GError **error)
 {
     gint64 number = calendar_month_of(calendar_day_of(period->window.from_ms));
     Month month = { period, g_ptr_array_new_with_free_func(g_free) };
-    bool good = view_find_late(late->now, closing, number, tenant, month.tenants, error);
+    bool good =
+        view_find_late(late->now, newest->seq, number, tenant, month.tenants, error);
 
+    if (newest->sealed_seq <= late->books_now.seq)
+        add_unpriced(newest, tenant, month.tenants);
     g_array_append_val(late->months, month);
     return good;
 }
@@ -79,8 +93,7 @@ prepare(Late *late,
     late->books_before = (BooksAt){ late->books_now.books, newest->seq };
     late->before = view_open(store, newest->seq, error);
     for (guint i = 0; late->before != NULL && i < closed; i++) {
-        if (!find_tenants(late, g_ptr_array_index(periods, i), newest->seq, tenant,
-                          error))
+        if (!find_tenants(late, g_ptr_array_index(periods, i), newest, tenant, error))
             return false;
     }
     return late->before != NULL;
@@ -267,6 +280,7 @@ rate(View *view,
      const BooksPeriod *period,
      const char *tenant,
      gint64 until_ms,
+     bool *unpriced,
      BillTake take,
      gpointer data,
      GError **error)
@@ -279,6 +293,7 @@ rate(View *view,
         .to_day = calendar_day_of(period->window.to_ms),
         .books = *books,
         .late_until_ms = until_ms,
+        .unpriced = unpriced,
     };
     g_autoptr(Rating) rating = rating_new(&terms);
 
@@ -326,11 +341,12 @@ bill_month(Late *late,
     g_auto(Lines) now = lines_new(corrected);
 
     gint64 before_ms = books_get_closed_ms(&late->books_before);
+    bool unpriced = false;
 
     return rate(late->before, &late->books_before, month->period, terms->tenant,
-                before_ms, keep_line, &before, error) &&
+                before_ms, &unpriced, keep_line, &before, error) &&
            rate(late->now, &late->books_now, month->period, terms->tenant,
-                terms->window.to_ms, keep_line, &now, error) &&
+                terms->window.to_ms, terms->unpriced, keep_line, &now, error) &&
            give_changed(terms, &before, &now, true, take, data, error) &&
            give_changed(terms, &now, &before, false, take, data, error);
 }
@@ -363,7 +379,8 @@ late_rate(MeterStore *store,
     const BooksPeriod *newest = g_ptr_array_index(periods, periods->len - 1);
     const BooksAt then = { books->books, newest->seq };
     g_autoptr(View) view = view_open(store, newest->seq, error);
+    bool unpriced = false;
 
     return view != NULL && rate(view, &then, period, tenant, books_get_closed_ms(&then),
-                                take, data, error);
+                                &unpriced, take, data, error);
 }

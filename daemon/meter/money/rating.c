@@ -338,8 +338,22 @@ has_later_price(Rating *rating,
     return false;
 }
 
-/* The line for it; NULL if it costs nothing.  Fails if there is no price.  slot is
- * another one then if its price is another's. */
+/* Fails if what has no price may not be passed over. */
+static bool
+pass_unpriced(const Rating *rating,
+              const Segment *segment,
+              MeterId meter,
+              const Slot *slot,
+              GError **error)
+{
+    if (rating->terms->unpriced == NULL)
+        return refuse_unpriced(rating, segment, meter, slot, error);
+    *rating->terms->unpriced = true;
+    return true;
+}
+
+/* The line for it; NULL if it costs nothing, or is passed over.  slot is another one then
+ * if its price is another's. */
 static bool
 find_line(Rating *rating,
           const Segment *segment,
@@ -350,7 +364,7 @@ find_line(Rating *rating,
 {
     return has_price(segment, meter, *slot, ret_line) || !is_wanted(rating, *slot) ||
            has_later_price(rating, segment, meter, slot, ret_line) ||
-           refuse_unpriced(rating, segment, meter, *slot, error);
+           pass_unpriced(rating, segment, meter, *slot, error);
 }
 
 /* Without a card nothing is known of states: what the default says is asked for. */

@@ -39,6 +39,9 @@ typedef struct {
      * has the first that there is from its end on and before this instant, which ends the
      * period on whose bill it is; 0: that is refused too. */
     gint64 late_until_ms;
+    /** Of a bill that is closed: set when there is usage without a price, which is passed
+     * over then, and left to the next bill.  NULL: it is refused. */
+    bool *unpriced;
 } RatingTerms;
 
 /** terms and what it points to must outlive it. */
@@ -55,8 +58,8 @@ bool rating_add_use(Rating *rating, const ViewUsage *use, GError **error);
 
 /**
  * Gives the lines to take, by resource, meter, sku, day and price.  Fails with
- * PROTO_ERROR_ILLEGAL_STATE on usage that has no price, which it names, and on more than
- * one currency.
+ * PROTO_ERROR_ILLEGAL_STATE on usage that has no price, which it names, unless it may be
+ * passed over, and on more than one currency.
  */
 bool rating_finish(Rating *rating, BillTake take, gpointer data, GError **error);
 
