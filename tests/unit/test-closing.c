@@ -167,8 +167,7 @@ assert_total(MeterFixture *fixture, const char *month, const char *expected)
     bool more = true;
 
     g_assert_true(bookkeeper_update(bookkeeper, NULL));
-    biller =
-        biller_new(fixture->store, bookkeeper_get_books(bookkeeper), &query, NULL);
+    biller = biller_new(fixture->store, bookkeeper_get_books(bookkeeper), &query, NULL);
     g_assert_true(biller_next(biller, pass_line, NULL, &more, &total, NULL));
     text = decimal_format(total.cost, 0);
     g_assert_cmpstr(text, ==, expected);

@@ -140,14 +140,15 @@ account_get_usage(const Account *account, guint tenant, guint meter)
 }
 
 bool
-account_get_cost(const Account *account, guint tenant, Exact *ret_cost)
+account_get_cost(const Account *account, guint tenant, guint currency, Exact *ret_cost)
 {
     bool is_certain = true;
 
     *ret_cost = 0;
     for (guint i = 0; i < FACTS_METERS; i++) {
-        *ret_cost += account_get_usage(account, tenant, i).cost +
-                     account->corrections[tenant][i].cost;
+        if (account->currencies[tenant] == currency)
+            *ret_cost += account_get_usage(account, tenant, i).cost;
+        *ret_cost += account->corrections[currency][tenant][i].cost;
         is_certain &= !account->is_uncertain[tenant][i];
     }
     return is_certain;
@@ -173,19 +174,31 @@ compare_tiers(const Account *billed,
     }
 }
 
+static void
+compare_corrections(const Account *billed,
+                    const Account *truth,
+                    guint tenant,
+                    guint meter,
+                    const char *what)
+{
+    for (guint i = 0; i < FACTS_CURRENCIES; i++) {
+        const Sum *a = &billed->corrections[i][tenant][meter];
+        const Sum *b = &truth->corrections[i][tenant][meter];
+
+        if (!truth->is_uncertain[tenant][meter] &&
+            (a->quantity != b->quantity || a->cost != b->cost))
+            world_blame("I20: %s: with its corrections, %s of %s is not what is true",
+                        what, facts_meters[meter], facts_tenants[tenant]);
+    }
+}
+
 void
 account_compare(const Account *billed, const Account *truth, const char *what)
 {
     for (guint i = 0; i < FACTS_TENANTS; i++) {
         for (guint j = 0; j < FACTS_METERS; j++) {
-            const Sum *a = &billed->corrections[i][j];
-            const Sum *b = &truth->corrections[i][j];
-
             compare_tiers(billed, truth, i, j, what);
-            if (!truth->is_uncertain[i][j] &&
-                (a->quantity != b->quantity || a->cost != b->cost))
-                world_blame("I20: %s: with its corrections, %s of %s is not what is true",
-                            what, facts_meters[j], facts_tenants[i]);
+            compare_corrections(billed, truth, i, j, what);
         }
     }
     compare_cells(billed, truth, what);

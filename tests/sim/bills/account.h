@@ -13,9 +13,11 @@ typedef struct {
 
 typedef struct {
     Sum usage[FACTS_TENANTS][FACTS_METERS][FACTS_TIERS];
+    /** In what each pays for usage; of a month before it may be in another. */
+    guint currencies[FACTS_TENANTS];
     /** Of months before, unless something came late of lines that somebody corrected: see
      * invariants_check_fixes(). */
-    Sum corrections[FACTS_TENANTS][FACTS_METERS];
+    Sum corrections[FACTS_CURRENCIES][FACTS_TENANTS][FACTS_METERS];
     bool is_uncertain[FACTS_TENANTS][FACTS_METERS];
     /** A cell by its key: Exact. */
     GHashTable *cells;
@@ -35,8 +37,10 @@ Sum account_get_usage(const Account *account, guint tenant, guint meter);
 /** What an instance has of a meter, on all days. */
 Exact account_get_held(const Account *account, guint meter, guint instance);
 
-/** All that a tenant is to pay, before it is rounded; false if it is uncertain. */
-bool account_get_cost(const Account *account, guint tenant, Exact *ret_cost);
+/** All that a tenant is to pay in a currency, before it is rounded; false if it is
+ * uncertain. */
+bool
+account_get_cost(const Account *account, guint tenant, guint currency, Exact *ret_cost);
 
 /** Whether instances have the same of all meters on all days. */
 bool account_is_same(const Account *account, const Account *other);

@@ -133,7 +133,8 @@ typedef struct {
     const Facts *facts;
     const BillWish *wish;
     Account *account;
-    /** Of the tenant at hand. */
+    /** Of the tenant and the currency at hand, which is NULL before the first line. */
+    const char *currency;
     Exact cost;
     Exact adjustment;
 } Reading;
@@ -169,6 +170,9 @@ check_price(const Reading *reading, const BillLine *line)
 
     if (reading->wish->instead != NULL)
         return;
+    if (truth_get_currency(reading->facts, as_of, tenant, at_ms) !=
+        facts_find_currency(reading->facts, line->currency))
+        world_blame("I16: %s of %s is in another currency", line->sku, line->tenant);
     truth_get_prices(reading->facts, as_of, tenant, (guint) line->meter, line->tier,
                      at_ms, &list, &contracted);
     if (to_exact(line->list_price) != to_exact((Decimal){ list, PRICE_PLACES }) ||
@@ -189,6 +193,17 @@ check_look(const BillLine *line)
                     line->labels);
 }
 
+static void
+check_currency(Reading *reading, const BillLine *line)
+{
+    const char *currency = g_intern_string(line->currency);
+
+    if (reading->currency != NULL && reading->currency != currency)
+        world_blame("I16: %s and %s are summed up for %s", reading->currency, currency,
+                    line->tenant);
+    reading->currency = currency;
+}
+
 static bool
 take_line(const BillLine *line, gpointer data, GError **error)
 {
@@ -196,7 +211,9 @@ take_line(const BillLine *line, gpointer data, GError **error)
     Account *account = reading->account;
     const Sum sum = { to_exact(line->quantity), to_exact(line->contracted_cost) };
     guint tenant = find(facts_tenants, line->tenant);
+    guint currency = facts_find_currency(reading->facts, line->currency);
 
+    check_currency(reading, line);
     if (line->category == BILL_CATEGORY_ADJUSTMENT) {
         reading->adjustment += sum.cost;
         return true;
@@ -205,7 +222,7 @@ take_line(const BillLine *line, gpointer data, GError **error)
     check_look(line);
     reading->cost += sum.cost;
     if (line->is_correction) {
-        sum_add(&account->corrections[tenant][line->meter], sum, 1);
+        sum_add(&account->corrections[currency][tenant][line->meter], sum, 1);
         return true;
     }
     check_price(reading, line);
@@ -222,8 +239,13 @@ static void
 take_total(const BillTotal *total, gpointer data)
 {
     Reading *reading = data;
-    guint places = reading->facts->currency_places;
+    guint currency = total->currency != NULL
+                         ? facts_find_currency(reading->facts, total->currency)
+                         : 0;
+    guint places = reading->facts->currencies[currency].places;
 
+    if (reading->currency != NULL && strcmp(reading->currency, total->currency) != 0)
+        world_blame("I16: the lines of %s are in another currency", total->tenant);
     if (to_exact(total->cost) != reading->cost)
         world_blame("I16: the lines of %s are not its cost", total->tenant);
     if (total->is_payable &&
@@ -233,13 +255,14 @@ take_total(const BillTotal *total, gpointer data)
         world_blame("I16: the bill of %s is not rounded once, as a whole", total->tenant);
     if (total->is_payable != (total->lines > 0 && reading->wish->to_day == 0))
         world_blame("I16: it is wrong whether %s has to pay", total->tenant);
+    reading->currency = NULL;
     reading->cost = reading->adjustment = 0;
 }
 
 void
 bill_add(MeterStore *store, const Facts *facts, const BillWish *wish, Account *account)
 {
-    Reading reading = { facts, wish, account, 0, 0 };
+    Reading reading = { .facts = facts, .wish = wish, .account = account };
     const Reader reader = { take_line, take_total, &reading };
 
     read_lines(store, wish, &reader);

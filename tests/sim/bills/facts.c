@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sim/bills/facts.h"
 
+#include <string.h>
+
 /* 2026-10-01T00:00:00Z */
 static const gint64 start_ms = 1790812800000;
 
@@ -111,6 +113,17 @@ facts_get_end(const Stretch *stretch, gint64 as_of, gint64 known_ms)
     bool has_ended = stretch->end_seq != 0 && stretch->end_seq <= as_of;
 
     return has_ended ? stretch->end_ms : known_ms;
+}
+
+guint
+facts_find_currency(const Facts *facts, const char *code)
+{
+    guint i = 0;
+
+    while (strcmp(facts->currencies[i].code, code) != 0) {
+        i++;
+    }
+    return i;
 }
 
 const Fix *

@@ -25,6 +25,9 @@ enum {
     /** The meters before are held, those from here on used, in the order of counters. */
     FACTS_FIRST_USED = 5,
     FACTS_TIERS = 3,
+    /** Two cards are in each, one after the other. */
+    FACTS_CURRENCIES = 2,
+    FACTS_CARDS = 2 * FACTS_CURRENCIES,
     FACTS_DAY_MS = 86400000
 };
 
@@ -115,6 +118,12 @@ typedef struct {
     Exact more_cost;
 } Fix;
 
+/** What is paid in, and the places of that. */
+typedef struct {
+    const char *code;
+    guint places;
+} Currency;
+
 typedef struct {
     GArray *stretches;
     GArray *uses;
@@ -123,9 +132,7 @@ typedef struct {
     GArray *fixes;
     /** The row that closed a month; 0 while it is open. */
     gint64 closed_seq[FACTS_MONTHS];
-    /** What everything is paid in, and the places of that. */
-    const char *currency;
-    guint currency_places;
+    Currency currencies[FACTS_CURRENCIES];
 } Facts;
 
 extern const char *const facts_tenants[FACTS_TENANTS];
@@ -154,6 +161,9 @@ gint64 facts_resolve(const Facts *facts, guint month, gint64 as_of);
 
 /** When a stretch ends, as far as is known as of a row; at known_ms if it is open. */
 gint64 facts_get_end(const Stretch *stretch, gint64 as_of, gint64 known_ms);
+
+/** The number of a currency by its code. */
+guint facts_find_currency(const Facts *facts, const char *code);
 
 /** The newest correction of the line that fix is of, or NULL. */
 const Fix *facts_find_fix(const Facts *facts, const Fix *fix);

@@ -38,6 +38,7 @@ enum {
     SOON_MS = 1800000,
     /* In a thousand. */
     REMOVE_RATE = 300,
+    ABROAD_RATE = 500,
     NEWEST_RATE = 500,
     WINDOW_RATE = 300,
     TOLD_RATE = 500,
@@ -372,7 +373,7 @@ make_prices(void)
 {
     gint64 start_ms = facts_month_start(0);
 
-    for (guint card = 0; card < 2; card++) {
+    for (guint card = 0; card < FACTS_CARDS; card++) {
         const Prices prices = prices_choose(card, start_ms);
         const Deal deal = {
             .tenant = -1, .card = card, .from_ms = start_ms, .meter = -1
@@ -381,7 +382,7 @@ make_prices(void)
         while (!process_ask_card(&prices, true)) {
             settle();
         }
-        while (!process_ask_deal(&deal, true)) {
+        while (card < 2 && !process_ask_deal(&deal, true)) {
             settle();
         }
     }
@@ -395,6 +396,8 @@ live(void)
     for (guint month = 0; month < FACTS_MONTHS; month++) {
         bool is_last = month + 1 == FACTS_MONTHS;
 
+        if (!is_last && world_chance(ABROAD_RATE))
+            orders_go_abroad(month + 1);
         pass(is_last ? facts_month_start(month) + LAST_DAYS * (gint64) FACTS_DAY_MS
                      : facts_month_start(month + 1) + GRACE_DAYS * (gint64) FACTS_DAY_MS);
         for (guint i = 0; !is_last && i <= month; i++) {
@@ -492,17 +495,14 @@ shown_clear(gpointer data)
 static void
 begin(void)
 {
-    static const struct {
-        const char *code;
-        guint places;
-    } currencies[] = { { "EUR", 2 }, { "JPY", 0 }, { "KWD", 3 } };
-
+    static const Currency currencies[] = { { "EUR", 2 }, { "JPY", 0 }, { "KWD", 3 } };
     guint choice = world_random(G_N_ELEMENTS(currencies));
 
     ledger_begin();
     facts_init(&fate.facts);
-    fate.facts.currency = currencies[choice].code;
-    fate.facts.currency_places = currencies[choice].places;
+    for (guint i = 0; i < FACTS_CURRENCIES; i++) {
+        fate.facts.currencies[i] = currencies[(choice + i) % G_N_ELEMENTS(currencies)];
+    }
     fate.shown = g_array_new(FALSE, FALSE, sizeof(Shown));
     g_array_set_clear_func(fate.shown, shown_clear);
     life_begin(&fate.facts);

@@ -106,7 +106,7 @@ bill_instead(MeterStore *store,
     Account *account = account_new();
     BillWish instead = *wish;
 
-    prices_write_card(prices, facts->currency, &rates);
+    prices_write_card(prices, facts->currencies[0].code, &rates);
     card = card_new(&rates, "card", &error);
     if (card == NULL)
         world_blame("I16: the card: %s", error->message);
@@ -167,22 +167,27 @@ read_money(const char *text)
 }
 
 static void
-check_invoices_of(const BooksPeriod *period, const char *tenant, Exact cost, guint places)
+check_invoices_of(const BooksPeriod *period,
+                  const char *tenant,
+                  const Currency *currency,
+                  Exact cost)
 {
     guint count = 0;
 
     for (guint i = 0; i < period->invoices->len; i++) {
         const ProtoInvoiceNote *note = g_ptr_array_index(period->invoices, i);
 
-        if (strcmp(note->tenant, tenant) != 0)
+        if (strcmp(note->tenant, tenant) != 0 ||
+            strcmp(note->currency, currency->code) != 0)
             continue;
         count++;
-        if (read_money(note->total) != truth_round(cost, places))
-            world_blame("I16: the invoice of %s for %s is not what is to be paid", tenant,
-                        period->name);
+        if (read_money(note->total) != truth_round(cost, currency->places))
+            world_blame("I16: the invoice of %s for %s in %s is not what is to be paid",
+                        tenant, period->name, currency->code);
     }
     if (count > 1 || (cost != 0 && count == 0))
-        world_blame("I20: %s has %u invoices for %s", tenant, count, period->name);
+        world_blame("I20: %s has %u invoices for %s in %s", tenant, count, period->name,
+                    currency->code);
 }
 
 void
@@ -198,11 +203,14 @@ invariants_check_invoices(MeterStore *store, const Facts *facts, guint month)
         world_blame("I20: %s is closed and is not", facts_months[month]);
         return;
     }
-    for (guint i = 0; i < FACTS_TENANTS; i++) {
+    for (guint i = 0; i < FACTS_TENANTS * FACTS_CURRENCIES; i++) {
+        guint tenant = i / FACTS_CURRENCIES;
+        guint currency = i % FACTS_CURRENCIES;
         Exact cost = 0;
 
-        if (account_get_cost(truth, i, &cost))
-            check_invoices_of(period, facts_tenants[i], cost, facts->currency_places);
+        if (account_get_cost(truth, tenant, currency, &cost))
+            check_invoices_of(period, facts_tenants[tenant], &facts->currencies[currency],
+                              cost);
     }
 }
 

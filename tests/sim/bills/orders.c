@@ -11,8 +11,18 @@
 enum {
     HOUR_MS = 3600000,
     /* In a thousand. */
-    BACKDATE_RATE = 500
+    BACKDATE_RATE = 500,
+    MONTH_RATE = 500
 };
+
+/* A currency changes with the month. */
+static gint64
+choose_begin(gint64 from_ms)
+{
+    return world_chance(MONTH_RATE)
+               ? facts_month_start(1 + world_random(FACTS_MONTHS - 1))
+               : from_ms;
+}
 
 void
 orders_change_prices(void)
@@ -22,17 +32,28 @@ orders_change_prices(void)
     gint64 from_ms = is_backdated
                          ? now_ms - (gint64) world_random(20 * 24) * HOUR_MS
                          : now_ms + (gint64) (1 + world_random(10 * 24)) * HOUR_MS;
-    guint card = world_random(2);
+    guint card = world_random(FACTS_CARDS);
 
     if (world_chance(500)) {
         const Prices prices = prices_choose(card, from_ms);
 
         process_ask_card(&prices, is_backdated);
     } else {
-        const Deal deal = prices_deal((gint) world_random(FACTS_TENANTS), card, from_ms);
+        const Deal deal =
+            prices_deal((gint) world_random(FACTS_TENANTS), card, choose_begin(from_ms));
 
         process_ask_deal(&deal, is_backdated);
     }
+}
+
+void
+orders_go_abroad(guint month)
+{
+    guint card = world_random(FACTS_CARDS);
+    const Deal deal =
+        prices_deal((gint) world_random(FACTS_TENANTS), card, facts_month_start(month));
+
+    process_ask_deal(&deal, false);
 }
 
 static char *

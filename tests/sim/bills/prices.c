@@ -19,7 +19,9 @@ enum {
     INSTANCE_METERS = 3,
 };
 
-static const char *const cards[] = { "standard", "low" };
+static const char *const cards[] = { "standard", "low", "foreign", "foreign-low" };
+
+G_STATIC_ASSERT(G_N_ELEMENTS(cards) == FACTS_CARDS);
 
 const char *
 prices_name_card(guint card)

@@ -12,7 +12,7 @@ Prices prices_choose(guint card, gint64 from_ms);
 /** Who pays what from an instant on: a discount, or a price that was agreed on. */
 Deal prices_deal(gint tenant, guint card, gint64 from_ms);
 
-/** "standard" and "low". */
+/** "standard", "low", "foreign" and "foreign-low". */
 const char *prices_name_card(guint card);
 
 /** Of the n'th tier of a meter, from 1 on; of a price without tiers if tier is 0. Free

@@ -151,7 +151,7 @@ process_ask_card(const Prices *prices, bool backdate)
     Answer answer = { 0 };
 
     vmd_expect((Pending){ .prices = *prices });
-    prices_write_card(prices, sim.facts->currency, &call.card);
+    prices_write_card(prices, sim.facts->currencies[prices->card / 2].code, &call.card);
     meter_set_card((WireCall *) (gpointer) &answer, &call);
     proto_rate_card_clear(&call.card);
     return answer.is_good;

@@ -51,6 +51,12 @@ truth_find_price(
                       meter, at_ms);
 }
 
+guint
+truth_get_currency(const Facts *facts, gint64 as_of, guint tenant, gint64 at_ms)
+{
+    return find_deal(facts, as_of, (gint) tenant, at_ms)->card / 2;
+}
+
 static gint64
 take_discount(gint64 nano, gint64 discount_ppm)
 {

@@ -123,37 +123,44 @@ rate_month(
     return sum;
 }
 
+/* What a tenant's corrections of a meter come to. */
+static Sum *
+get_corrections(const Scope *scope, guint month, Account *account)
+{
+    guint currency = truth_get_currency(scope->facts, scope->question->as_of,
+                                        scope->tenant, facts_month_start(month));
+
+    return &account->corrections[currency][scope->tenant][scope->meter];
+}
+
 /* What became known since the month before was closed. */
-static Sum
-find_late(const Scope *scope, gint64 before)
+static void
+add_known(const Scope *scope, gint64 before, Account *account)
 {
     const Question *question = scope->question;
-    Sum sum = { 0 };
 
     for (guint month = 0; month < question->month; month++) {
-        sum_add(&sum, rate_month(scope, month, question->as_of, question->known_ms, NULL),
+        Sum *sum = get_corrections(scope, month, account);
+
+        sum_add(sum, rate_month(scope, month, question->as_of, question->known_ms, NULL),
                 1);
-        sum_add(&sum, rate_month(scope, month, before, ledger_get_time(before), NULL),
-                -1);
+        sum_add(sum, rate_month(scope, month, before, ledger_get_time(before), NULL), -1);
     }
-    return sum;
 }
 
 /* What somebody ordered while the month was the first that was open. */
-static Sum
-find_fixed(const Scope *scope)
+static void
+add_fixed(const Scope *scope, Account *account)
 {
-    Sum sum = { 0 };
-
     for (guint i = 0; i < scope->facts->fixes->len; i++) {
         const Fix *fix = &g_array_index(scope->facts->fixes, Fix, i);
 
         if (fix->seq <= scope->question->as_of && fix->tenant == scope->tenant &&
             fix->meter == scope->meter &&
             facts_count_closed(scope->facts, fix->seq) == scope->question->month)
-            sum_add(&sum, (Sum){ fix->more_quantity, fix->more_cost }, 1);
+            sum_add(get_corrections(scope, fix->month, account),
+                    (Sum){ fix->more_quantity, fix->more_cost }, 1);
     }
-    return sum;
 }
 
 static bool
@@ -193,8 +200,7 @@ is_uncertain(const Scope *scope, gint64 before)
 static void
 add_late(const Scope *scope, gint64 before, Account *account)
 {
-    sum_add(&account->corrections[scope->tenant][scope->meter], find_late(scope, before),
-            1);
+    add_known(scope, before, account);
     account->is_uncertain[scope->tenant][scope->meter] = is_uncertain(scope, before);
 }
 
@@ -206,12 +212,14 @@ truth_bill(const Facts *facts, const Question *question)
     bool is_first_open = month > 0 && facts_count_closed(facts, question->as_of) >= month;
 
     for (guint i = 0; i < FACTS_TENANTS; i++) {
+        account->currencies[i] =
+            truth_get_currency(facts, question->as_of, i, facts_month_start(month));
         for (guint j = 0; j < FACTS_METERS; j++) {
             Scope scope;
 
             scope_init(&scope, facts, question, i, j);
             rate(&scope, account->usage[i][j], account);
-            account->corrections[i][j] = find_fixed(&scope);
+            add_fixed(&scope, account);
             if (is_first_open)
                 add_late(&scope, facts->closed_seq[month - 1], account);
         }

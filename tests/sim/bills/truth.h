@@ -32,6 +32,9 @@ void truth_get_prices(const Facts *facts,
                       gint64 *ret_list,
                       gint64 *ret_contracted);
 
+/** What a tenant pays in at an instant, as of a row. */
+guint truth_get_currency(const Facts *facts, gint64 as_of, guint tenant, gint64 at_ms);
+
 /** How much of a meter that is held a stretch is, in each tick of it; and so many of
  * these in the meter's unit. */
 gint64 truth_get_size(const Stretch *stretch, guint meter);
