@@ -7,14 +7,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 from lib import cli, oracle, tap
 from lib.daemon import Vmd
-from lib.fakeclock import FakeClock
 from lib.tap import expect, wait_until
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "data" / "rates.example.json"
@@ -198,34 +196,6 @@ def test_the_meter_tells_what_is_spent_and_a_meter_that_is_away_changes_nothing(
         wait_until(lambda: budget_of(vmd, "shop")["as_of"] > held["as_of"], "the meter to go on telling")
         assert len(news_of(vmd, "shop")) == 2
         vmd.call("Budget.Set", tenant="shop", amount="1000000000")
-        vmd.do("Instance.Destroy", instance="web", tenant="shop")
-
-
-def test_a_budget_counts_what_is_paid_in_its_currency() -> None:
-    """The tenant goes over to another with November, and something of October comes to the bill of it later."""
-    with FakeClock(meter=True, jump="@2026-10-12 08:00:00", metering={"grace_hours": 0}) as clock:
-        vmd = clock.vmd
-        vmd.import_template()
-        card = json.loads(EXAMPLE.read_text())
-        dollars = {**card, "card": "dollars", "currency": "USD", "from": "2026-11-01T00:00:00Z"}
-        for text in (card, dollars):
-            cli.run(vmd.socket, "rate", "set", "-", text=json.dumps(text))
-        cli.run(vmd.socket, "rate", "assign", card["card"])
-        give(vmd, "shop", "tell")
-        cli.run(vmd.socket, "rate", "assign", "dollars", "--tenant", "shop", "--from", "2026-11-01T00:00:00Z")
-        instance = create(vmd, "shop", "web")
-        before = time.monotonic()
-        wait_until(lambda: time.monotonic() - before > 0.1, "a tick of usage")
-        clock.set("@2026-11-02 06:00:00")
-        wait_until(lambda: any(row["kind"] == "clock" for row in vmd.ledger()), "November")
-        cli.run(vmd.socket, "usage", "close", "2026-10")
-        words = ("--tenant", "shop", "--period", "2026-10", "--resource", instance, "--sku-price", "vm.vcpu")
-        cli.run(vmd.socket, "usage", "correct", *words, "--day", "2026-10-12", "--quantity", "700", "--why", "more")
-        trouble = "the budget is in EUR, and what is spent in USD"
-        wait_until(lambda: budget_of(vmd, "shop").get("trouble") == trouble, "the other currency to be told")
-        vmd.call("Budget.Set", tenant="shop", amount="100", currency="USD")
-        wait_until(lambda: budget_of(vmd, "shop").get("period") == "2026-11", "what is spent in it to be told")
-        assert "trouble" not in budget_of(vmd, "shop") and float(budget_of(vmd, "shop")["spent"]) < 1, budget_of(vmd, "shop")
         vmd.do("Instance.Destroy", instance="web", tenant="shop")
 
 

@@ -691,6 +691,40 @@ def test_the_bill_of_the_manual_adds_up() -> None:
     assert sum(Decimal(line[-1]) for line in lines[:-1]) == Decimal(lines[-1][-1])
 
 
+def test_a_budget_counts_what_is_paid_in_its_currency() -> None:
+    """The tenant goes over to another with November, and something of October comes to the bill of it later."""
+    with FakeClock(meter=True, jump="@2026-10-12 08:00:00", metering={"grace_hours": 0}) as clock:
+        vmd = clock.vmd
+
+        def budget() -> dict[str, Any]:
+            return vmd.call("Budget.Get", tenant="shop")["budget"]
+
+        vmd.import_template()
+        card = json.loads(EXAMPLE.read_text())
+        dollars = {**card, "card": "dollars", "currency": "USD", "from": "2026-11-01T00:00:00Z"}
+        for text in (card, dollars):
+            cli.run(vmd.socket, "rate", "set", "-", text=json.dumps(text))
+        cli.run(vmd.socket, "rate", "assign", card["card"])
+        vmd.call("Tenant.Create", tenant="shop")
+        vmd.call("Budget.Set", tenant="shop", amount="100", currency="EUR", policy="tell")
+        cli.run(vmd.socket, "rate", "assign", "dollars", "--tenant", "shop", "--from", "2026-11-01T00:00:00Z")
+        accepted = vmd.call("Instance.Create", tenant="shop", name="web")["instances"][0]
+        assert vmd.wait(accepted["operation"])["state"] == "succeeded"
+        before = time.monotonic()
+        wait_until(lambda: time.monotonic() - before > 0.1, "a tick of usage")
+        clock.set("@2026-11-02 06:00:00")
+        wait_until(lambda: any(row["kind"] == "clock" for row in vmd.ledger()), "November")
+        cli.run(vmd.socket, "usage", "close", "2026-10")
+        words = ("--tenant", "shop", "--period", "2026-10", "--resource", accepted["instance"], "--sku-price", "vm.vcpu")
+        cli.run(vmd.socket, "usage", "correct", *words, "--day", "2026-10-12", "--quantity", "700", "--why", "more")
+        trouble = "the budget is in EUR, and what is spent in USD"
+        wait_until(lambda: budget().get("trouble") == trouble, "the other currency to be told")
+        vmd.call("Budget.Set", tenant="shop", amount="100", currency="USD")
+        wait_until(lambda: budget().get("period") == "2026-11", "what is spent in it to be told")
+        assert "trouble" not in budget() and float(budget()["spent"]) < 1, budget()
+        vmd.do("Instance.Destroy", instance="web", tenant="shop")
+
+
 with shared:
     shared.import_template()
     tap.main(globals())
