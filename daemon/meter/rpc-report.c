@@ -3,7 +3,7 @@
 #include "meter/calendar.h"
 #include "meter/metrics.h"
 #include "meter/refuse.h"
-#include "meter/report/ledger-reply.h"
+#include "meter/report/ledger-rows.h"
 #include "meter/report/report-reply.h"
 #include "meter/rpc-private.h"
 

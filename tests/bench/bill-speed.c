@@ -8,7 +8,7 @@
 #include "meter/metrics.h"
 #include "meter/money/biller.h"
 #include "meter/report/format.h"
-#include "meter/report/ledger-reply.h"
+#include "meter/report/ledger-rows.h"
 #include "meter/verify.h"
 #include "store/chain.h"
 #include "wire/pack.h"

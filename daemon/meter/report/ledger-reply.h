@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "meter/report/text-reply.h"
 #include "meter/view.h"
 #include "wire/server.h"
 
@@ -11,7 +10,3 @@
  * decided before.  Ends call.
  */
 void ledger_reply_start(WireCall *call, View *view, const char *tenant);
-
-/** The same as lines of JSON, the first of which says which ledger it is, as "vmctl
- * ledger export" prints them. */
-TextSource ledger_text_new(View *view, const char *tenant);
