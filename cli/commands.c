@@ -581,10 +581,13 @@ const Command commands[] = {
       .method = &proto_billing_recover,
       .view = &view_recovered,
       OPTIONS(recover_options),
-      .run = run_query,
+      .run = run_recover,
       .summary = "Accept that the ledger was put back to an older copy",
-      .details = "Until then nothing is billed. What was in the rows that are lost is "
-                 "billed no more, and months that were closed in them are open again." },
+      .details =
+          "Until then nothing is billed. What was in the rows that are lost is "
+          "billed no more, and months that were closed in them are open again. If "
+          "vmd-meter still has those rows, it keeps them in a file, which the answer "
+          "names." },
     { .words = "rate set",
       .operands = "FILE",
       .operands_min = 1,

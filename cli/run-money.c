@@ -9,6 +9,8 @@
 enum {
     CALL_MS = 30000,
     REPORT_MS = 120000,
+    /* All that vmd-meter holds is written to a file before it answers. */
+    RECOVER_MS = 600000,
     CARD_BYTES_MAX = 65536
 };
 
@@ -133,4 +135,36 @@ bool
 run_preview(Session *session, const Arguments *arguments, GError **error)
 {
     return report(session, arguments, arguments->operands[0], error);
+}
+
+/* Accepting a fork */
+
+static void
+tell_kept(const Session *session, JsonObject *reply)
+{
+    JsonNode *path = json_object_get_member(reply, "lost_file");
+
+    if (session->format <= FORMAT_WIDE && path != NULL && JSON_NODE_HOLDS_VALUE(path))
+        session_warn(session,
+                     "the ledger with the rows that are lost is kept on the machine of "
+                     "vmd-meter, in %s",
+                     json_node_get_string(path));
+}
+
+bool
+run_recover(Session *session, const Arguments *arguments, GError **error)
+{
+    const Command *command = arguments->command;
+    g_auto(WireReply) reply = { 0 };
+    ProtoBillingRecoverCall in = { 0 };
+    bool done = arguments_fill(arguments, NULL, &in, error) &&
+                session_call(session, command->service, command->method, &in, RECOVER_MS,
+                             &reply, error);
+
+    wire_struct_clear(command->method->call, &in);
+    if (!done)
+        return false;
+    session_print(session, command->view, reply.parameters);
+    tell_kept(session, json_node_get_object(reply.parameters));
+    return true;
 }

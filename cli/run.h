@@ -50,6 +50,9 @@ bool run_rate_show(Session *session, const Arguments *arguments, GError **error)
 bool run_report(Session *session, const Arguments *arguments, GError **error);
 bool run_preview(Session *session, const Arguments *arguments, GError **error);
 
+/** run_query, and which file has what is lost. */
+bool run_recover(Session *session, const Arguments *arguments, GError **error);
+
 /** The ledger as lines of JSON, the first of which says which one it is. */
 bool run_ledger_export(Session *session, const Arguments *arguments, GError **error);
 

@@ -460,6 +460,7 @@ static const Column recovered_columns[] = {
     { "BRANCH", "branch", CELL_TEXT, COLUMN_NARROW },
     { "LOST", "lost", CELL_TEXT, COLUMN_NARROW },
     { "HASH", "lost_hash", CELL_TEXT, COLUMN_WIDE },
+    { "KEPT", "lost_file", CELL_TEXT, COLUMN_WIDE },
 };
 
 const View view_instances = VIEW(instance_columns, true, "instances", "name", "id");

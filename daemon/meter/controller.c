@@ -2,6 +2,7 @@
 #include "meter/controller.h"
 
 #include "base/clock.h"
+#include "meter/lost.h"
 #include "wire/link.h"
 
 /*
@@ -41,12 +42,17 @@ struct Controller {
     guint refresh;
     guint flush;
     guint watch;
+    /* What is being kept, and whether all is to be read anew then. */
+    Lost *lost;
+    guint keeping;
+    bool is_renewing;
     gint64 note_seq;
     /* The newest row, when it was connected. */
     guint wait_ms;
     gint64 since_ms;
     bool is_told;
     bool is_fork_told;
+    bool is_loss_told;
     bool is_current;
 };
 
@@ -58,6 +64,7 @@ struct Request {
     void (*refreshed)(gpointer data);
     ControllerHash hash;
     ControllerHead head;
+    ControllerKept kept;
     gpointer data;
     guint rounds;
 };
@@ -93,6 +100,8 @@ end_request(Request *request, const ProtoVmctlWhoAmIReply *who, const GError *er
         ended->hash(NULL, error, ended->data);
     } else if (ended->head != NULL) {
         ended->head(NULL, error, ended->data);
+    } else if (ended->kept != NULL) {
+        ended->kept(error, ended->data);
     } else {
         ended->refreshed(ended->data);
     }
@@ -127,6 +136,9 @@ static void
 disconnect(Controller *controller)
 {
     g_clear_handle_id(&controller->watch, g_source_remove);
+    g_clear_handle_id(&controller->keeping, g_source_remove);
+    g_clear_pointer(&controller->lost, lost_free);
+    controller->is_renewing = false;
     g_clear_pointer(&controller->asking, wire_link_free);
     g_clear_pointer(&controller->stream, wire_link_free);
 }
@@ -247,7 +259,8 @@ go_on(Controller *controller)
     }
     g_message("Following the ledger of %s from row %" G_GINT64_FORMAT " on",
               controller->path, meter_store_get_cursor(controller->store));
-    controller->is_told = controller->is_fork_told = false;
+    controller->is_told = controller->is_fork_told = controller->is_loss_told = false;
+    controller->is_renewing = false;
     controller_refresh(controller, on_refreshed, NULL);
 }
 
@@ -270,8 +283,8 @@ stop_at_fork(Controller *controller, gint64 seq, const char *hash)
 }
 
 /* Who waits for an answer on the old connections is told that there is none. */
-void
-controller_read_anew(Controller *controller)
+static void
+begin_anew(Controller *controller)
 {
     g_autoptr(GError) refusal = NULL;
 
@@ -283,6 +296,88 @@ controller_read_anew(Controller *controller)
     disconnect(controller);
     end_all(controller);
     connect_now(controller);
+}
+
+static Request *
+find_keeper(Controller *controller)
+{
+    for (GList *link = controller->requests.head; link != NULL; link = link->next) {
+        Request *request = link->data;
+
+        if (request->kept != NULL)
+            return request;
+    }
+    return NULL;
+}
+
+/* While the fork is there, it is looked at again and again: so is this. */
+static void
+end_keeping(Controller *controller, const GError *error)
+{
+    bool renews = controller->is_renewing;
+    Request *request = NULL;
+
+    controller->is_renewing = false;
+    g_clear_pointer(&controller->lost, lost_free);
+    while ((request = find_keeper(controller)) != NULL) {
+        end_request(request, NULL, error);
+    }
+    if (renews && error == NULL) {
+        begin_anew(controller);
+    } else if (renews && !controller->is_loss_told) {
+        g_warning("The fork was accepted, but the ledger is not read anew yet: %s",
+                  error->message);
+        controller->is_loss_told = true;
+    }
+}
+
+static gboolean
+keep_on(gpointer data)
+{
+    Controller *controller = data;
+    g_autoptr(GError) error = NULL;
+    bool done = false;
+
+    if (lost_step(controller->lost, &done, &error) && !done)
+        return G_SOURCE_CONTINUE;
+    controller->keeping = 0;
+    end_keeping(controller, error);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+keep(Controller *controller)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (controller->lost != NULL)
+        return;
+    controller->lost = lost_new(controller->store, &error);
+    if (controller->lost == NULL) {
+        end_keeping(controller, error);
+        return;
+    }
+    controller->keeping = g_idle_add_full(G_PRIORITY_DEFAULT, keep_on, controller, NULL);
+}
+
+void
+controller_keep_lost(Controller *controller, ControllerKept done, gpointer data)
+{
+    Request *request = request_new(controller, data);
+
+    request->kept = done;
+    keep(controller);
+}
+
+void
+controller_read_anew(Controller *controller)
+{
+    if (meter_store_is_kept(controller->store)) {
+        begin_anew(controller);
+        return;
+    }
+    controller->is_renewing = true;
+    keep(controller);
 }
 
 /* The newest entry of the books came while there is a fork. */

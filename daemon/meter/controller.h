@@ -72,8 +72,16 @@ typedef void (*ControllerHead)(const ProtoLedgerGetHeadReply *head,
 /** Asks where the ledger stands.  done may be called at once. */
 void controller_ask_head(Controller *controller, ControllerHead done, gpointer data);
 
+/** error is NULL once what is held is in a file. */
+typedef void (*ControllerKept)(const GError *error, gpointer data);
+
+/** Writes the rows that are held to a file, see meter/lost.h, a few in each turn of the
+ * main loop.  done may be called at once. */
+void controller_keep_lost(Controller *controller, ControllerKept done, gpointer data);
+
 /** Forgets what is held, and reads the ledger from its first row on: a fork in which rows
- * that are held are lost was accepted. */
+ * that are held are lost was accepted.  They are kept first; if they cannot be, nothing
+ * is forgotten, and it is tried again. */
 void controller_read_anew(Controller *controller);
 
 /** hash is that of the row, 64 hexadecimal digits; NULL with an error, or if there is no

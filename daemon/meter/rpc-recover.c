@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <string.h>
 
+#include "meter/lost.h"
 #include "meter/rpc-private.h"
 
 /*
  * While there is a fork no view is opened, so that the books cannot be asked: what the
  * entry follows is asked of vmd.  Before it is written the ledger is looked at once more,
- * for a fork may be gone since, when the right database was put back.
+ * for a fork may be gone since, when the right database was put back.  If it is not, the
+ * rows that are lost are kept in a file: while they cannot be, nothing is accepted.  That
+ * takes its time, so that it is looked at again after it.
  */
 
 enum {
@@ -21,6 +24,7 @@ typedef struct {
     gint64 follows;
     /* The rows that are held are lost, and not only those that somebody else knew. */
     bool is_diverged;
+    bool is_kept;
 } Recover;
 
 static void
@@ -33,14 +37,16 @@ recover_free(Recover *recover)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recover, recover_free)
 
 static void
-reply(WireCall *call, gint64 seq, const ProtoRecoveredNote *note)
+reply(WireCall *call, const Meter *meter, gint64 seq, const ProtoRecoveredNote *note)
 {
+    g_autofree char *file = lost_find(meter->store, note->lost, note->lost_hash);
     const ProtoBillingRecoverReply out = {
         .seq = seq,
         .branch = note->branch != NULL ? note->branch : (char *) (gsize) "",
         .has_lost = note->has_lost,
         .lost = note->lost,
         .lost_hash = note->lost_hash,
+        .lost_file = file,
     };
 
     wire_call_reply(call, &out);
@@ -57,7 +63,7 @@ on_noted(gint64 seq, const GError *error, gpointer data)
         wire_call_fail(recover->call, g_error_copy(error));
         return;
     }
-    reply(recover->call, seq, &recover->note);
+    reply(recover->call, recover->meter, seq, &recover->note);
     if (recover->is_diverged)
         controller_read_anew(recover->meter->controller);
 }
@@ -74,6 +80,8 @@ write_note(Recover *recover)
 }
 
 /* Looking once more */
+
+static void on_kept(const GError *error, gpointer data);
 
 static void
 fail_whole(Recover *recover)
@@ -97,6 +105,8 @@ on_hash(const char *hash, const GError *error, gpointer data)
         recover_free(recover);
     } else if (g_strcmp0(hash, recover->note.lost_hash) == 0) {
         fail_whole(recover);
+    } else if (!recover->is_kept) {
+        controller_keep_lost(recover->meter->controller, on_kept, recover);
     } else {
         write_note(recover);
     }
@@ -127,6 +137,20 @@ on_head(const ProtoLedgerGetHeadReply *head, const GError *error, gpointer data)
     }
 }
 
+static void
+on_kept(const GError *error, gpointer data)
+{
+    Recover *recover = data;
+
+    if (error != NULL) {
+        wire_call_fail(recover->call, g_error_copy(error));
+        recover_free(recover);
+        return;
+    }
+    recover->is_kept = true;
+    controller_ask_head(recover->meter->controller, on_head, recover);
+}
+
 /* Accepting */
 
 /* Whoever did not get the answer asks again: the newest entry of the books is his. */
@@ -144,7 +168,7 @@ repeat(const Ask *ask, GError *refusal)
         return;
     }
     g_error_free(refusal);
-    reply(ask->call, newest->seq, &newest->note);
+    reply(ask->call, ask->meter, newest->seq, &newest->note);
 }
 
 static void

@@ -163,9 +163,29 @@ meter_store_is_recovery(MeterStore *store, const guint8 *packed, gsize length)
 }
 
 bool
+meter_store_is_kept(const MeterStore *store)
+{
+    return store->kept.seq == store->taken.seq &&
+           (store->taken.seq == 0 ||
+            chain_is_equal(&store->kept.hash, &store->taken.hash));
+}
+
+/* Nothing else may have what is held. */
+static bool
+check_kept(const MeterStore *store, GError **error)
+{
+    if (meter_store_is_kept(store))
+        return true;
+    proto_error_set_internal(error, "lost",
+                             "The rows that are lost are not kept in a file yet");
+    return false;
+}
+
+bool
 meter_store_begin_anew(MeterStore *store, GError **error)
 {
-    if (!meter_store_flush(store, error) || !meter_store_make_anew(store, error))
+    if (!meter_store_flush(store, error) || !check_kept(store, error) ||
+        !meter_store_make_anew(store, error))
         return false;
     store->generation++;
     meter_store_forget(store);
@@ -175,7 +195,7 @@ meter_store_begin_anew(MeterStore *store, GError **error)
     g_free(store->fork_hash);
     store->fork_hash = g_strdup("");
     store->fork_seq = 0;
-    store->cursor = store->taken = (Cursor){ 0 };
+    store->cursor = store->taken = store->kept = (Cursor){ 0 };
     store->known_ms = store->expected_seq = store->careful_seq = 0;
     return true;
 }

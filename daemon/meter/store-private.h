@@ -115,6 +115,8 @@ typedef struct {
 } Undo;
 
 struct MeterStore {
+    /** Where meter.db is. */
+    char *directory;
     Database *database;
     Statement *statements[N_STATEMENTS];
     char *service_id;
@@ -131,6 +133,8 @@ struct MeterStore {
     /** The ledger that is there is not the one that is held: what it says of a row. */
     gint64 fork_seq;
     char *fork_hash;
+    /** Up to here the rows that are held are in a file too. */
+    Cursor kept;
     /** Grows when all is begun anew. */
     guint generation;
     Names tenants;

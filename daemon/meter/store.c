@@ -88,6 +88,7 @@ meter_store_open(const char *directory, GError **error)
                                  directory, g_strerror(errno));
         return NULL;
     }
+    store->directory = g_canonicalize_filename(directory, NULL);
     store->database = database_open(path, error);
     store->tenants = names_new(FIND_NAME_TENANT, ADD_NAME_TENANT);
     store->devices = names_new(FIND_NAME_DEVICE, ADD_NAME_DEVICE);
@@ -119,6 +120,7 @@ meter_store_close(MeterStore *store)
     names_clear(&store->devices);
     rollup_free(store->pending);
     g_clear_pointer(&store->undos, g_ptr_array_unref);
+    g_free(store->directory);
     g_free(store->service_id);
     g_free(store->fork_hash);
     g_free(store);

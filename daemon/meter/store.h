@@ -6,7 +6,7 @@
 
 /**
  * meter.db: a copy of the controller's ledger, its segments, and how far it was read.
- * Holds nothing that cannot be read again from the ledger.
+ * Holds nothing that cannot be read again from the ledger, as long as that is whole.
  *
  * Rows and the cursor are written in one transaction, so that every row counts exactly
  * once whoever was killed when: a row that is held already changes nothing, and a row
@@ -69,7 +69,11 @@ bool meter_store_read_fork(MeterStore *store, MeterFork *ret_fork, GError **erro
 /** Whether packed is an entry that accepts a fork, and not one that is held. */
 bool meter_store_is_recovery(MeterStore *store, const guint8 *packed, gsize length);
 
-/** Forgets all rows, to read the ledger again.  Views that are open fail. */
+/** Whether all rows that are held are in a file of meter/lost.h too. */
+bool meter_store_is_kept(const MeterStore *store);
+
+/** Forgets all rows, to read the ledger again: only those that are kept.  Views that are
+ * open fail. */
 bool meter_store_begin_anew(MeterStore *store, GError **error);
 
 /** Another number each time that it was begun anew. */

@@ -87,9 +87,29 @@ find_head(MeterStore *store, gint64 seq, ViewHead *head, GError **error)
 }
 
 View *
+view_open_held(MeterStore *store)
+{
+    const Cursor *cursor = &store->cursor;
+    View *view = g_new0(View, 1);
+
+    view->store = store;
+    view->page_rows = PAGE_ROWS;
+    view->generation = store->generation;
+    view->service_id = g_strdup(store->service_id);
+    view->head = (ViewHead){
+        .service_id = view->service_id,
+        .seq = cursor->seq,
+        .hash = cursor->hash,
+        .at_ms = cursor->at_ms,
+        .known_ms = store->known_ms,
+    };
+    return view;
+}
+
+View *
 view_open(MeterStore *store, gint64 seq, GError **error)
 {
-    g_autoptr(View) view = g_new0(View, 1);
+    g_autoptr(View) view = NULL;
     const Cursor *cursor = &store->cursor;
 
     if (!meter_store_check_fork(store, error))
@@ -102,18 +122,13 @@ view_open(MeterStore *store, gint64 seq, GError **error)
                                           seq, cursor->seq);
         return NULL;
     }
-    view->store = store;
-    view->page_rows = PAGE_ROWS;
-    view->generation = store->generation;
-    view->head.service_id = view->service_id = g_strdup(store->service_id);
-    if (seq == 0) {
-        view->head.seq = cursor->seq;
-        view->head.hash = cursor->hash;
-        view->head.at_ms = cursor->at_ms;
-        view->head.known_ms = store->known_ms;
+    view = view_open_held(store);
+    if (seq == 0)
         return g_steal_pointer(&view);
-    }
-    view->head.hash = chain_begin(store->service_id);
+    view->head = (ViewHead){
+        .service_id = view->service_id,
+        .hash = chain_begin(store->service_id),
+    };
     return find_head(store, seq, &view->head, error) ? g_steal_pointer(&view) : NULL;
 }
 

@@ -44,6 +44,11 @@ typedef struct {
  * PROTO_ERROR_INVALID_PARAMETER on a row that is not held, and with
  * PROTO_ERROR_ILLEGAL_STATE while there is a fork, see meter_store_check_fork(). */
 View *view_open(MeterStore *store, gint64 seq, GError **error);
+
+/** A view of all that is held, also while there is a fork: for keeping it, and for no
+ * bill. */
+View *view_open_held(MeterStore *store);
+
 void view_free(View *view);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(View, view_free)
 

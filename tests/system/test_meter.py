@@ -7,11 +7,13 @@ The program is named by the environment variable VMD_METER.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -737,15 +739,188 @@ class MeterTest(unittest.TestCase):
         self.assertIn("vmctl usage recover", str(self.refusal().parameters["message"]))
         done = self.recover()
         self.assertEqual((done["seq"], done["lost"], done["lost_hash"]), (3, 7, "ab" * 32))
+        # It holds none of those rows.
+        self.assertNotIn("lost_file", done)
+        self.assertEqual(self.list_kept(), [])
         self.assertEqual(json.loads(self.controller.rows[-1]["note"])["forked"], 2)
         self.assertEqual(self.usage()["ledger_seq"], 3)
 
     def test_recovery_that_is_repeated_is_the_same(self) -> None:
         self.fork(closed(3, 1, 5))
         first = self.recover()
+        self.assertIn("lost_file", first)
         self.assertEqual(self.recover(), first)
         self.assertEqual(self.refused_recovery(why="Something else")[0], "whole")
         self.assertEqual(len(self.controller.rows), 4)
+
+    # Keeping what is lost
+
+    def list_kept(self) -> list[Path]:
+        return sorted(path for path in (self.folder / "state").iterdir() if not path.name.startswith("meter.db"))
+
+    def check_kept(self, rows: list[Row], head: str) -> None:
+        """What is kept is these rows, and nothing else lies about."""
+        (path,) = self.list_kept()
+        self.assertEqual(path.stat().st_mode & 0o777, 0o600)
+        seq, found = head.split(":")
+        self.assertEqual(path.name, f"lost-{seq}-{found[:16]}.jsonl")
+        tool = [ROOT / "tools" / "verify-ledger", "--head", head, "--service", self.controller.service_id, "--rows", path]
+        checked = subprocess.run(tool, capture_output=True, text=True, check=False)
+        self.assertEqual(checked.returncode, 0, checked.stderr)
+        self.assertEqual([json.loads(line) for line in checked.stdout.splitlines()], rows)
+
+    def fork_and_remember(self, *rows: Row) -> tuple[list[Row], str]:
+        """The rows that vmd-meter holds after it, and the last of them."""
+        held: list[Row] = []
+        hashes: list[bytes] = []
+
+        def remember() -> None:
+            held.extend(self.controller.rows)
+            hashes.extend(self.controller.hashes)
+
+        self.fork(*rows, before=remember)
+        return held, f"{len(held)}:{hashes[-1].hex()}"
+
+    def test_lost_rows_are_kept_in_a_file_that_can_be_checked(self) -> None:
+        held, head = self.fork_and_remember(closed(3, 1, 5), closed(4, 2, 6))
+        done = self.recover()
+        self.check_kept(held, head)
+        self.assertEqual(done["lost_file"], str(self.list_kept()[0]))
+        self.wait_for_log(f"are kept in {done['lost_file']}")
+
+    def test_kept_file_is_what_an_export_was(self) -> None:
+        exports: list[str] = []
+
+        def export() -> None:
+            with Connection(self.socket) as connection:
+                replies = list(connection.stream("io.vmctl.Billing.Report", format="ledger"))
+            exports.append("".join(reply["text"] for reply in replies))
+
+        self.fork(closed(3, 1, 5), before=export)
+        self.assertEqual(Path(self.recover()["lost_file"]).read_text(), exports[0])
+
+    def fork_of_many(self, count: int) -> tuple[list[Row], str]:
+        self.controller.add(*many_rows(count))
+        # A sanitizer keeps what was freed; that would look like growth.
+        self.start_meter(ASAN_OPTIONS="quarantine_size_mb=1:thread_local_quarantine_size_kb=64")
+        self.wait_for_seq(2 * count)
+        held, head = list(self.controller.rows), f"{2 * count}:{self.controller.hashes[-1].hex()}"
+        self.controller.stop()
+        self.controller.put_back(2)
+        self.controller.start()
+        self.wait_for_log("is not the one that was read before")
+        return held, head
+
+    def test_lost_rows_of_many_pages_are_kept(self) -> None:
+        held, head = self.fork_of_many(20000)
+        before = self.call("io.vmctl.GetInfo")["resident_bytes"]
+        self.recover()
+        after = self.call("io.vmctl.GetInfo")["resident_bytes"]
+        self.check_kept(held, head)
+        self.assertLess(after - before, 8 << 20)
+
+    def test_client_that_goes_while_lost_rows_are_kept_does_not_stop_it(self) -> None:
+        held, head = self.fork_of_many(3000)
+        with Connection(self.socket) as connection:
+            connection.send("io.vmctl.Billing.Recover", {"accept_fork": True, "why": "The disk broke"})
+            wait_for(self.list_kept, "it is begun")
+        wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] == 3, "the ledger is read anew")
+        self.check_kept(held, head)
+
+    def test_nothing_is_accepted_while_lost_rows_cannot_be_kept(self) -> None:
+        held, head = self.fork_and_remember(closed(3, 1, 5))
+        blocked = self.folder / "state" / f"lost-{head.replace(':', '-')[:18]}.jsonl"
+        blocked.mkdir()
+        state, message = self.refused_recovery()
+        self.assertEqual(state, "io.vmctl.Internal")
+        self.assertIn(f"{blocked}, which is to keep the rows that are lost: Is a directory", message)
+        self.assertEqual(len(self.controller.rows), 3)
+        self.assertEqual(self.refusal().parameters["state"], "fork")
+        self.assertEqual(self.list_kept(), [blocked])
+        blocked.rmdir()
+        self.recover()
+        self.check_kept(held, head)
+        self.assertEqual(self.usage()["ledger_seq"], 4)
+
+    def test_full_disk_keeps_a_recovery_back(self) -> None:
+        state = self.folder / "state"
+        state.mkdir(mode=0o700)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4M,mode=700", "tmpfs", state], capture_output=True, check=False)
+        if mounted.returncode != 0:
+            self.skipTest("a small disk is not to be had here")
+        try:
+            self.check_full_disk(state / "filler")
+        finally:
+            subprocess.run(["umount", "-l", state], check=True)
+
+    def check_full_disk(self, filler: Path) -> None:
+        held, head = self.fork_and_remember(closed(3, 1, 5))
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        state, message = self.refused_recovery()
+        self.assertEqual(state, "io.vmctl.DiskFull")
+        self.assertIn("No space left on device", message)
+        self.assertEqual(len(self.controller.rows), 3)
+        self.assertEqual(self.list_kept(), [filler])
+        filler.unlink()
+        self.recover()
+        self.check_kept(held, head)
+
+    def test_fork_that_was_accepted_meanwhile_is_not_read_anew_before_lost_rows_are_kept(self) -> None:
+        held, head = self.fork_and_remember(closed(3, 1, 5), closed(4, 2, 6))
+        self.kill_meter()
+        self.controller.add(noted(5, 7, "recovered"))
+        blocked = self.folder / "state" / f"lost-{head.replace(':', '-')[:18]}.jsonl"
+        blocked.mkdir()
+        self.start_meter()
+        self.wait_for_log("The fork was accepted, but the ledger is not read anew yet")
+        self.assertEqual(self.refusal().parameters["state"], "fork")
+        self.assertEqual(self.call("io.vmctl.GetInfo")["seq"], 4)
+        blocked.rmdir()
+        wait_for(lambda: self.call("io.vmctl.GetInfo")["seq"] == 5, "the ledger is read anew")
+        self.check_kept(held, head)
+        self.assertEqual((self.folder / "log").read_text().count("is not read anew yet"), 1)
+
+    def test_kept_file_of_a_process_that_was_killed_is_written_again(self) -> None:
+        held, head = self.fork_and_remember(closed(3, 1, 5))
+        name = f"lost-{head.replace(':', '-')[:18]}.jsonl"
+        self.kill_meter()
+        # Killed in the midst of it, and, once, before all was begun anew.
+        (self.folder / "state" / f".new-{name}").write_text("half of " * 1000)
+        (self.folder / "state" / name).write_text("the same")
+        self.start_meter()
+        wait_for(lambda: self.refusal().name != "io.vmctl.HostUnreachable", "the controller is known")
+        self.recover()
+        self.check_kept(held, head)
+
+    def test_what_is_made_anew_without_a_loss_keeps_nothing(self) -> None:
+        self.controller.add(opened(1, 1, 0), opened(2, 2, 0))
+        self.start_meter()
+        self.wait_for_seq(2)
+        self.kill_meter()
+        with contextlib.closing(sqlite3.connect(self.folder / "state" / "meter.db")) as database:
+            database.execute("PRAGMA user_version = 7")
+        self.start_meter()
+        self.wait_for_seq(2)
+        self.kill_meter()
+        for path in (self.folder / "state").glob("meter.db*"):
+            path.unlink()
+        self.start_meter()
+        self.wait_for_seq(2)
+        self.assertEqual(self.list_kept(), [])
+
+    def test_rows_that_are_damaged_are_not_given_up(self) -> None:
+        self.fork(closed(3, 1, 5))
+        self.kill_meter()
+        with contextlib.closing(sqlite3.connect(self.folder / "state" / "meter.db")) as database:
+            database.execute("DELETE FROM ledger WHERE seq = 3")
+            database.commit()
+        self.start_meter()
+        wait_for(lambda: self.refusal().name != "io.vmctl.HostUnreachable", "the controller is known")
+        self.assertIn("move it to a safe place", self.refused_recovery()[1])
+        self.assertEqual(len(self.controller.rows), 3)
+        self.assertEqual(self.list_kept(), [])
 
     def test_whole_ledger_has_nothing_to_recover(self) -> None:
         self.controller.add(opened(1, 1, 0))

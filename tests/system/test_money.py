@@ -482,6 +482,7 @@ def test_a_ledger_that_was_put_back_is_billed_once_that_is_accepted_and_no_invoi
         first = close_october(vmd)
         assert first == "INV-2026-10-default"
         lost = vmd.ledger()[-1]["seq"]
+        exported = vmctl(vmd, "ledger", "export")
         vmd.kill(signal.SIGTERM)
         for file in state.glob("vmd.db*"):
             file.unlink()
@@ -490,8 +491,17 @@ def test_a_ledger_that_was_put_back_is_billed_once_that_is_accepted_and_no_invoi
         clock.start()
         wait_until(lambda: "vmctl usage recover" in refused(vmd, "usage", "report"), "the fork to be known")
         assert "is not the one that was read" in refused(vmd, "usage", "recover", "--why", "a disk")
+        said = cli.run(vmd.socket, "usage", "recover", "--accept-fork", "--why", "a disk")
+        # Who did not see the answer asks again.
         shown = json.loads(vmctl(vmd, "usage", "recover", "--accept-fork", "--why", "a disk", "-o", "json"))
         assert shown["lost"] == lost, shown
+        kept = Path(shown["lost_file"])
+        assert f"kept on the machine of vmd-meter, in {kept}" in said.stderr and str(kept) in said.stdout, said
+        assert kept.read_text() == exported
+        head = f"{lost}:{shown['lost_hash']}"
+        checked = cli.run(vmd.socket, "usage", "verify", "--file", str(kept), "--head", head)
+        assert "all right" in checked.stdout, checked
+        subprocess.run([ROOT / "tools" / "verify-ledger", "--head", head, kept], capture_output=True, check=True)
         again = close_october(vmd)
         assert again == f"INV-2026-10.{shown['branch']}-default", again
         foot = json.loads(print_report(vmd, "--period", "2026-10", "-o", "json"))["recoveries"]

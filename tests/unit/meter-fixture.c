@@ -3,6 +3,7 @@
 
 #include <glib/gstdio.h>
 
+#include "meter/lost.h"
 #include "store/chain.h"
 #include "wire/pack.h"
 
@@ -45,6 +46,20 @@ meter_fixture_tear_down(MeterFixture *fixture, gconstpointer unused)
     g_assert_cmpint(g_rmdir(fixture->directory), ==, 0);
     g_assert_cmpint(g_rmdir(parent), ==, 0);
     g_free(fixture->directory);
+}
+
+void
+meter_fixture_begin_anew(MeterFixture *fixture)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Lost) lost = lost_new(fixture->store, &error);
+    bool done = false;
+
+    while (error == NULL && !done)
+        lost_step(lost, &done, &error);
+    g_assert_no_error(error);
+    g_assert_true(meter_store_begin_anew(fixture->store, &error));
+    g_assert_true(meter_store_bind(fixture->store, METER_FIXTURE_SERVICE, &error));
 }
 
 /* Rows */

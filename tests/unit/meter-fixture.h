@@ -25,6 +25,9 @@ void meter_fixture_tear_down(MeterFixture *fixture, gconstpointer unused);
 /** Opens the store, which was closed. */
 void meter_fixture_open(MeterFixture *fixture);
 
+/** Keeps what the store holds, and begins it anew. */
+void meter_fixture_begin_anew(MeterFixture *fixture);
+
 /** A running instance with 2 vCPUs, 1 GiB and a disk of 4 GiB, of tenant blue. */
 ProtoLedgerRow meter_fixture_opened(gint64 seq, int instance, gint64 at_ms);
 

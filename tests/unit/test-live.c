@@ -362,7 +362,6 @@ figures_outlive_the_process_and_the_database(MeterFixture *fixture, gconstpointe
 {
     g_autoptr(GRand) rand = g_rand_new_with_seed((guint32) g_test_rand_int());
     Ledger ledger = make_ledger(rand);
-    g_autoptr(GError) error = NULL;
 
     give_rows(fixture, &ledger, ROWS / 2);
     meter_store_close(fixture->store);
@@ -370,8 +369,7 @@ figures_outlive_the_process_and_the_database(MeterFixture *fixture, gconstpointe
     assert_as_recomputed(fixture, 0);
     give_rows(fixture, &ledger, ROWS);
     assert_as_recomputed(fixture, 0);
-    g_assert_true(meter_store_begin_anew(fixture->store, &error));
-    g_assert_true(meter_store_bind(fixture->store, METER_FIXTURE_SERVICE, &error));
+    meter_fixture_begin_anew(fixture);
     give_rows(fixture, &ledger, ROWS);
     assert_as_recomputed(fixture, 0);
     g_array_unref(ledger.rows);

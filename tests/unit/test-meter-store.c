@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "meter-fixture.h"
+#include "meter/lost.h"
 #include "meter/usage.h"
 #include "meter/view.h"
 #include "wire/pack.h"
@@ -349,14 +350,32 @@ view_of_what_is_gone_fails(MeterFixture *fixture, gconstpointer unused)
     meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
     view = view_open(fixture->store, 0, &error);
     segments = view_segments_new(view, &filter);
-    g_assert_true(meter_store_begin_anew(fixture->store, &error));
+    meter_fixture_begin_anew(fixture);
     g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 0);
     g_assert_false(view_segments_next(segments, &has, &segment, &error));
     g_assert_error(error, PROTO_ERROR, PROTO_ERROR_ILLEGAL_STATE);
-    g_clear_error(&error);
-    g_assert_true(meter_store_bind(fixture->store, SERVICE, &error));
     meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
     assert_no_fork(fixture);
+}
+
+static void
+rows_are_not_forgotten_before_they_are_kept(MeterFixture *fixture, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Lost) lost = NULL;
+    bool done = false;
+
+    meter_fixture_apply(fixture, meter_fixture_opened(1, 1, 0));
+    lost = lost_new(fixture->store, &error);
+    g_assert_true(lost_step(lost, &done, &error) && done);
+    g_assert_true(meter_store_is_kept(fixture->store));
+    /* It came after that. */
+    meter_fixture_apply(fixture, meter_fixture_opened(2, 2, 0));
+    g_assert_false(meter_store_begin_anew(fixture->store, &error));
+    g_assert_error(error, PROTO_ERROR, PROTO_ERROR_INTERNAL);
+    g_assert_cmpint(meter_store_get_cursor(fixture->store), ==, 2);
+    meter_fixture_begin_anew(fixture);
+    g_assert_true(meter_store_is_kept(fixture->store));
 }
 
 /* Batches */
@@ -560,6 +579,8 @@ main(int argc, char **argv)
         { "/meter-store/a-recovery-that-is-held-accepts-nothing-new",
           recovery_that_is_held_accepts_nothing_new },
         { "/meter-store/a-view-of-what-is-gone-fails", view_of_what_is_gone_fails },
+        { "/meter-store/rows-are-not-forgotten-before-they-are-kept",
+          rows_are_not_forgotten_before_they_are_kept },
         { "/meter-store/rows-that-were-expected-are-written-together",
           rows_that_were_expected_are_written_together },
         { "/meter-store/a-bad-row-holds-up-no-good-ones", bad_row_holds_up_no_good_ones },

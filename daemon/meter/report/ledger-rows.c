@@ -135,3 +135,12 @@ ledger_text_new(View *view, const char *tenant)
 {
     return (TextSource){ ledger_rows_new(view, tenant), append_rows, ledger_rows_free };
 }
+
+bool
+ledger_text_is_whole(const TextSource *source)
+{
+    const LedgerRows *self = source->stream;
+    const ViewHead *head = view_get_head(self->view);
+
+    return self->seq == head->seq && chain_is_equal(&self->hash, &head->hash);
+}

@@ -31,3 +31,6 @@ bool ledger_rows_read_on(LedgerRows *self, GError **error);
 /** All of them as lines of JSON, the first of which says which ledger it is, as "vmctl
  * ledger export" prints them.  Takes view over. */
 TextSource ledger_text_new(View *view, const char *tenant);
+
+/** Whether the rows of a text that is done are all that there were, as they were. */
+bool ledger_text_is_whole(const TextSource *source);

@@ -259,10 +259,10 @@ connect_anew(MeterStore *store)
         process_follow(store, ledger_count());
         if (!meter_store_flush(store, &error))
             world_blame("I25: writing: %s", error->message);
-    } else if (is_accepted(store)) {
-        controller_read_anew(NULL);
     } else {
         stop_at_fork(store);
+        if (is_accepted(store))
+            controller_read_anew(NULL);
     }
 }
 

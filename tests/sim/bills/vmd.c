@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#include "meter/lost.h"
 #include "meter/rpc-private.h"
 #include "sim/bills/ledger.h"
 #include "sim/bills/life.h"
 #include "sim/bills/process.h"
 #include "sim/metering/image.h"
 #include "sim/world.h"
+#include "store/ledger-file.h"
 
 /*
  * How it works
@@ -177,12 +179,66 @@ controller_ask_hash(Controller *controller,
     done(hash, NULL, data);
 }
 
+/* Keeping what is lost */
+
+static bool
+keep(MeterStore *store, GError **error)
+{
+    g_autoptr(Lost) lost = lost_new(store, error);
+    bool done = false;
+
+    while (lost != NULL && !done) {
+        if (!lost_step(lost, &done, error))
+            return false;
+    }
+    return done;
+}
+
+/* All that is held, as others find it who know the last row. */
+static void
+check_kept(MeterStore *store)
+{
+    g_autofree char *hash = meter_store_get_hash(store);
+    LedgerFileHead known = { .seq = meter_store_get_cursor(store) };
+    g_autofree char *path = lost_find(store, known.seq, hash);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+    g_autoptr(LedgerFile) file = NULL;
+
+    if (path == NULL || !chain_from_text(hash, &known.hash) ||
+        !g_file_get_contents(path, &text, NULL, NULL)) {
+        world_blame("I25: the rows that are lost are kept nowhere");
+        return;
+    }
+    file = ledger_file_new(&known);
+    lines = g_strsplit(g_strchomp(text), "\n", 0);
+    for (gsize i = 0; lines[i] != NULL; i++)
+        ledger_file_take(file, lines[i], strlen(lines[i]));
+    if (ledger_file_end(file)->n_faults > 0)
+        world_blame("I25: the rows that are lost are not kept as they were");
+}
+
+void
+controller_keep_lost(Controller *controller, ControllerKept done, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!keep(process_get()->store, &error))
+        world_blame("I25: keeping: %s", error->message);
+    done(error, data);
+}
+
 void
 controller_read_anew(Controller *controller)
 {
     MeterStore *store = process_get()->store;
     g_autoptr(GError) error = NULL;
 
+    if (!meter_store_is_kept(store) && !keep(store, &error)) {
+        world_blame("I25: keeping: %s", error->message);
+        return;
+    }
+    check_kept(store);
     if (!meter_store_begin_anew(store, &error) ||
         !meter_store_bind(store, ledger_get_service_id(), &error))
         world_blame("I25: beginning anew: %s", error->message);

@@ -333,6 +333,12 @@ fdatasync(int fd)
     return 0;
 }
 
+int
+fsync(int fd)
+{
+    return fdatasync(fd);
+}
+
 /* Life */
 
 void
