@@ -39,14 +39,18 @@ get_text(void)
     return g_utf8_substring(valid, 0, MIN(g_utf8_strlen(valid, -1), TEXT_BYTES));
 }
 
+/* Whether the connection is.  A call of the system's may also have failed on the host, as
+ * at a file that is not there. */
 static bool
 is_gone(const virError *last)
 {
     if (last == NULL)
         return false;
-    return last->code == VIR_ERR_RPC || last->code == VIR_ERR_SYSTEM_ERROR ||
-           last->code == VIR_ERR_NO_CONNECT || last->code == VIR_ERR_INVALID_CONN ||
-           (last->code == VIR_ERR_INTERNAL_ERROR && last->domain == VIR_FROM_RPC);
+    return last->code == VIR_ERR_RPC || last->code == VIR_ERR_NO_CONNECT ||
+           last->code == VIR_ERR_INVALID_CONN ||
+           ((last->code == VIR_ERR_SYSTEM_ERROR ||
+             last->code == VIR_ERR_INTERNAL_ERROR) &&
+            (last->domain == VIR_FROM_RPC || last->domain == VIR_FROM_REMOTE));
 }
 
 void

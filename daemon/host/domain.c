@@ -10,6 +10,7 @@
 #include "host/agent.h"
 #include "host/domain-xml.h"
 #include "host/process.h"
+#include "host/start.h"
 #include "host/volumes.h"
 
 enum {
@@ -389,13 +390,8 @@ domain_start(virConnectPtr libvirt,
 {
     g_autoptr(virDomain) domain = find_present(libvirt, id, error);
 
-    if (domain == NULL)
-        return false;
-    if (virDomainCreate(domain) != 0 && virDomainIsActive(domain) != 1) {
-        connection_set_error(error, "Starting the domain");
-        return false;
-    }
-    return look_after(domain, id, ret_domain, error);
+    return domain != NULL && start_domain(domain, error) &&
+           look_after(domain, id, ret_domain, error);
 }
 
 /* For guests that do not heed the button.  One that does as it is told answers nothing.
@@ -431,10 +427,11 @@ domain_shutdown(virConnectPtr libvirt,
         ask_agent_to_power_off(for_guests, id);
         return true;
     }
-    if (virDomainIsActive(domain) == 0)
-        return true;
     connection_set_error(error, "Asking the guest to power off");
-    return false;
+    if (virDomainIsActive(domain) != 0)
+        return false;
+    g_clear_error(error);
+    return true;
 }
 
 bool
@@ -479,11 +476,12 @@ domain_resume(virConnectPtr libvirt,
 
     if (domain == NULL)
         return false;
-    if (virDomainResume(domain) != 0 &&
-        (virDomainGetState(domain, &state, NULL, 0) != 0 ||
-         state != VIR_DOMAIN_RUNNING)) {
+    if (virDomainResume(domain) != 0) {
         connection_set_error(error, "Resuming the domain");
-        return false;
+        if (virDomainGetState(domain, &state, NULL, 0) != 0 ||
+            state != VIR_DOMAIN_RUNNING)
+            return false;
+        g_clear_error(error);
     }
     return look_after(domain, id, ret_domain, error);
 }

@@ -168,6 +168,67 @@ def test_a_lost_database_is_rebuilt_from_libvirts_metadata() -> None:
     oracle.check_audit(shared)
 
 
+def virsh(domain: str, command: str, *arguments: str, timeout: float = 60) -> str:
+    done = subprocess.run(
+        ["virsh", "-q", command, domain, *arguments], capture_output=True, text=True, check=True, timeout=timeout
+    )
+    return done.stdout
+
+
+def is_busy(domain: str) -> bool:
+    """Whether libvirt lets nothing else be done with the domain."""
+    try:
+        virsh(domain, "dommemstat", timeout=0.5)
+    except subprocess.TimeoutExpired:
+        return True
+    return False
+
+
+@contextlib.contextmanager
+def kept_busy(domain: str) -> Iterator[None]:
+    """libvirt waits 5 s for a guest that stands still to let go of its network, unless something ends that."""
+    virsh(domain, "suspend")
+    kind, mac = (virsh(domain, "domiflist").split()[field] for field in (1, 4))
+    command = ["virsh", "-q", "detach-interface", domain, kind, "--mac", mac, "--live"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as late:
+        wait_until(lambda: is_busy(domain), "the domain to be busy", 10)
+        yield
+        late.wait(60)
+
+
+def test_a_guest_outlives_what_libvirt_learns_late_of_its_last_run() -> None:
+    """The power is cut while the domain is busy, and then what libvirt has to do for another keeps it from noticing."""
+    with guest("cut") as cut, guest("other") as other:
+        began = time.monotonic()
+        with kept_busy(cut["id"]):
+            stop = shared.call("Instance.Stop", instance="cut", force=True)["operation"]
+            wait_until(lambda: time.monotonic() > began + 3, "that to take longer for the other")
+            with kept_busy(other["id"]):
+                os.kill(qemu_pid(other["id"]), signal.SIGKILL)
+                assert shared.wait(stop)["state"] == "succeeded"
+                assert states()["cut"] == "stopped"
+                start = shared.call("Instance.Start", instance="cut")["operation"]
+        wait_until(lambda: states()["other"] == "stopped", "the end of the other to be noticed")
+        assert shared.wait(start)["state"] == "succeeded"
+        # Whoever comes next is told of it after all that libvirt has noticed before.
+        shared.do("Instance.Pause", instance="cut")
+        shared.do("Instance.Resume", instance="cut")
+        assert states()["cut"] == "running" and virsh(cut["id"], "domstate").strip() == "running"
+    oracle.check_audit(shared)
+
+
+def test_a_start_that_fails_says_why_and_the_next_one_succeeds() -> None:
+    with guest("lacks") as instance:
+        shared.do("Instance.Stop", instance="lacks", force=True)
+        disk = Path(f"/var/lib/libvirt/vmd-pool/d-{instance['id']}.qcow2")
+        aside = disk.rename(disk.with_name("aside"))
+        failed = shared.wait(shared.call("Instance.Start", instance="lacks")["operation"])
+        aside.rename(disk)
+        assert failed["state"] == "failed" and str(disk) in failed["failure"]["message"], failed
+        assert states() == {"lacks": "stopped"}
+        shared.do("Instance.Start", instance="lacks")
+
+
 class SmallPool:
     """A pool on a disk of its own."""
 
