@@ -152,10 +152,8 @@ write_sum(MeterStore *store, StatementId id, const RollupSum *sum, GError **erro
 }
 
 static bool
-write_sums(MeterStore *store, StatementId id, const Rollup *rollup, GError **error)
+write_sums(MeterStore *store, StatementId id, const GPtrArray *sums, GError **error)
 {
-    g_autoptr(GPtrArray) sums = rollup_sort(rollup);
-
     for (guint i = 0; i < sums->len; i++) {
         if (!write_sum(store, id, g_ptr_array_index(sums, i), error))
             return false;
@@ -164,27 +162,32 @@ write_sums(MeterStore *store, StatementId id, const Rollup *rollup, GError **err
 }
 
 static bool
-roll_all_further(const Rollup *days, Rollup *months, Rollup *totals, GError **error)
+roll_all_further(const GPtrArray *days, Rollup *months, Rollup *totals, GError **error)
 {
-    g_autoptr(GPtrArray) sums = rollup_sort(days);
-
-    for (guint i = 0; i < sums->len; i++) {
-        if (!meter_store_roll_further(g_ptr_array_index(sums, i), months, totals, error))
+    for (guint i = 0; i < days->len; i++) {
+        if (!meter_store_roll_further(g_ptr_array_index(days, i), months, totals, error))
             return false;
     }
     return true;
 }
 
+/* In order of their keys, as they lie on disk. */
 bool
 meter_store_write_usage(MeterStore *store, GError **error)
 {
     g_autoptr(Rollup) months = rollup_new();
     g_autoptr(Rollup) totals = rollup_new();
+    g_autoptr(GPtrArray) by_day = rollup_sort(store->pending);
+    g_autoptr(GPtrArray) by_month = NULL;
+    g_autoptr(GPtrArray) in_total = NULL;
 
-    return roll_all_further(store->pending, months, totals, error) &&
-           write_sums(store, ADD_DAY, store->pending, error) &&
-           write_sums(store, ADD_MONTH, months, error) &&
-           write_sums(store, ADD_TOTAL, totals, error);
+    if (!roll_all_further(by_day, months, totals, error))
+        return false;
+    by_month = rollup_sort(months);
+    in_total = rollup_sort(totals);
+    return write_sums(store, ADD_DAY, by_day, error) &&
+           write_sums(store, ADD_MONTH, by_month, error) &&
+           write_sums(store, ADD_TOTAL, in_total, error);
 }
 
 /* Reading all */

@@ -59,11 +59,25 @@ configure(Database *database, GError **error)
                         error);
 }
 
+/* Nobody asks SQLite how much memory it has in use: to count that takes a lock each time.
+ * It has to be said before anything else. */
+static void
+prepare_library(void)
+{
+    static gsize is_prepared = 0;
+
+    if (g_once_init_enter(&is_prepared)) {
+        sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+        g_once_init_leave(&is_prepared, 1);
+    }
+}
+
 Database *
 database_open(const char *path, GError **error)
 {
     g_autoptr(Database) database = NULL;
 
+    prepare_library();
     if (!make_file(path, error))
         return NULL;
     database = g_new0(Database, 1);
