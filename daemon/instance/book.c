@@ -601,10 +601,13 @@ instance_permit(Instance *instance, OperationKind kind, GError **error)
         return false;
     }
     if (!lifecycle_permits(view->state, kind)) {
+        g_autofree char *why =
+            view->reason != NULL ? g_strdup_printf(" (%s)", view->reason) : g_strdup("");
+
         proto_error_set_illegal_state(error, instance_state_to_string(view->state),
-                                      "Instance \"%s\" is %s: it cannot be %s",
+                                      "Instance \"%s\" is %s%s: it cannot be %s",
                                       view->name, instance_state_to_string(view->state),
-                                      instance_get_participle(kind));
+                                      why, instance_get_participle(kind));
         return false;
     }
     return true;

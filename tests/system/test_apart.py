@@ -79,4 +79,4 @@ with worker:
         vmd.start(under=become(VMD, "", *NO_POWER))
         tap.main(globals())
     finally:
-        vmd.__exit__(sys.exc_info()[0])
+        vmd.__exit__(*sys.exc_info())

@@ -132,6 +132,8 @@ def test_a_guest_that_panics_is_seen_crashed() -> None:
     with guest("panics", user_data=PANIC) as instance:
         wait_until(lambda: states()["panics"] == "stopped", "the panic", 90)
         assert shared.get("panics")["reason"] == "the guest crashed"
+        refusal = tap.expect("io.vmctl.IllegalState", shared.call, "Instance.Pause", instance="panics")
+        assert "is stopped (the guest crashed)" in refusal["message"], refusal
         last = shared.segments(instance["id"])[-1]
         assert last["state"] == "stopped" and last["cause"] == "crashed", last
         shared.do("Instance.Start", instance="panics")

@@ -205,11 +205,11 @@ class Vmd:
     def __enter__(self) -> Vmd:
         return self.start()
 
-    def __exit__(self, kind: object, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, *_: object) -> None:
         status = 0
         if self.process is not None and self.process.poll() is None:
             status = self.kill(signal.SIGTERM)
-        if kind not in (None, SystemExit) or status != 0:
+        if (kind is not None and getattr(error, "code", 1) != 0) or status != 0:
             for line in self.log.read_text(errors="replace").splitlines()[-40:]:
                 print(f"# {line}", file=sys.stdout)
         shutil.rmtree(self.dir, ignore_errors=True)
