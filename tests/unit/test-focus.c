@@ -202,6 +202,51 @@ hides_hosts_from_who_may_not_see_them(void)
     g_assert_null(strstr(csv, "local"));
 }
 
+/* The column, which is of 1.4 and before that of the invoice. */
+static char *
+print_detail(const char *invoice, const char *sku_price)
+{
+    const FocusOptions options = { .version = FOCUS_1_4, .provider = "x" };
+    GString *out = g_string_new(NULL);
+    BillLine line = make_line(METER_VCPU, "1.0", "0.01");
+    g_autofree char *end = g_strdup_printf(",%s,x,", invoice);
+    const char *from = NULL;
+    char *detail = NULL;
+
+    if (sku_price == NULL)
+        line.category = BILL_CATEGORY_ADJUSTMENT;
+    line.invoice = invoice;
+    line.sku = line.sku_price = sku_price;
+    add(&options, out, &line);
+    from = strstr(out->str, ",x,") + strlen(",x,");
+    detail = g_strndup(from, (gsize) (strstr(from, end) - from));
+    g_string_free(out, TRUE);
+    return detail;
+}
+
+static void
+tells_the_parts_of_invoices_apart(void)
+{
+    static const struct {
+        const char *invoice;
+        const char *sku_price;
+    } parts[] = { { "INV-2026-10-a", "b-x" },  { "INV-2026-10-a-b", "x" },
+                  { "INV-2026-10-a", "b" },    { "INV-2026-10-a", "b-rounding" },
+                  { "INV-2026-10-a", NULL },   { "INV-2026-10-a", "rounding" },
+                  { "INV-2026-10-a-b", NULL }, { "INV-2026-10-a-EUR", "x" },
+                  { "INV-2026-10-a", "EUR-x" } };
+
+    g_autoptr(GHashTable) seen =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++) {
+        char *detail = print_detail(parts[i].invoice, parts[i].sku_price);
+
+        g_assert_true(g_str_has_prefix(detail, parts[i].invoice));
+        g_assert_true(g_hash_table_add(seen, detail));
+    }
+}
+
 static void
 refuses_usage_without_a_price(void)
 {
@@ -322,6 +367,8 @@ main(int argc, char **argv)
     g_test_add_func("/focus/writes-periods", writes_periods);
     g_test_add_func("/focus/hides-hosts-from-who-may-not-see-them",
                     hides_hosts_from_who_may_not_see_them);
+    g_test_add_func("/focus/tells-the-parts-of-invoices-apart",
+                    tells_the_parts_of_invoices_apart);
     g_test_add_func("/focus/refuses-usage-without-a-price",
                     refuses_usage_without_a_price);
     g_test_add_func("/focus/knows-three-versions", knows_three_versions);

@@ -302,7 +302,8 @@ write_provider(const Cell *cell)
     write_text(cell->out, cell->options->provider);
 }
 
-/* The part of an invoice that a charge is of: the same in a report of any of its days. */
+/* The part of an invoice that a charge is of: the same in a report of any of its days.
+ * A colon is in the name of no tenant, currency or sku: so no two have the same one. */
 static void
 write_invoice_detail(const Cell *cell)
 {
@@ -310,8 +311,8 @@ write_invoice_detail(const Cell *cell)
 
     if (cell->line->invoice == NULL)
         return;
-    text = g_strdup_printf("%s-%s", cell->line->invoice,
-                           is_usage(cell) ? cell->line->sku_price : "rounding");
+    text = g_strconcat(cell->line->invoice, is_usage(cell) ? ":" : "-",
+                       is_usage(cell) ? cell->line->sku_price : "rounding", NULL);
     write_text(cell->out, text);
 }
 

@@ -373,9 +373,11 @@ def puts_something_in_the_place_of_what_it_takes_back(file: File) -> bool:
 
 
 def has_a_part_of_its_invoice_where_it_has_one(file: File) -> bool:
-    return maps_to_one(file, "InvoiceDetailId", ("InvoiceId", "SkuPriceId", "ChargeCategory")) and all(
-        (row.get("InvoiceDetailId", "") == "") == (row.get("InvoiceId", "") == "") for row in file.rows
-    )
+    return all((row.get("InvoiceDetailId", "") == "") == (row.get("InvoiceId", "") == "") for row in file.rows)
+
+
+def tells_parts_of_invoices_apart(file: File) -> bool:
+    return maps_to_one(file, "InvoiceDetailId", ("InvoiceId", "SkuPriceId", "ChargeCategory"))
 
 
 def counts_nothing_twice(file: File) -> bool:
@@ -401,7 +403,7 @@ ALWAYS: list[Callable[[File], bool]] = [
 RULES: dict[str, list[Callable[[File], bool]]] = {
     "1.2": ALWAYS,
     "1.3": ALWAYS,
-    "1.4": [*ALWAYS, has_a_part_of_its_invoice_where_it_has_one],
+    "1.4": [*ALWAYS, has_a_part_of_its_invoice_where_it_has_one, tells_parts_of_invoices_apart],
 }
 
 
@@ -453,6 +455,11 @@ def change(data: bytes, find: Find, to: Row) -> bytes:
     row = next(row for row in file.rows if all(row[key] == value for key, value in find.items()))
     row.update(to)
     return print_file(file.header, file.rows)
+
+
+def part_of(data: bytes, find: Find) -> str:
+    rows = File("1.4", data).rows
+    return next(row["InvoiceDetailId"] for row in rows if all(row[key] == value for key, value in find.items()))
 
 
 def repeat(data: bytes, find: Find) -> bytes:
@@ -523,4 +530,5 @@ BREAKS: dict[str, Callable[[bytes], bytes]] = {
     "puts_something_in_the_place_of_what_it_takes_back": lambda data: repeat(data, CORRECTION),
     "counts_nothing_twice": lambda data: repeat(data, USAGE),
     "has_a_part_of_its_invoice_where_it_has_one": lambda data: change(data, USAGE, {"InvoiceDetailId": ""}),
+    "tells_parts_of_invoices_apart": lambda data: change(data, USAGE, {"InvoiceDetailId": part_of(data, ROUNDING)}),
 }
