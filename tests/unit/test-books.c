@@ -492,6 +492,40 @@ a_currency_changes_with_the_month_for_everybody(void)
     g_assert_no_error(error);
 }
 
+/* What everybody has begins in November, and blue has something else in October. */
+static void
+a_card_that_begins_earlier_brings_no_other_currency_into_a_month(void)
+{
+    g_autoptr(Books) books = books_new();
+    g_autoptr(GError) error = NULL;
+    const char *now = "2026-10-05T00:00:00Z";
+    g_autofree char *all = g_strdup_printf("{\"card\":\"c\",\"from_ms\":%" G_GINT64_FORMAT
+                                           ",\"discount_ppm\":0}",
+                                           at(OCTOBER));
+    g_autofree char *blue = g_strdup_printf(
+        "{\"tenant\":\"blue\",\"card\":\"d\",\"from_ms\":%" G_GINT64_FORMAT
+        ",\"discount_ppm\":0}",
+        at("2026-10-15T00:00:00Z"));
+
+    note(books, "card", CARD("c", "1", NOVEMBER, VCPU));
+    note(books, "card",
+         "{\"card\":\"d\",\"version\":1,\"currency\":\"USD\",\"from\":\"" OCTOBER
+         "\",\"lines\":[]}");
+    note(books, "assignment", all);
+    note(books, "assignment", blue);
+    g_assert_false(may_set(books, CARD("c", "2", OCTOBER, VCPU), now, true, &error));
+    assert_why(&error, "card.from: tenant blue would have prices in EUR and in USD in "
+                       "2026-10: a currency changes with the month");
+    g_assert_false(
+        may_set(books, CARD("c", "2", "2026-10-10T00:00:00Z", VCPU), now, true, &error));
+    assert_why(&error, "tenant blue would have prices in EUR and in USD in 2026-10");
+    g_assert_true(
+        may_set(books, CARD("c", "2", "2026-10-15T00:00:00Z", VCPU), now, true, &error));
+    g_assert_true(may_set(books, CARD("c", "2", NOVEMBER, VCPU), now, false, &error));
+    g_assert_true(may_set(books, CARD("e", "1", OCTOBER, VCPU), now, true, &error));
+    g_assert_no_error(error);
+}
+
 static void
 a_period_closes_once_and_in_order(void)
 {
@@ -659,6 +693,9 @@ main(int argc, char **argv)
                     a_currency_changes_with_the_month);
     g_test_add_func("/books/a-currency-changes-with-the-month-for-everybody",
                     a_currency_changes_with_the_month_for_everybody);
+    g_test_add_func(
+        "/books/a-card-that-begins-earlier-brings-no-other-currency-into-a-month",
+        a_card_that_begins_earlier_brings_no_other_currency_into_a_month);
     g_test_add_func("/books/a-period-closes-once-and-in-order",
                     a_period_closes_once_and_in_order);
     g_test_add_func("/books/no-two-invoices-have-the-same-number",

@@ -58,67 +58,65 @@ is_assigned(const BooksAt *at, const char *card)
     return false;
 }
 
-bool
-books_check_card(
-    const BooksAt *at, ProtoRateCard *rates, gint64 now_ms, bool backdate, GError **error)
-{
-    g_autoptr(Card) card = card_new(rates, "card", error);
-    const Card *before = books_find_card(at, rates->card, 0);
-    gint64 version = before != NULL ? card_get_rates(before)->version + 1 : 1;
+/* What would be noted: either of them. */
+typedef struct {
+    const ProtoAssignmentNote *assignment;
+    const Card *card;
+} Next;
 
-    if (card == NULL)
-        return false;
-    if (rates->has_version && rates->version != version)
-        return refuse_parameter(error, "card.version",
-                                "the next version of %s is %" G_GINT64_FORMAT,
-                                rates->card, version);
-    if (before != NULL && strcmp(card_get_rates(before)->currency, rates->currency) != 0)
-        return refuse_parameter(
-            error, "card.currency",
-            "%s is in %s, and a card keeps its currency: make another card", rates->card,
-            card_get_rates(before)->currency);
-    if (!check_from(at, "card.from", card_get_from_ms(card), now_ms,
-                    !backdate && is_assigned(at, rates->card), error))
-        return false;
-    rates->has_version = true;
-    rates->version = version;
-    return true;
+static gint64
+get_from_ms(const Next *next)
+{
+    return next->card != NULL ? card_get_from_ms(next->card) : next->assignment->from_ms;
+}
+
+static const ProtoAssignmentNote *
+find_assignment(const BooksAt *at, const Next *next, const char *tenant, gint64 at_ms)
+{
+    const ProtoAssignmentNote *note = next->assignment;
+
+    if (note != NULL && note->from_ms <= at_ms && g_strcmp0(note->tenant, tenant) == 0)
+        return note;
+    return books_find_assignment(at, tenant, at_ms);
+}
+
+static const Card *
+find_card(const BooksAt *at, const Next *next, const char *name, gint64 at_ms)
+{
+    if (next->card != NULL && card_get_from_ms(next->card) <= at_ms &&
+        strcmp(card_get_rates(next->card)->card, name) == 0)
+        return next->card;
+    return books_find_card_at(at, name, at_ms);
 }
 
 /* In what tenant would pay at an instant if next were noted; NULL: nothing has a price.
  */
 static const char *
-find_currency(const BooksAt *at,
-              const ProtoAssignmentNote *next,
-              const char *tenant,
-              gint64 at_ms)
+find_currency(const BooksAt *at, const Next *next, const char *tenant, gint64 at_ms)
 {
-    bool counts = next->from_ms <= at_ms;
     const ProtoAssignmentNote *note = NULL;
     const Card *card = NULL;
 
-    if (counts && g_strcmp0(next->tenant, tenant) == 0)
-        note = next;
-    else if (tenant != NULL)
-        note = books_find_assignment(at, tenant, at_ms);
+    if (tenant != NULL)
+        note = find_assignment(at, next, tenant, at_ms);
     if (note == NULL)
-        note = counts && next->tenant == NULL ? next
-                                              : books_find_assignment(at, NULL, at_ms);
+        note = find_assignment(at, next, NULL, at_ms);
     if (note != NULL)
-        card = books_find_card_at(at, note->card, at_ms);
+        card = find_card(at, next, note->card, at_ms);
     return card != NULL ? card_get_rates(card)->currency : NULL;
 }
 
 /* From the month on in which next begins: when tenant's prices may change, and when each
  * of those months begins. */
 static GArray *
-collect_instants(const BooksAt *at, const ProtoAssignmentNote *next, const char *tenant)
+collect_instants(const BooksAt *at, const Next *next, const char *tenant)
 {
     g_autoptr(GArray) changes = g_array_new(FALSE, FALSE, sizeof(gint64));
     GArray *instants = g_array_new(FALSE, FALSE, sizeof(gint64));
-    gint64 first = calendar_month_of(calendar_day_of(next->from_ms));
+    gint64 from_ms = get_from_ms(next);
+    gint64 first = calendar_month_of(calendar_day_of(from_ms));
 
-    g_array_append_val(changes, next->from_ms);
+    g_array_append_val(changes, from_ms);
     books_collect_changes(at, tenant, changes);
     for (guint i = 0; i < changes->len; i++) {
         gint64 at_ms = g_array_index(changes, gint64, i);
@@ -135,24 +133,25 @@ collect_instants(const BooksAt *at, const ProtoAssignmentNote *next, const char 
 }
 
 static bool
-refuse_currency(
-    const char *tenant, const char *one, const char *other, gint64 month, GError **error)
+refuse_currency(const Next *next,
+                const char *tenant,
+                const char *one,
+                const char *other,
+                gint64 month,
+                GError **error)
 {
     g_autofree char *name = calendar_format_month(month);
     g_autofree char *who = tenant != NULL ? g_strdup_printf("tenant %s", tenant)
                                           : g_strdup("who has no card of its own");
 
-    return refuse_parameter(error, "from",
+    return refuse_parameter(error, next->card != NULL ? "card.from" : "from",
                             "%s would have prices in %s and in %s in %s: a currency "
                             "changes with the month",
                             who, one, other, name);
 }
 
 static bool
-check_currency_of(const BooksAt *at,
-                  const ProtoAssignmentNote *next,
-                  const char *tenant,
-                  GError **error)
+check_currency_of(const BooksAt *at, const Next *next, const char *tenant, GError **error)
 {
     g_autoptr(GArray) instants = collect_instants(at, next, tenant);
     const char *before = NULL;
@@ -166,7 +165,7 @@ check_currency_of(const BooksAt *at,
         if (currency == NULL)
             continue;
         if (before != NULL && month == in_month && strcmp(before, currency) != 0)
-            return refuse_currency(tenant, before, currency, month, error);
+            return refuse_currency(next, tenant, before, currency, month, error);
         before = currency;
         in_month = month;
     }
@@ -176,20 +175,50 @@ check_currency_of(const BooksAt *at,
 /* One invoice has one currency.  What all have is also what those have of whom something
  * else was said, before that begins. */
 static bool
-check_currency(const BooksAt *at, const ProtoAssignmentNote *next, GError **error)
+check_currency(const BooksAt *at, const Next *next, GError **error)
 {
     g_autoptr(GPtrArray) list = books_list_assignments(at);
     g_autoptr(GHashTable) checked = g_hash_table_new(g_str_hash, g_str_equal);
+    const char *tenant = next->assignment != NULL ? next->assignment->tenant : NULL;
 
-    if (!check_currency_of(at, next, next->tenant, error))
+    if (!check_currency_of(at, next, tenant, error))
         return false;
-    for (guint i = 0; i < list->len && next->tenant == NULL; i++) {
+    for (guint i = 0; i < list->len && tenant == NULL; i++) {
         const ProtoAssignmentNote *note = g_ptr_array_index(list, i);
 
         if (note->tenant != NULL && g_hash_table_add(checked, note->tenant) &&
             !check_currency_of(at, next, note->tenant, error))
             return false;
     }
+    return true;
+}
+
+bool
+books_check_card(
+    const BooksAt *at, ProtoRateCard *rates, gint64 now_ms, bool backdate, GError **error)
+{
+    g_autoptr(Card) card = card_new(rates, "card", error);
+    const Next next = { .card = card };
+    const Card *before = books_find_card(at, rates->card, 0);
+    gint64 version = before != NULL ? card_get_rates(before)->version + 1 : 1;
+
+    if (card == NULL)
+        return false;
+    if (rates->has_version && rates->version != version)
+        return refuse_parameter(error, "card.version",
+                                "the next version of %s is %" G_GINT64_FORMAT,
+                                rates->card, version);
+    if (before != NULL && strcmp(card_get_rates(before)->currency, rates->currency) != 0)
+        return refuse_parameter(
+            error, "card.currency",
+            "%s is in %s, and a card keeps its currency: make another card", rates->card,
+            card_get_rates(before)->currency);
+    if (!check_from(at, "card.from", card_get_from_ms(card), now_ms,
+                    !backdate && is_assigned(at, rates->card), error) ||
+        !check_currency(at, &next, error))
+        return false;
+    rates->has_version = true;
+    rates->version = version;
     return true;
 }
 
@@ -239,6 +268,7 @@ books_check_assignment(const BooksAt *at,
                        GError **error)
 {
     const Card *card = books_find_card(at, assignment->card, 0);
+    const Next next = { .assignment = assignment };
 
     if (card == NULL) {
         proto_error_set_not_found(error, "card", assignment->card,
@@ -247,5 +277,5 @@ books_check_assignment(const BooksAt *at,
     }
     return check_from(at, "from", assignment->from_ms, now_ms,
                       !backdate && changes_past(at, assignment, now_ms), error) &&
-           check_currency(at, assignment, error) && check_agreed(assignment, card, error);
+           check_currency(at, &next, error) && check_agreed(assignment, card, error);
 }
