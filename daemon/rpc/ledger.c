@@ -163,7 +163,8 @@ seal(Rpc *rpc, StoreTx *tx, const char *text)
 
     if (wire_struct_read(ledger_topic_get_type(LEDGER_TOPIC_SEALED), text, strlen(text),
                          "note", WIRE_PARSE_STRICT, &sealed, NULL))
-        unbilled_seal(rpc->tenants, tx, sealed.period);
+        unbilled_seal(rpc->tenants, tx, sealed.period,
+                      (const char *const *) sealed.unpriced);
 }
 
 static void

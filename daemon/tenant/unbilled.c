@@ -23,6 +23,7 @@ typedef struct {
     TenantBook *book;
     StoreTx *tx;
     const char *month;
+    const char *const *unpriced;
 } Seal;
 
 static gboolean
@@ -30,10 +31,14 @@ seal_one(gpointer key, gpointer value, gpointer data)
 {
     const Seal *seal = data;
     ProtoTenantRecord *record = value;
+    bool is_unpriced =
+        seal->unpriced != NULL && g_strv_contains(seal->unpriced, record->name);
 
-    if (record->unbilled == NULL || strcmp(record->unbilled, seal->month) > 0)
+    if (record->unbilled == NULL ? !is_unpriced
+                                 : strcmp(record->unbilled, seal->month) > 0)
         return FALSE;
-    g_clear_pointer(&record->unbilled, g_free);
+    g_free(record->unbilled);
+    record->unbilled = is_unpriced ? g_strdup(seal->month) : NULL;
     tenant_put(seal->book, seal->tx, record);
     return FALSE;
 }
@@ -51,9 +56,12 @@ is_month(const char *text)
 }
 
 void
-unbilled_seal(TenantBook *book, StoreTx *tx, const char *month)
+unbilled_seal(TenantBook *book,
+              StoreTx *tx,
+              const char *month,
+              const char *const *unpriced)
 {
-    Seal seal = { book, tx, month };
+    Seal seal = { book, tx, month, unpriced };
 
     if (is_month(month))
         g_tree_foreach(book->by_name, seal_one, &seal);

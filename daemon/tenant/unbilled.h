@@ -12,8 +12,12 @@
 void unbilled_add(TenantBook *book, StoreTx *tx, const char *tenant);
 
 /** The month and all before it, "2026-11", are sealed; what is no month changes nothing.
- */
-void unbilled_seal(TenantBook *book, StoreTx *tx, const char *month);
+ * Who is in unpriced, which may be NULL, used something of it that is on no invoice
+ * before those of the next month. */
+void unbilled_seal(TenantBook *book,
+                   StoreTx *tx,
+                   const char *month,
+                   const char *const *unpriced);
 
 /** Fails with PROTO_ERROR_ILLEGAL_STATE if there is something. */
 bool unbilled_check(TenantBook *book, const char *tenant, GError **error);

@@ -474,8 +474,8 @@ def test_a_tenant_that_owns_something_is_not_removed_and_its_name_is_never_anoth
     assert events_of("gone") == [("tenant_created", 0), ("tenant_removed", 0)]
 
 
-def seal(month: str) -> None:
-    note = json.dumps({"period": month, "invoices": 0, "hash": "0" * 64})
+def seal(month: str, **more: object) -> None:
+    note = json.dumps({"period": month, "invoices": 0, "hash": "0" * 64, **more})
     head = shared.call("Ledger.GetHead")
     shared.call("Ledger.Note", topic="sealed", note=note, follows=head["note"])
 
@@ -505,6 +505,27 @@ def test_a_tenant_that_is_still_to_be_billed_is_not_removed() -> None:
     expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="owes")
     seal(month)
     assert "unbilled" not in shared.call("Tenant.Remove", tenant="owes")["tenant"]
+
+
+def test_a_tenant_with_usage_that_had_no_price_is_not_removed_before_its_next_bill() -> None:
+    for tenant in ("late", "kept-late"):
+        shared.call("Tenant.Create", tenant=tenant)
+    accepted = shared.call("Instance.Create", name="last", tenant="late")["instances"][0]
+    shared.wait(accepted["operation"])
+    shared.do("Instance.Destroy", instance="last", tenant="late")
+    year = int(time.strftime("%Y", time.gmtime())) + 1
+    seal(f"{year}-01", unpriced=["late", "kept-late", "who-is-not-there"])
+    shared.kill()
+    shared.start()
+    for tenant in ("late", "kept-late"):
+        error = expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant=tenant)
+        assert error["state"] == "unbilled" and f"{year}-01" in error["message"], error
+    seal(f"{year}-02", unpriced=["late"])
+    assert "unbilled" not in shared.call("Tenant.Remove", tenant="kept-late")["tenant"]
+    error = expect("io.vmctl.IllegalState", shared.call, "Tenant.Remove", tenant="late")
+    assert f"{year}-02" in error["message"], error
+    seal(f"{year}-03")
+    assert shared.call("Tenant.Remove", tenant="late")["tenant"]["state"] == "removed"
 
 
 def test_a_tenant_may_do_everything_to_its_own() -> None:
