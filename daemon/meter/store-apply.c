@@ -44,8 +44,8 @@ find_resource(MeterStore *store,
     return true;
 }
 
-static char *
-print_labels(char *const *labels)
+char *
+meter_store_print_labels(char *const *labels)
 {
     GString *text = NULL;
 
@@ -75,7 +75,7 @@ static bool
 open_segment(MeterStore *store, const ProtoLedgerRow *row, GError **error)
 {
     Statement *statement = store->statements[OPEN_SEGMENT];
-    g_autofree char *labels = print_labels(row->labels);
+    g_autofree char *labels = meter_store_print_labels(row->labels);
     gint64 resource = 0;
 
     if (!is_complete(row))

@@ -61,10 +61,20 @@ typedef enum {
     READ_MONTH,
     FIND_LATE_SEGMENTS,
     FIND_LATE_USE,
-    NEXT_TENANT_ID,
     SCAN_DAYS,
     SCAN_MONTHS,
     SCAN_TOTALS,
+    SCAN_SEGMENTS,
+    SCAN_ENDS,
+    SCAN_GAPS,
+    SCAN_MARKS,
+    SCAN_CHECKPOINTS,
+    SCAN_GAP_SUMS,
+    SCAN_TENANTS,
+    SCAN_DEVICES,
+    SCAN_NEWER,
+    FIND_FIRST,
+    FIND_UNFILLED,
     N_STATEMENTS
 } StatementId;
 
@@ -194,17 +204,19 @@ bool meter_store_roll_further(const RollupSum *day,
 bool meter_store_write_usage(MeterStore *store, GError **error);
 void meter_store_settle_usage(MeterStore *store);
 
-/** The tenant with the next id after one; 0 if there is none. */
-bool
-meter_store_next_tenant(MeterStore *store, gint64 after, gint64 *ret_id, GError **error);
-
-/** Gives all sums of a tenant: SCAN_DAYS, SCAN_MONTHS, SCAN_TOTALS. */
+/** Gives some of the sums that come after one, in the order of the table, and makes after
+ * the last of them; false in ret_more when none is left: SCAN_DAYS, SCAN_MONTHS,
+ * SCAN_TOTALS. */
 bool meter_store_scan_sums(MeterStore *store,
                            StatementId id,
-                           gint64 tenant,
+                           RollupKey *after,
                            void (*take)(const RollupSum *sum, gpointer data),
                            gpointer data,
+                           bool *ret_more,
                            GError **error);
+
+/** As the labels of a segment are kept; NULL for none.  Free with g_free(). */
+char *meter_store_print_labels(char *const *labels);
 
 /** How many closings of the books come before row seq. */
 bool meter_store_count_closings(MeterStore *store,

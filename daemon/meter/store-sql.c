@@ -233,16 +233,56 @@ static const char *const statements[] = {
         "SELECT name FROM tenant WHERE ?3 IN ('', name) AND EXISTS (SELECT 1 FROM"
         " usage_month WHERE usage_month.tenant = tenant.id AND month <= ?1"
         " AND era BETWEEN ?2 AND ?4)",
-    [NEXT_TENANT_ID] = "SELECT id FROM tenant WHERE id > ?1 ORDER BY id LIMIT 1",
     [SCAN_DAYS] =
-        "SELECT day, resource, device, counter, era, quantity, estimated, rows"
-        " FROM usage_day WHERE tenant = ?1",
+        "SELECT tenant, day, resource, device, counter, era, quantity, estimated, rows,"
+        " first_seq, 0, 0 FROM usage_day WHERE (tenant, day, resource, device, counter,"
+        " era) > (?1, ?2, ?3, ?4, ?5, ?6)"
+        " ORDER BY tenant, day, resource, device, counter, era LIMIT ?7",
     [SCAN_MONTHS] =
-        "SELECT month, resource, device, counter, era, quantity, estimated, rows"
-        " FROM usage_month WHERE tenant = ?1",
+        "SELECT tenant, month, resource, device, counter, era, quantity, estimated, rows,"
+        " first_seq, 0, 0 FROM usage_month WHERE (tenant, month, resource, device,"
+        " counter, era) > (?1, ?2, ?3, ?4, ?5, ?6)"
+        " ORDER BY tenant, month, resource, device, counter, era LIMIT ?7",
     [SCAN_TOTALS] =
-        "SELECT 0, resource, device, counter, 0, quantity, estimated, rows"
-        " FROM usage_total WHERE tenant = ?1",
+        "SELECT tenant, 0, resource, device, counter, 0, quantity, estimated, rows,"
+        " first_seq, first_day, last_day FROM usage_total"
+        " WHERE (tenant, resource, device, counter) > (?1, ?3, ?4, ?5)"
+        " ORDER BY tenant, resource, device, counter LIMIT ?7",
+    [SCAN_SEGMENTS] =
+        "SELECT seq, resource, kind, tenant, id, name, labels, template, host, state,"
+        " vcpus, memory_bytes, disk_bytes, generation, from_ms, cause FROM segment"
+        " WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
+    [SCAN_ENDS] =
+        "SELECT end_seq, seq, to_ms, uncertain_ms, end_cause FROM segment"
+        " WHERE end_seq > ?1 AND end_seq <= ?2 ORDER BY end_seq",
+    [SCAN_GAPS] =
+        "SELECT seq, segment, resource, tenant, ifnull(counter, -1), device, from_ms,"
+        " to_ms, cause, filled_seq FROM gap WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
+    [SCAN_MARKS] =
+        "SELECT seq, kind, topic, hash FROM mark WHERE seq > ?1 AND seq <= ?2"
+        " ORDER BY seq",
+    [SCAN_CHECKPOINTS] =
+        "SELECT seq, hash FROM checkpoint WHERE seq > ?1 AND seq <= ?2 ORDER BY seq",
+    [SCAN_GAP_SUMS] =
+        "SELECT tenant, cause, rows, lost_ms FROM gap_sum UNION ALL"
+        " SELECT tenant, cause, -1, from_ms - to_ms FROM gap WHERE seq > ?1",
+    [SCAN_TENANTS] =
+        "SELECT id, name FROM tenant WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [SCAN_DEVICES] =
+        "SELECT id, name FROM device WHERE id > ?1 ORDER BY id LIMIT ?2",
+    [SCAN_NEWER] =
+        "SELECT min(seq), 'ledger' FROM ledger WHERE seq > ?1"
+        " UNION ALL SELECT min(seq), 'segment' FROM segment WHERE seq > ?1"
+        " UNION ALL SELECT min(end_seq), 'segment' FROM segment WHERE end_seq > ?1"
+        " UNION ALL SELECT min(seq), 'gap' FROM gap WHERE seq > ?1"
+        " UNION ALL SELECT min(seq), 'mark' FROM mark WHERE seq > ?1"
+        " UNION ALL SELECT min(seq), 'checkpoint' FROM checkpoint WHERE seq > ?1",
+    [FIND_FIRST] = "SELECT min(seq) FROM segment WHERE kind = ?1 AND id = ?2",
+    [FIND_UNFILLED] =
+        "SELECT seq FROM gap WHERE resource = ?2 AND seq < ?1"
+        " AND ifnull(filled_seq, ?1 + 1) > ?1 AND from_ms >= ?3 AND to_ms <= ?4"
+        " AND from_ms < to_ms"
+        " AND (counter IS NULL OR (counter = ?5 AND device = ?6))",
 };
 /* clang-format on */
 

@@ -11,6 +11,11 @@
  * are asked for again and again, leave out nothing row by row.
  */
 
+enum {
+    /* So many sums are given at once. */
+    SCAN_ROWS = 1000
+};
+
 /* Names */
 
 Names
@@ -193,49 +198,47 @@ meter_store_write_usage(MeterStore *store, GError **error)
 /* Reading all */
 
 bool
-meter_store_next_tenant(MeterStore *store, gint64 after, gint64 *ret_id, GError **error)
-{
-    Statement *statement = store->statements[NEXT_TENANT_ID];
-    bool has_row = false;
-    bool good = false;
-
-    statement_bind_int(statement, 1, after);
-    good = statement_step(statement, &has_row, error);
-    if (good)
-        *ret_id = has_row ? statement_get_int(statement, 0) : 0;
-    statement_reset(statement);
-    return good;
-}
-
-bool
 meter_store_scan_sums(MeterStore *store,
                       StatementId id,
-                      gint64 tenant,
+                      RollupKey *after,
                       void (*take)(const RollupSum *sum, gpointer data),
                       gpointer data,
+                      bool *ret_more,
                       GError **error)
 {
+    const gint64 values[] = { after->tenant,  after->at,  after->resource, after->device,
+                              after->counter, after->era, SCAN_ROWS };
     Statement *statement = store->statements[id];
     bool has_row = true;
     bool good = true;
+    int count = 0;
 
-    statement_bind_int(statement, 1, tenant);
+    for (gsize i = 0; i < G_N_ELEMENTS(values); i++) {
+        statement_bind_int(statement, (int) i + 1, values[i]);
+    }
     while ((good = statement_step(statement, &has_row, error)) && has_row) {
         const RollupSum sum = {
-            .key = { .tenant = tenant,
-                     .at = statement_get_int(statement, 0),
-                     .resource = statement_get_int(statement, 1),
-                     .device = statement_get_int(statement, 2),
-                     .counter = statement_get_int(statement, 3),
-                     .era = statement_get_int(statement, 4) },
-            .quantity = statement_get_int(statement, 5),
-            .estimated = statement_get_int(statement, 6),
-            .rows = statement_get_int(statement, 7),
+            .key = { .tenant = statement_get_int(statement, 0),
+                     .at = statement_get_int(statement, 1),
+                     .resource = statement_get_int(statement, 2),
+                     .device = statement_get_int(statement, 3),
+                     .counter = statement_get_int(statement, 4),
+                     .era = statement_get_int(statement, 5) },
+            .quantity = statement_get_int(statement, 6),
+            .estimated = statement_get_int(statement, 7),
+            .rows = statement_get_int(statement, 8),
+            .first_seq = statement_get_int(statement, 9),
+            .first_day = statement_get_int(statement, 10),
+            .last_day = statement_get_int(statement, 11),
         };
 
         take(&sum, data);
+        *after = sum.key;
+        count++;
     }
     statement_reset(statement);
+    if (good)
+        *ret_more = count == SCAN_ROWS;
     return good;
 }
 

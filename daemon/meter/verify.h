@@ -9,11 +9,11 @@
 /**
  * Checks all that a store holds, as of its newest row, a bit at a time: how rows are
  * packed, their numbers and times, the chain of hashes up to the one that is kept, the
- * segments and uses that they tell of, and that the sums are what the rows say.
+ * segments and uses that they tell of, and that each table has what follows from the rows
+ * and no more.  Only tables of a whole ledger are compared to their end.
  *
- * Sums are compared by a linear fingerprint: each key has a weight, chosen at random for
- * the occasion, and the weighted sums of both sides have to be the same, day by day.
- * Memory does not grow with the number of sums.
+ * Memory grows with the resources and their counters, as it does where rows are checked,
+ * and not with time: sums are compared by a linear fingerprint, day by day.
  */
 typedef struct Verify Verify;
 

@@ -168,6 +168,26 @@ class EvidenceTest(test_meter.MeterTest):
         self.assertEqual(len(faults), 1)
         self.assertIn("2026-10-01", faults[0]["text"])
 
+    def test_facts_that_were_changed_are_found(self) -> None:
+        faults = self.tamper(
+            "DROP TRIGGER segment_once", "DROP TRIGGER segment_kept", "UPDATE segment SET vcpus = 1 WHERE seq = 14",
+            "UPDATE segment SET to_ms = to_ms - 1 WHERE end_seq = 15", "DELETE FROM gap WHERE seq = 6",
+            "UPDATE gap_sum SET lost_ms = 1", "UPDATE mark SET topic = 'x' WHERE seq = 13",
+            "UPDATE usage_total SET last_day = last_day - 1 WHERE first_seq = 4",
+        )  # fmt: skip
+        self.assertEqual(
+            {(fault["row"], fault["text"]) for fault in faults},
+            {
+                (14, "has another vcpus in table segment of meter.db"),
+                (15, "has another to_ms in table segment of meter.db"),
+                (6, "is missing from table gap of meter.db"),
+                (0, "Table gap_sum of meter.db has not what the rows say of unreachable"),
+                (13, "has another topic in table mark of meter.db"),
+                (1, "opens what has another last_day in table usage_total of meter.db"),
+            },
+        )
+        self.assertIn("table segment of meter.db", cli.run(str(self.controller.path), "usage", "verify", status=1).stdout)
+
     def test_tenant_may_verify_and_sees_no_resource(self) -> None:
         self.controller.principals = {os.getuid(): ("default", "viewer")}
         faults = self.tamper(f"UPDATE ledger SET body = x'{ledger.pack(closed(15, 1, 29)).hex()}' WHERE seq = 15")
