@@ -186,6 +186,17 @@ bool names_find(MeterStore *store,
                 gint64 *ret_id,
                 GError **error);
 
+/** Takes what a row of use says of a day; data is the caller's. */
+typedef bool (*TakeDay)(const RollupSum *day, gpointer data, GError **error);
+
+/** Gives what row, which rollup_is_use(), says of each of its days, in their order. */
+bool meter_store_share_out(MeterStore *store,
+                           const ProtoLedgerRow *row,
+                           gint64 era,
+                           TakeDay take,
+                           gpointer data,
+                           GError **error);
+
 /** Adds what row, which rollup_is_use(), says to sums by day. */
 bool meter_store_roll_up(MeterStore *store,
                          const ProtoLedgerRow *row,

@@ -64,10 +64,11 @@ names_find(MeterStore *store,
     if (!g_hash_table_lookup_extended(names->ids, name, &held_name, &held_id)) {
         if (!ask_id(store->statements[names->find], name, &found, &id, error))
             return false;
-        /* Only rows that are taken bring new names. */
+        /* Only rows that are taken bring new names.  Whose one is not everybody may know.
+         */
         if (!found && !store->is_open) {
-            proto_error_set_internal(error, "database", "meter.db does not know \"%s\"",
-                                     name);
+            proto_error_set_internal(error, "database",
+                                     "meter.db does not know a name that its rows have");
             return false;
         }
         if ((!found && !ask_id(store->statements[names->add], name, &found, &id, error)))
@@ -84,11 +85,12 @@ names_find(MeterStore *store,
 /* Adding up */
 
 bool
-meter_store_roll_up(MeterStore *store,
-                    const ProtoLedgerRow *row,
-                    gint64 era,
-                    Rollup *days,
-                    GError **error)
+meter_store_share_out(MeterStore *store,
+                      const ProtoLedgerRow *row,
+                      gint64 era,
+                      TakeDay take,
+                      gpointer data,
+                      GError **error)
 {
     const Owner *owner = meter_store_find_owner(store, row->segment, error);
     RollupSplit split = rollup_split(row);
@@ -108,10 +110,28 @@ meter_store_roll_up(MeterStore *store,
         sum.key.at = sum.first_day = sum.last_day = part.day;
         sum.quantity = part.quantity;
         sum.estimated = part.estimated;
-        if (!rollup_add(days, &sum, error))
+        if (!take(&sum, data, error))
             return false;
     }
     return true;
+}
+
+static bool
+add_day(const RollupSum *day, gpointer data, GError **error)
+{
+    Rollup *days = data;
+
+    return rollup_add(days, day, error);
+}
+
+bool
+meter_store_roll_up(MeterStore *store,
+                    const ProtoLedgerRow *row,
+                    gint64 era,
+                    Rollup *days,
+                    GError **error)
+{
+    return meter_store_share_out(store, row, era, add_day, days, error);
 }
 
 bool

@@ -46,7 +46,6 @@ struct VerifySums {
     GHashTable *prints[SCOPE_N];
     /** Seen, by its weight. */
     GHashTable *seen;
-    Rollup *days;
     /** How far the sums that are held were read. */
     Scope scope;
     RollupKey at;
@@ -70,7 +69,6 @@ verify_sums_new(MeterStore *store,
             g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_free);
     }
     sums->seen = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, g_free);
-    sums->days = rollup_new();
     sums->at = before_all;
     return sums;
 }
@@ -84,7 +82,6 @@ verify_sums_free(VerifySums *sums)
         g_hash_table_unref(sums->prints[i]);
     }
     g_hash_table_unref(sums->seen);
-    rollup_free(sums->days);
     g_free(sums);
 }
 
@@ -154,10 +151,17 @@ remember(VerifySums *sums, Seen *seen, const RollupSum *day, guint64 weight)
     seen->era = day->key.era;
 }
 
+typedef struct {
+    VerifySums *sums;
+    const ProtoLedgerRow *row;
+} Use;
+
 /* What rows say of days is what they say of months and in total. */
-static void
-add_day(VerifySums *sums, const ProtoLedgerRow *row, const RollupSum *day)
+static bool
+add_day(const RollupSum *day, gpointer data, GError **error)
 {
+    const Use *use = data;
+    VerifySums *sums = use->sums;
     RollupSum month = *day;
     RollupSum total = *day;
     RollupSum sum = *day;
@@ -169,7 +173,7 @@ add_day(VerifySums *sums, const ProtoLedgerRow *row, const RollupSum *day)
     weight = get_weight(sums, &total.key);
     seen = g_hash_table_lookup(sums->seen, &weight);
     if (seen == NULL) {
-        verify_names_take(sums->names, row, day->key.device);
+        verify_names_take(sums->names, use->row, day->key.device);
     } else {
         bool is_old = seen->era == day->key.era;
 
@@ -183,26 +187,20 @@ add_day(VerifySums *sums, const ProtoLedgerRow *row, const RollupSum *day)
     add_print(sums, SCOPE_MONTH, &month, get_weight(sums, &month.key));
     add_print(sums, SCOPE_TOTAL, &total, weight);
     remember(sums, seen, day, weight);
+    return true;
 }
 
 void
 verify_sums_take(VerifySums *sums, const ProtoLedgerRow *row, gint64 era)
 {
-    g_autoptr(GPtrArray) days = NULL;
+    Use use = { sums, row };
     g_autoptr(GError) error = NULL;
 
-    rollup_clear(sums->days);
     if (!rollup_is_use(row) ||
-        !meter_store_roll_up(sums->store, row, era, sums->days, &error)) {
+        !meter_store_share_out(sums->store, row, era, add_day, &use, &error))
         sums->blame(row->seq, NULL, NULL,
                     error != NULL ? error->message : "has a quantity that cannot be",
                     sums->data);
-        return;
-    }
-    days = rollup_sort(sums->days);
-    for (guint i = 0; i < days->len; i++) {
-        add_day(sums, row, g_ptr_array_index(days, i));
-    }
 }
 
 /* What is held */
