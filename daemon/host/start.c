@@ -65,9 +65,8 @@ has_port(virDomainPtr domain)
 
 /* Returns once the queue is known to have been worked off, or the domain is off. */
 static void
-wait_for_queue(virDomainPtr domain)
+wait_for_queue(virDomainPtr domain, gint64 until_us)
 {
-    gint64 until_us = g_get_monotonic_time() + QUEUE_MS * G_TIME_SPAN_MILLISECOND;
     gulong look_us = LOOK_FIRST_US;
 
     if (!has_port(domain))
@@ -97,9 +96,9 @@ create(virDomainPtr domain, bool with_care, GError **error)
 }
 
 static bool
-let_run(virDomainPtr domain, GError **error)
+let_run(virDomainPtr domain, gint64 until_us, GError **error)
 {
-    wait_for_queue(domain);
+    wait_for_queue(domain, until_us);
     if (virDomainResume(domain) == 0)
         return true;
     connection_set_error(error, "Running the domain");
@@ -112,10 +111,11 @@ let_run(virDomainPtr domain, GError **error)
 bool
 start_domain(virDomainPtr domain, GError **error)
 {
+    gint64 until_us = g_get_monotonic_time() + QUEUE_MS * G_TIME_SPAN_MILLISECOND;
     bool with_care = needs_care(domain);
 
     for (int left = STARTS_MAX; create(domain, with_care, error); left--) {
-        if (!with_care || let_run(domain, error))
+        if (!with_care || let_run(domain, until_us, error))
             return true;
         if (left == 1 || virDomainIsActive(domain) != 0)
             return false;
