@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
+import io
 import json
 import os
 import socket
@@ -104,11 +106,14 @@ def test_the_example_of_its_readme_runs() -> None:
     with Vmd() as vmd:
         vmd.import_template()
         os.environ["VMCTL_SOCKET"] = vmd.socket
+        printed = io.StringIO()
         try:
-            exec(compile(code, str(README), "exec"), {})
+            with contextlib.redirect_stdout(printed):
+                exec(compile(code, str(README), "exec"), {})
         finally:
             del os.environ["VMCTL_SOCKET"]
-        assert len(vmd.list_all()) == 3
+        lines = [line.split()[:2] for line in printed.getvalue().splitlines()]
+        assert lines == [[f"web-{number}", "running"] for number in (1, 2, 3)], lines
 
 
 def test_an_error_of_the_service_is_an_exception_with_its_parameters() -> None:
