@@ -205,7 +205,7 @@ class Vmd:
     def __enter__(self) -> Vmd:
         return self.start()
 
-    def __exit__(self, kind: object, error: object, *_: object) -> None:
+    def __exit__(self, kind: object = None, error: object = None, *_: object) -> None:
         status = 0
         if self.process is not None and self.process.poll() is None:
             status = self.kill(signal.SIGTERM)
