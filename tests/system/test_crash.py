@@ -49,6 +49,19 @@ def test_kill_during_creates_and_destroys() -> None:
         oracle.check_at_rest(vmd)
 
 
+def test_a_fake_host_that_was_killed_as_it_wrote_goes_on() -> None:
+    with Vmd() as vmd:
+        vmd.import_template()
+        vmd.create(name="before")
+        vmd.kill(signal.SIGTERM)
+        with vmd.journal.open("a") as journal:
+            journal.write('{"id": "cut')
+        vmd.start()
+        vmd.create(name="after")
+        assert len(vmd.domains()) == 2
+        oracle.check_audit(vmd)
+
+
 def test_kill_while_it_recovers() -> None:
     """Two kills in a row: a third would give up what was at work in all three."""
     dice = random.Random(SEED + 1)

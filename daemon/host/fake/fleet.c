@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -37,7 +38,6 @@ take_line(FakeFleet *fleet, const char *line)
     g_autoptr(JsonParser) parser = json_parser_new();
     ProtoDomain *domain = g_new0(ProtoDomain, 1);
 
-    /* The last line of a journal whose writer was killed may be cut. */
     if (!json_parser_load_from_data(parser, line, -1, NULL) ||
         !wire_struct_parse(&proto_domain_type,
                            json_node_get_object(json_parser_get_root(parser)), "domain",
@@ -74,6 +74,20 @@ open_journal(const char *path, GError **error)
     return NULL;
 }
 
+/* The last line of a journal whose writer was killed may be cut: it goes, so that what is
+ * written next is a line of its own. */
+static bool
+drop_cut_line(FILE *journal, char *text)
+{
+    char *end = strrchr(text, '\n');
+    gsize whole = end != NULL ? (gsize) (end + 1 - text) : 0;
+
+    if (text[whole] == '\0')
+        return true;
+    text[whole] = '\0';
+    return ftruncate(fileno(journal), (off_t) whole) == 0;
+}
+
 static bool
 read_journal(FakeFleet *fleet, const char *path, GError **error)
 {
@@ -83,6 +97,11 @@ read_journal(FakeFleet *fleet, const char *path, GError **error)
     fleet->journal = open_journal(path, error);
     if (fleet->journal == NULL || !g_file_get_contents(path, &text, NULL, error))
         return false;
+    if (!drop_cut_line(fleet->journal, text)) {
+        g_set_error(error, G_FILE_ERROR, (gint) g_file_error_from_errno(errno),
+                    "Cutting %s: %s", path, g_strerror(errno));
+        return false;
+    }
     lines = g_strsplit(text, "\n", 0);
     for (gsize i = 0; lines[i] != NULL; i++) {
         if (*lines[i] != '\0')
