@@ -472,18 +472,9 @@ domain_resume(virConnectPtr libvirt,
               GError **error)
 {
     g_autoptr(virDomain) domain = find_present(libvirt, id, error);
-    int state = 0;
 
-    if (domain == NULL)
-        return false;
-    if (virDomainResume(domain) != 0) {
-        connection_set_error(error, "Resuming the domain");
-        if (virDomainGetState(domain, &state, NULL, 0) != 0 ||
-            state != VIR_DOMAIN_RUNNING)
-            return false;
-        g_clear_error(error);
-    }
-    return look_after(domain, id, ret_domain, error);
+    return domain != NULL && start_resume(domain, error) &&
+           look_after(domain, id, ret_domain, error);
 }
 
 /* Remove */

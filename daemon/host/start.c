@@ -95,17 +95,23 @@ create(virDomainPtr domain, bool with_care, GError **error)
     return true;
 }
 
-static bool
-let_run(virDomainPtr domain, gint64 until_us, GError **error)
+bool
+start_resume(virDomainPtr domain, GError **error)
 {
-    wait_for_queue(domain, until_us);
     if (virDomainResume(domain) == 0)
         return true;
-    connection_set_error(error, "Running the domain");
+    connection_set_error(error, "Resuming the domain");
     if (!is_in(domain, VIR_DOMAIN_RUNNING, NULL))
         return false;
     g_clear_error(error);
     return true;
+}
+
+static bool
+let_run(virDomainPtr domain, gint64 until_us, GError **error)
+{
+    wait_for_queue(domain, until_us);
+    return start_resume(domain, error);
 }
 
 bool

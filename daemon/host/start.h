@@ -9,3 +9,6 @@
  * PROTO_ERROR_HOST_FAILED or PROTO_ERROR_HOST_UNREACHABLE.
  */
 bool start_domain(virDomainPtr domain, GError **error);
+
+/** Has a domain run whose processors are at a stand; one that runs is left alone. */
+bool start_resume(virDomainPtr domain, GError **error);

@@ -200,12 +200,12 @@ meter_store_find_owner(MeterStore *store, gint64 segment, GError **error)
 /* Gaps */
 
 void
-meter_store_note_gap(MeterStore *store, gint64 resource, gint64 to_ms)
+gaps_note(GHashTable *gaps, gint64 resource, gint64 to_ms)
 {
-    gint64 *held = g_hash_table_lookup(store->gaps, &resource);
+    gint64 *held = g_hash_table_lookup(gaps, &resource);
 
     if (held == NULL) {
-        g_hash_table_insert(store->gaps, g_memdup2(&resource, sizeof resource),
+        g_hash_table_insert(gaps, g_memdup2(&resource, sizeof resource),
                             g_memdup2(&to_ms, sizeof to_ms));
     } else {
         *held = MAX(*held, to_ms);
@@ -250,7 +250,7 @@ add_gap(MeterStore *store, const ProtoLedgerRow *row, GError **error)
 
     if (owner == NULL)
         return false;
-    meter_store_note_gap(store, owner->resource, row->to_ms);
+    gaps_note(store->gaps, owner->resource, row->to_ms);
     statement_bind_int(statement, 1, row->seq);
     statement_bind_int(statement, 2, row->segment);
     statement_bind_int(statement, 3, owner->resource);

@@ -174,7 +174,7 @@ void meter_store_forget(MeterStore *store);
 bool meter_store_save_cursor(MeterStore *store, const Cursor *cursor, GError **error);
 
 /** A gap of a resource ends at to_ms and nothing made up for it yet. */
-void meter_store_note_gap(MeterStore *store, gint64 resource, gint64 to_ms);
+void gaps_note(GHashTable *gaps, gint64 resource, gint64 to_ms);
 
 /** Names, and the name that has an id. */
 Names names_new(StatementId find, StatementId add);

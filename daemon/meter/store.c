@@ -64,8 +64,8 @@ load_gaps(MeterStore *store, GError **error)
     bool good = true;
 
     while ((good = statement_step(statement, &has_row, error)) && has_row) {
-        meter_store_note_gap(store, statement_get_int(statement, 0),
-                             statement_get_int(statement, 1));
+        gaps_note(store->gaps, statement_get_int(statement, 0),
+                  statement_get_int(statement, 1));
     }
     statement_reset(statement);
     return good;

@@ -359,19 +359,6 @@ add_gap_sum(VerifyTables *tables,
     sum->lost_ms += lost_ms;
 }
 
-static void
-note_gap(VerifyTables *tables, gint64 resource, gint64 to_ms)
-{
-    gint64 *held = g_hash_table_lookup(tables->gaps, &resource);
-
-    if (held == NULL) {
-        g_hash_table_insert(tables->gaps, g_memdup2(&resource, sizeof resource),
-                            g_memdup2(&to_ms, sizeof to_ms));
-    } else {
-        *held = MAX(*held, to_ms);
-    }
-}
-
 /* Of a gap whose segment there is not, others tell. */
 static bool
 take_gap(VerifyTables *tables, const ProtoLedgerRow *row, GError **error)
@@ -395,7 +382,7 @@ take_gap(VerifyTables *tables, const ProtoLedgerRow *row, GError **error)
     if (owner == NULL)
         return true;
     add_gap_sum(tables, owner->tenant, cause, 1, row->to_ms - row->from_ms);
-    note_gap(tables, resource, row->to_ms);
+    gaps_note(tables->gaps, resource, row->to_ms);
     if (!meet(tables, TABLE_GAP, row, cells, G_N_ELEMENTS(cells), &is_there, error) ||
         !is_there)
         return is_there || *error == NULL;
