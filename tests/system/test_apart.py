@@ -5,7 +5,6 @@
 Runs within tests/system/private-libvirt.
 """
 
-import base64
 import os
 import pwd
 import sys
@@ -50,10 +49,6 @@ def who(pid: int) -> tuple[str, str, str]:
     return status["Uid"].split()[0], status["Groups"].strip(), status["CapEff"]
 
 
-def console(name: str) -> str:
-    return base64.b64decode(vmd.call("Instance.Log", instance=name)["data"]).decode(errors="replace")
-
-
 def test_neither_is_root_and_vmd_has_no_group_of_libvirts() -> None:
     assert vmd.process is not None
     assert who(vmd.process.pid) == (str(VMD), "", "0000000000000000")
@@ -64,7 +59,7 @@ def test_a_guest_is_made_used_and_destroyed() -> None:
     vmd.import_template()
     vmd.create(name="apart")
     vmd.call("Instance.Wait", instance="apart", until="ready", timeout_ms=90000)
-    wait_until(lambda: "tiny: ready apart" in console("apart"), "the guest's own word")
+    wait_until(lambda: "tiny: ready apart" in vmd.console("apart"), "the guest's own word")
     vmd.do("Instance.Pause", instance="apart")
     vmd.do("Instance.Resume", instance="apart")
     vmd.do("Instance.Stop", instance="apart", force=True)

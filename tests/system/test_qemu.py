@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Every verb on a real guest: real libvirt, real QEMU, the template "tiny".  Runs within tests/system/private-libvirt."""
 
-import base64
 import json
 import os
 import signal
@@ -47,11 +46,6 @@ def ready(name: str) -> dict:
     return shared.call("Instance.Wait", instance=name, until="ready", timeout_ms=90000)["instance"]
 
 
-def console(name: str) -> str:
-    log = shared.call("Instance.Log", instance=name)
-    return base64.b64decode(log["data"]).decode(errors="replace")
-
-
 def own_files() -> list[str]:
     """What lies in the pool besides the template."""
     return sorted(name for name in os.listdir(POOL) if not name.startswith("t-"))
@@ -61,24 +55,24 @@ def test_a_guest_boots_with_its_name_its_address_and_its_script() -> None:
     shared.create(name="web", user_data=REPORT)
     instance = ready("web")
     assert instance["state"] == "running" and instance["addresses"][0].startswith("192.168.150.")
-    wait_until(lambda: "tiny: ready web 192.168.150." in console("web"), "the guest's own word")
-    wait_until(lambda: "seen 1 " in console("web"), "the script's output")
+    wait_until(lambda: "tiny: ready web 192.168.150." in shared.console("web"), "the guest's own word")
+    wait_until(lambda: "seen 1 " in shared.console("web"), "the script's output")
 
 
 def test_the_guest_sees_three_cpus_and_more_memory_after_a_live_resize() -> None:
-    before = int(console("web").split("seen 1 ")[-1].split()[0])
+    before = int(shared.console("web").split("seen 1 ")[-1].split()[0])
     operation = shared.do("Instance.Resize", instance="web", vcpus=3, memory_bytes=512 * MIB, disk_bytes=2 * GIB)
     told = operation["resize"]
     assert (told["vcpus"], told["memory"], told["disk"]) == ("live", "live", "live"), told
     assert told["guest_vcpus"] == 3 and told["guest_memory_bytes"] == 512 * MIB, told
-    wait_until(lambda: "seen 3 " in console("web"), "the guest to see three CPUs")
+    wait_until(lambda: "seen 3 " in shared.console("web"), "the guest to see three CPUs")
     wait_until(
-        lambda: int(console("web").split("seen 3 ")[-1].split()[0]) > before + 200000, "the guest to see more memory"
+        lambda: int(shared.console("web").split("seen 3 ")[-1].split()[0]) > before + 200000, "the guest to see more memory"
     )
 
 
 def test_the_guest_sees_the_larger_disk() -> None:
-    wait_until(lambda: f" {2 * GIB // 512}\n" in console("web").replace("\r", ""), "the guest to see 2 GiB of disk")
+    wait_until(lambda: f" {2 * GIB // 512}\n" in shared.console("web").replace("\r", ""), "the guest to see 2 GiB of disk")
 
 
 def test_a_resize_that_a_running_guest_cannot_follow_waits_for_its_next_start() -> None:

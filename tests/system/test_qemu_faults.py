@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Iterator
 
 from lib import oracle, tap
-from lib.daemon import MIB, Vmd
+from lib.daemon import GIB, MIB, Vmd
 from lib.tap import wait_until
 from lib.varlink import Connection
 
@@ -23,6 +23,8 @@ SCRATCH = Path(os.environ["PRIVATE_LIBVIRT_DIR"])
 SOCKET = Path("/run/libvirt/libvirt-sock")
 IMAGES = os.environ.get("VMCTL_IMAGES", "")
 PANIC = "#!/bin/sh\n(sleep 1; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger) &\n"
+# By then the kernel wrote some of it back by itself, and not yet all.
+GROWN = "#!/bin/sh\n(while pidof resize2fs; do usleep 100000; done; sleep 7; echo has grown) &\n"
 POWER_OFF = "#!/bin/sh\n(sleep 1; poweroff -f) &\n"
 
 shared = Vmd(fake=False, import_dir=IMAGES)
@@ -145,6 +147,14 @@ def test_a_guest_that_powers_off_is_not_started_again() -> None:
         kill_worker()
         wait_for("connected")
         assert states() == {"leaves": "stopped"}
+
+
+def test_a_guest_whose_power_is_cut_after_it_grew_its_file_system_boots_again() -> None:
+    with guest("cut", disk_bytes=GIB, user_data=GROWN):
+        wait_until(lambda: "has grown" in shared.console("cut"), "the guest to grow its file system", 90)
+        shared.do("Instance.Stop", instance="cut", force=True)
+        shared.do("Instance.Start", instance="cut")
+        shared.call("Instance.Wait", instance="cut", until="ready", timeout_ms=90000)
 
 
 def test_a_lost_database_is_rebuilt_from_libvirts_metadata() -> None:

@@ -227,17 +227,12 @@ def test_a_reboot_of_the_guest_changes_nothing() -> None:
     opened = len(shared.segments(guest_id()))
     boots = shared.call("Instance.Log", instance="real")["next"]
     virsh("reset", guest_id())
-    wait_until(lambda: "tiny: ready" in console_after(boots), "the guest to be up again", 110)
+    wait_until(lambda: "tiny: ready" in shared.console("real", boots), "the guest to be up again", 110)
     wait_until(lambda: ask_again(), "its agent", 60)
     send_from_guest()
     assert len(shared.segments(guest_id())) == opened
     # It has its address again from the network.
     check_between("sent", grown(before, read_used(), "net_tx_bytes"), SENT, NETWORK_OVERHEAD)
-
-
-def console_after(offset: int) -> str:
-    log = shared.call("Instance.Log", instance="real", offset=offset)
-    return base64.b64decode(log["data"]).decode(errors="replace")
 
 
 def ask_again() -> bool:

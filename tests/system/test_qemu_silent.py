@@ -5,7 +5,6 @@
 Runs within tests/system/private-libvirt.
 """
 
-import base64
 import os
 import re
 import signal
@@ -47,13 +46,8 @@ echo agent holds
 shared = Vmd(fake=False, import_dir=os.environ.get("VMCTL_IMAGES", ""))
 
 
-def console(name: str) -> str:
-    log = shared.call("Instance.Log", instance=name, offset=0, max_bytes=65536)
-    return base64.b64decode(log["data"]).decode(errors="replace")
-
-
 def wait_for_agent(name: str) -> None:
-    wait_until(lambda: re.search(r"^agent holds", console(name), re.MULTILINE), f"{name}'s script", 120)
+    wait_until(lambda: re.search(r"^agent holds", shared.console(name), re.MULTILINE), f"{name}'s script", 120)
 
 
 def worker() -> int:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -52,6 +53,7 @@ class Vmd:
         self.journal = self.dir / "domains.jsonl"
         self.log = self.dir / "vmd.log"
         self.environment = environment or {}
+        self.fake = fake
         self.process: subprocess.Popen[bytes] | None = None
         self.has_meter = meter
         self.write_script(script or {})
@@ -207,14 +209,24 @@ class Vmd:
 
     def __exit__(self, kind: object = None, error: object = None, *_: object) -> None:
         status = 0
+        failed = kind is not None and getattr(error, "code", 1) != 0
+        if failed and not self.fake:
+            self.print_consoles()
         if self.process is not None and self.process.poll() is None:
             status = self.kill(signal.SIGTERM)
-        if (kind is not None and getattr(error, "code", 1) != 0) or status != 0:
+        if failed or status != 0:
             for line in self.log.read_text(errors="replace").splitlines()[-40:]:
                 print(f"# {line}", file=sys.stdout)
         shutil.rmtree(self.dir, ignore_errors=True)
         # A leak that a sanitizer found is told by the status.
         assert status == 0 or kind is not None, f"vmd ended with {status}"
+
+    def print_consoles(self) -> None:
+        """The last words of all guests, as far as they are told."""
+        with contextlib.suppress(AssertionError, OSError, VarlinkError):
+            for row in self.list_all():
+                for line in self.console(row["name"]).splitlines()[-10:]:
+                    print(f"# {row['name']}, {row['state']}: {line}")
 
     # Calls
 
@@ -253,6 +265,11 @@ class Vmd:
 
     def get(self, instance: str) -> dict[str, Any]:
         return self.call("Instance.Get", instance=instance)["instance"]
+
+    def console(self, instance: str, offset: int | None = None) -> str:
+        """What the guest wrote to its serial console from there on; by default the last 16 KiB."""
+        log = self.call("Instance.Log", instance=instance, offset=offset)
+        return base64.b64decode(log["data"]).decode(errors="replace")
 
     def exists(self, instance: str) -> bool:
         try:
