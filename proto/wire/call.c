@@ -3,7 +3,7 @@
 
 #include "proto.h"
 #include "wire/format.h"
-#include "wire/guard.h"
+#include "wire/request.h"
 #include "wire/server-private.h"
 
 static void
@@ -242,83 +242,7 @@ wire_call_lose(WireCall *call)
     call_free(call);
 }
 
-/* Reading a message */
-
-typedef struct {
-    const char *method;
-    JsonObject *parameters;
-    bool more;
-    bool oneway;
-} Envelope;
-
-static bool
-complain(GError **error, const char *path, const char *reason)
-{
-    g_autofree char *shown = wire_format_shown(path);
-
-    proto_error_set_invalid_parameter(error, shown, reason, "%s: %s", shown, reason);
-    return false;
-}
-
-static bool
-read_flag(JsonNode *node, const char *name, bool *ret_flag, GError **error)
-{
-    if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_BOOLEAN)
-        return complain(error, name, "is not true or false");
-    *ret_flag = json_node_get_boolean(node);
-    return true;
-}
-
-static bool
-read_member(Envelope *envelope, const char *name, JsonNode *node, GError **error)
-{
-    bool upgrade = false;
-
-    if (strcmp(name, "method") == 0) {
-        if (!JSON_NODE_HOLDS_VALUE(node) ||
-            json_node_get_value_type(node) != G_TYPE_STRING)
-            return complain(error, name, "is not a string");
-        envelope->method = json_node_get_string(node);
-        return true;
-    }
-    if (strcmp(name, "parameters") == 0) {
-        if (JSON_NODE_HOLDS_NULL(node))
-            return true;
-        if (!JSON_NODE_HOLDS_OBJECT(node))
-            return complain(error, name, "is not an object");
-        envelope->parameters = json_node_get_object(node);
-        return true;
-    }
-    if (strcmp(name, "more") == 0)
-        return read_flag(node, name, &envelope->more, error);
-    if (strcmp(name, "oneway") == 0)
-        return true;
-    if (strcmp(name, "upgrade") == 0) {
-        if (!read_flag(node, name, &upgrade, error))
-            return false;
-        return !upgrade || complain(error, name, "is not offered here");
-    }
-    return complain(error, name, "is not part of a call");
-}
-
-static bool
-read_envelope(JsonObject *object, Envelope *ret_envelope, GError **error)
-{
-    JsonObjectIter iter;
-    const char *name = NULL;
-    JsonNode *node = NULL;
-
-    /* First of all: it says whether a refusal of the others may be told. */
-    node = json_object_get_member(object, "oneway");
-    if (node != NULL && !read_flag(node, "oneway", &ret_envelope->oneway, error))
-        return false;
-    json_object_iter_init(&iter, object);
-    while (json_object_iter_next(&iter, &name, &node)) {
-        if (!read_member(ret_envelope, name, node, error))
-            return false;
-    }
-    return ret_envelope->method != NULL || complain(error, "method", "is missing");
-}
+/* Beginning */
 
 static const WireServed *
 find_interface(WireServer *server, const char *name, gsize length, bool is_worker)
@@ -342,7 +266,6 @@ find_method(WireConnection *connection,
 {
     const char *dot = strrchr(name, '.');
     gsize length = dot != NULL ? (gsize) (dot - name) : 0;
-    g_autofree char *shown = wire_format_shown(name);
 
     *ret_served =
         find_interface(connection->server, name, length, connection->peer.is_worker);
@@ -361,18 +284,19 @@ find_method(WireConnection *connection,
         if (strcmp(method->name, dot + 1) == 0)
             return method;
     }
+    g_autofree char *shown = wire_format_shown(name);
+
     proto_error_set_service_method_not_found(error, shown, "There is no method %s",
                                              shown);
     return NULL;
 }
 
 static bool
-parse_parameters(WireCall *call, JsonObject *parameters, GError **error)
+parse_parameters(WireCall *call, JsonNode *given, GError **error)
 {
-    g_autoptr(JsonObject) empty = NULL;
+    g_autoptr(JsonObject) empty = given == NULL ? json_object_new() : NULL;
+    JsonObject *parameters = given != NULL ? json_node_get_object(given) : empty;
 
-    if (parameters == NULL)
-        parameters = empty = json_object_new();
     call->in = g_malloc0(call->method->call->size);
     return wire_struct_parse(call->method->call, parameters, "parameters",
                              WIRE_PARSE_STRICT, call->in, error);
@@ -399,10 +323,10 @@ admit(WireCall *call, GError **error)
 }
 
 static bool
-start(WireConnection *connection, const Envelope *envelope, GError **error)
+start(WireConnection *connection, const WireRequest *request, GError **error)
 {
     const WireServed *served = NULL;
-    const WireMethod *method = find_method(connection, envelope->method, &served, error);
+    const WireMethod *method = find_method(connection, request->method, &served, error);
     WireCall *call = NULL;
     GError *refusal = NULL;
 
@@ -414,13 +338,13 @@ start(WireConnection *connection, const Envelope *envelope, GError **error)
                         .peer = connection->peer,
                         .session = g_strdup(connection->session),
                         .method = method,
-                        .more = envelope->more && method->more,
-                        .oneway = envelope->oneway };
+                        .more = request->more && method->more,
+                        .oneway = request->oneway };
     connection->call = call;
     call->server->references++;
     wire_server_get_use(call->server, call->peer.uid)->calls++;
     if (!admit(call, &refusal) ||
-        !parse_parameters(call, envelope->parameters, &refusal)) {
+        !parse_parameters(call, request->parameters, &refusal)) {
         wire_call_fail(call, refusal);
         return true;
     }
@@ -434,26 +358,13 @@ wire_call_start(WireConnection *connection, const char *message, gsize length)
     const WireLimits limits = connection->peer.is_worker
                                   ? WIRE_LIMITS_PEER
                                   : connection->server->options.limits;
-    g_autoptr(JsonParser) parser = NULL;
-    Envelope envelope = { 0 };
+    g_auto(WireRequest) request = { 0 };
     GError *error = NULL;
 
-    if (!guard_check(message, length, &limits, &error)) {
-        wire_call_refuse(connection, error);
+    if (wire_request_read(message, length, &limits, &request, &error) &&
+        start(connection, &request, &error))
         return;
-    }
-    parser = json_parser_new_immutable();
-    if (!json_parser_load_from_data(parser, message, (gssize) length, &error)) {
-        g_clear_error(&error);
-        complain(&error, "message", "is not good JSON");
-        wire_call_refuse(connection, error);
-        return;
-    }
-    if (read_envelope(json_node_get_object(json_parser_get_root(parser)), &envelope,
-                      &error) &&
-        start(connection, &envelope, &error))
-        return;
-    if (envelope.oneway) {
+    if (request.oneway) {
         g_error_free(error);
         return;
     }

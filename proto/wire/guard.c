@@ -15,8 +15,7 @@
  */
 
 enum {
-    DEPTH_MAX = 16,
-    KEYS_MAX = 64
+    DEPTH_MAX = 16
 };
 
 typedef enum {
@@ -31,7 +30,7 @@ typedef enum {
 typedef struct {
     bool is_object;
     guint n_keys;
-    guint64 keys[KEYS_MAX];
+    guint64 keys[GUARD_KEYS_MAX];
 } Level;
 
 typedef struct {
@@ -42,6 +41,8 @@ typedef struct {
     GError **error;
     guint tokens;
     guint depth;
+    /** Of the object at the top; NULL if nobody asks for them. */
+    GuardMembers *members;
     Level levels[DEPTH_MAX];
 } Guard;
 
@@ -257,6 +258,46 @@ read_word(Guard *guard)
     return refuse(guard, "no JSON value");
 }
 
+/* Members of the object at the top */
+
+/* The member of the object at the top that was read last; NULL elsewhere, and if nobody
+ * asks. */
+static GuardMember *
+last_member(const Guard *guard)
+{
+    GuardMembers *members = guard->depth == 1 ? guard->members : NULL;
+
+    return members != NULL && members->n > 0 ? &members->members[members->n - 1] : NULL;
+}
+
+static void
+note_name(Guard *guard, const guchar *start)
+{
+    if (guard->depth != 1 || guard->members == NULL)
+        return;
+    guard->members->members[guard->members->n++] = (GuardMember){
+        .name = { (const char *) start, (gsize) (guard->at - start) },
+    };
+}
+
+static void
+note_value_start(Guard *guard)
+{
+    GuardMember *member = last_member(guard);
+
+    if (member != NULL)
+        member->value.start = (const char *) guard->at;
+}
+
+static void
+note_value_end(Guard *guard)
+{
+    GuardMember *member = last_member(guard);
+
+    if (member != NULL)
+        member->value.length = (gsize) ((const char *) guard->at - member->value.start);
+}
+
 /* Structure */
 
 static bool
@@ -278,6 +319,7 @@ close_level(Guard *guard, Expect *expect)
 {
     guard->at++;
     guard->depth--;
+    note_value_end(guard);
     *expect = guard->depth == 0 ? EXPECT_NOTHING : EXPECT_COMMA_OR_END;
 }
 
@@ -296,7 +338,7 @@ remember_key(Guard *guard, const Text *text)
     Level *level = &guard->levels[guard->depth - 1];
     guint64 hash = text->hash ^ (guint64) text->length << 56;
 
-    if (level->n_keys == MIN(guard->limits->keys, KEYS_MAX))
+    if (level->n_keys == MIN(guard->limits->keys, GUARD_KEYS_MAX))
         return refuse_size(guard, "keys in an object", guard->limits->keys);
     for (guint i = 0; i < level->n_keys; i++) {
         if (level->keys[i] == hash)
@@ -309,12 +351,14 @@ remember_key(Guard *guard, const Text *text)
 static bool
 read_key(Guard *guard, Expect *expect)
 {
+    const guchar *start = guard->at;
     Text text;
 
     if (peek(guard) != '"')
         return refuse(guard, "no key");
     if (!count_token(guard) || !read_string(guard, &text) || !remember_key(guard, &text))
         return false;
+    note_name(guard, start);
     skip_space(guard);
     if (peek(guard) != ':')
         return refuse(guard, "no colon after a key");
@@ -324,21 +368,33 @@ read_key(Guard *guard, Expect *expect)
 }
 
 static bool
-read_value(Guard *guard, Expect *expect)
+read_scalar(Guard *guard)
 {
     int byte = peek(guard);
     Text text;
 
-    if (!count_token(guard))
-        return false;
-    if (byte == '{' || byte == '[')
-        return open_level(guard, expect);
-    *expect = EXPECT_COMMA_OR_END;
     if (byte == '"')
         return read_string(guard, &text);
     if (byte == '-' || (byte >= '0' && byte <= '9'))
         return read_number(guard);
     return read_word(guard);
+}
+
+static bool
+read_value(Guard *guard, Expect *expect)
+{
+    int byte = peek(guard);
+
+    if (!count_token(guard))
+        return false;
+    note_value_start(guard);
+    if (byte == '{' || byte == '[')
+        return open_level(guard, expect);
+    *expect = EXPECT_COMMA_OR_END;
+    if (!read_scalar(guard))
+        return false;
+    note_value_end(guard);
+    return true;
 }
 
 static bool
@@ -378,9 +434,14 @@ step(Guard *guard, Expect *expect)
 }
 
 bool
-guard_check(const char *text, gsize length, const WireLimits *limits, GError **error)
+guard_check_members(const char *text,
+                    gsize length,
+                    const WireLimits *limits,
+                    GuardMembers *ret_members,
+                    GError **error)
 {
-    Guard guard;
+    /* Most of its bytes are never looked at. */
+    Guard guard __attribute__((uninitialized));
     Expect expect = EXPECT_VALUE;
 
     guard.start = guard.at = (const guchar *) text;
@@ -388,6 +449,9 @@ guard_check(const char *text, gsize length, const WireLimits *limits, GError **e
     guard.limits = limits;
     guard.error = error;
     guard.tokens = guard.depth = 0;
+    guard.members = ret_members;
+    if (ret_members != NULL)
+        ret_members->n = 0;
     skip_space(&guard);
     if (peek(&guard) != '{')
         return refuse(&guard, "no object");
@@ -399,4 +463,10 @@ guard_check(const char *text, gsize length, const WireLimits *limits, GError **e
     if (expect != EXPECT_NOTHING)
         return refuse(&guard, "it ends too early");
     return true;
+}
+
+bool
+guard_check(const char *text, gsize length, const WireLimits *limits, GError **error)
+{
+    return guard_check_members(text, length, limits, NULL, error);
 }

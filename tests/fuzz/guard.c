@@ -10,7 +10,8 @@
 /*
  * What the guard accepts, json-glib accepts too, and means the same by it: its own print
  * of it has the same tokens in the same order.  Tokens are compared by a reader of our
- * own that knows nothing but strings, which it unescapes, and the rest.
+ * own that knows nothing but strings, which it unescapes, and the rest.  The members that
+ * it tells are those that json-glib finds.
  */
 
 static gunichar
@@ -94,6 +95,36 @@ check_same(const char *text, size_t size)
     g_assert_cmpstr(tokens, ==, expected);
 }
 
+static JsonNode *
+read_span(GuardSpan span)
+{
+    g_autofree char *text = g_strndup(span.start, span.length);
+    JsonNode *node = json_from_string(text, NULL);
+
+    g_assert_nonnull(node);
+    return node;
+}
+
+static void
+check_members(const char *text, size_t size)
+{
+    g_autoptr(JsonParser) parser = json_parser_new_immutable();
+    GuardMembers members;
+    JsonObject *object = NULL;
+
+    g_assert_true(guard_check_members(text, size, &WIRE_LIMITS_CLIENT, &members, NULL));
+    g_assert_true(json_parser_load_from_data(parser, text, (gssize) size, NULL));
+    object = json_node_get_object(json_parser_get_root(parser));
+    g_assert_cmpuint(members.n, ==, json_object_get_size(object));
+    for (guint i = 0; i < members.n; i++) {
+        g_autoptr(JsonNode) name = read_span(members.members[i].name);
+        g_autoptr(JsonNode) value = read_span(members.members[i].value);
+        JsonNode *found = json_object_get_member(object, json_node_get_string(name));
+
+        g_assert_true(found != NULL && json_node_equal(value, found));
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -108,5 +139,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text = g_strndup((const char *) data, size);
     g_assert_true(guard_check(text, size, &WIRE_LIMITS_PEER, NULL));
     check_same(text, size);
+    check_members(text, size);
     return 0;
 }

@@ -56,6 +56,7 @@ static const Refusal refusals[] = {
     { "{'method':'io.vmctl.Ping','oneway':null}", INVALID, "oneway" },
     { "{'method':'io.vmctl.Ping','upgrade':true}", INVALID, "upgrade" },
     { "{'method':'io.vmctl.Ping','parameter':{}}", INVALID, "parameter" },
+    { "{'method':'io.vmctl.Ping','wi\\u006egs':1}", INVALID, "wings" },
     { "{'method':'io.vmctl.Ping','parameters':{'x':null}}", INVALID, "parameters.x" },
     { "{'method':'io.vmctl.WhoAmI','parameters':{'uid':-1}}", INVALID, "parameters.uid" },
     { "{'method':''}", NO_INTERFACE, NULL },
@@ -100,6 +101,21 @@ test_absent_parameters_are_empty(Fixture *fixture)
     peer_send(&peer, "{'parameters':{},'oneway':false,'more':false,'upgrade':false,"
                      "'method':'io.vmctl.Ping'}");
     peer_assert_receives(&peer, PONG);
+    peer_done(&peer);
+}
+
+static void
+test_a_message_is_what_it_means_however_it_is_written(Fixture *fixture)
+{
+    Peer peer;
+
+    peer_init(&peer, fixture);
+    peer_send(&peer, "{'m\\u0065thod':'io.vmctl.\\u0050ing'}");
+    peer_assert_receives(&peer, PONG);
+    peer_send(&peer, "\n{ 'parameters' :\t{ \r\n } , 'method' : 'io.vmctl.Ping' } ");
+    peer_assert_receives(&peer, PONG);
+    peer_send(&peer, "{'method':'io.vmctl.Ping','on\\u0065way':true}");
+    peer_assert_silent(&peer);
     peer_done(&peer);
 }
 
@@ -659,6 +675,8 @@ static const struct {
     { "answers", test_answers },
     { "refuses-and-stays-usable", test_refuses_and_stays_usable },
     { "absent-parameters-are-empty", test_absent_parameters_are_empty },
+    { "a-message-is-what-it-means-however-it-is-written",
+      test_a_message_is_what_it_means_however_it_is_written },
     { "oneway-has-no-reply", test_oneway_has_no_reply },
     { "oneway-errors-have-no-reply", test_oneway_errors_have_no_reply },
     { "more-gives-one-reply-where-there-is-one",
