@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,41 +67,17 @@ update_clocks(WireConnection *connection)
 static void
 update_interest(WireConnection *connection)
 {
-    struct epoll_event event = { .data.ptr = connection };
+    uint32_t events = 0;
 
     if (!connection->has_ended && !connection->closes_after_output &&
         connection->call == NULL && !connection->server->is_draining &&
         !must_read_first(connection))
-        event.events |= EPOLLIN;
+        events |= EPOLLIN;
     if (!connection->has_ended)
-        event.events |= EPOLLRDHUP;
+        events |= EPOLLRDHUP;
     if (backlog(connection) > 0)
-        event.events |= EPOLLOUT;
-    if (event.events == connection->interest)
-        return;
-    connection->interest = event.events;
-    epoll_ctl(connection->server->epoll, EPOLL_CTL_MOD, connection->fd, &event);
-}
-
-WireConnection *
-wire_connection_new(WireServer *server, int fd, WirePeer *peer)
-{
-    WireConnection *connection = g_new0(WireConnection, 1);
-    struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = connection };
-
-    connection->server = server;
-    connection->fd = fd;
-    connection->peer = *peer;
-    frame_reader_init(&connection->in, peer->is_worker
-                                           ? WIRE_LIMITS_PEER.message_bytes
-                                           : server->options.limits.message_bytes);
-    connection->out = g_string_new(NULL);
-    connection->interest = event.events;
-    connection->idle_since = server->now_ms();
-    epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event);
-    g_hash_table_add(server->connections, connection);
-    wire_server_get_use(server, peer->uid)->connections++;
-    return connection;
+        events |= EPOLLOUT;
+    wire_watch_set_events(connection->watch, events);
 }
 
 static void
@@ -126,6 +101,7 @@ wire_connection_close(WireConnection *connection)
     if (connection->is_closed)
         return;
     connection->is_closed = true;
+    wire_watch_free(connection->watch);
     close(connection->fd);
     count_output(connection, 0);
     g_hash_table_remove(server->connections, connection);
@@ -261,15 +237,17 @@ receive(WireConnection *connection)
     return true;
 }
 
-void
-wire_connection_on_events(WireConnection *connection, uint32_t events)
+static void
+on_events(uint32_t events, gpointer data)
 {
+    WireConnection *connection = data;
+    bool waits_for_input = (wire_watch_get_events(connection->watch) & EPOLLIN) != 0;
+
     if ((events & EPOLLOUT) != 0 && !send_output(connection)) {
         wire_connection_close(connection);
         return;
     }
-    if ((events & EPOLLIN) != 0 && (connection->interest & EPOLLIN) != 0 &&
-        !receive(connection)) {
+    if ((events & EPOLLIN) != 0 && waits_for_input && !receive(connection)) {
         wire_connection_close(connection);
         return;
     }
@@ -279,7 +257,7 @@ wire_connection_on_events(WireConnection *connection, uint32_t events)
     }
     /* A client that only stopped sending still gets its reply; one that has gone is seen
      * by EPOLLHUP. */
-    if ((events & EPOLLRDHUP) != 0 && (connection->interest & EPOLLIN) == 0) {
+    if ((events & EPOLLRDHUP) != 0 && !waits_for_input) {
         if ((events & EPOLLHUP) != 0) {
             wire_connection_close(connection);
             return;
@@ -287,4 +265,23 @@ wire_connection_on_events(WireConnection *connection, uint32_t events)
         connection->has_ended = true;
     }
     wire_connection_turn(connection);
+}
+
+WireConnection *
+wire_connection_new(WireServer *server, int fd, WirePeer *peer)
+{
+    WireConnection *connection = g_new0(WireConnection, 1);
+
+    connection->server = server;
+    connection->fd = fd;
+    connection->peer = *peer;
+    frame_reader_init(&connection->in, peer->is_worker
+                                           ? WIRE_LIMITS_PEER.message_bytes
+                                           : server->options.limits.message_bytes);
+    connection->out = g_string_new(NULL);
+    connection->idle_since = server->now_ms();
+    connection->watch = wire_watch_new(fd, EPOLLIN | EPOLLRDHUP, on_events, connection);
+    g_hash_table_add(server->connections, connection);
+    wire_server_get_use(server, peer->uid)->connections++;
+    return connection;
 }

@@ -2,7 +2,6 @@
 #include "wire/link.h"
 
 #include <errno.h>
-#include <glib-unix.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -10,6 +9,7 @@
 #include "wire/envelope.h"
 #include "wire/frame.h"
 #include "wire/limits.h"
+#include "wire/watch.h"
 
 enum {
     /* A turn of the main loop takes no more: others wait meanwhile. */
@@ -31,8 +31,8 @@ struct WireLink {
     FrameReader in;
     GString *out;
     gsize sent;
-    guint in_source;
-    guint out_source;
+    /** NULL once the link is broken. */
+    WireWatch *watch;
     guint broken_source;
     /** Calls without their final reply, in the order they were sent. */
     GQueue calls;
@@ -101,8 +101,7 @@ break_off(WireLink *link, const char *why)
         return;
     proto_error_set_host_unreachable(&link->broken, "", "The connection has ended: %s",
                                      why);
-    g_clear_handle_id(&link->in_source, g_source_remove);
-    g_clear_handle_id(&link->out_source, g_source_remove);
+    g_clear_pointer(&link->watch, wire_watch_free);
     link->broken_source = g_idle_add_full(G_PRIORITY_DEFAULT, tell_broken, link, NULL);
 }
 
@@ -162,25 +161,21 @@ deliver_all(WireLink *link)
     }
 }
 
-static gboolean
-on_readable(int fd, GIOCondition condition, gpointer data)
+static void
+receive(WireLink *link)
 {
-    WireLink *link = data;
     FRAME_BUFFER(buffer, READ_BYTES);
-    ssize_t length = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+    ssize_t length = recv(link->fd, buffer, sizeof buffer, MSG_DONTWAIT);
 
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
-        return G_SOURCE_CONTINUE;
+        return;
     if (length <= 0) {
         break_off(link, length < 0 ? g_strerror(errno) : "the other side has gone");
-        return G_SOURCE_CONTINUE;
+        return;
     }
     frame_reader_push(&link->in, buffer, (gsize) length);
     deliver_all(link);
-    return G_SOURCE_CONTINUE;
 }
-
-static gboolean on_writable(int fd, GIOCondition condition, gpointer data);
 
 static void
 send_output(WireLink *link)
@@ -192,8 +187,7 @@ send_output(WireLink *link)
         if (sent < 0 && errno == EINTR)
             continue;
         if (sent < 0 && errno == EAGAIN) {
-            if (link->out_source == 0)
-                link->out_source = g_unix_fd_add(link->fd, G_IO_OUT, on_writable, link);
+            wire_watch_set_events(link->watch, EPOLLIN | EPOLLOUT);
             return;
         }
         if (sent < 0) {
@@ -204,14 +198,18 @@ send_output(WireLink *link)
     }
     g_string_truncate(link->out, 0);
     link->sent = 0;
-    g_clear_handle_id(&link->out_source, g_source_remove);
+    wire_watch_set_events(link->watch, EPOLLIN);
 }
 
-static gboolean
-on_writable(int fd, GIOCondition condition, gpointer data)
+static void
+on_events(uint32_t events, gpointer data)
 {
-    send_output(data);
-    return G_SOURCE_CONTINUE;
+    WireLink *link = data;
+
+    if ((events & EPOLLOUT) != 0)
+        send_output(link);
+    if (link->watch != NULL && (events & ~(uint32_t) EPOLLOUT) != 0)
+        receive(link);
 }
 
 static gboolean
@@ -245,7 +243,7 @@ wire_link_new(int fd, void (*closed)(WireLink *link, gpointer data), gpointer da
     link->out = g_string_new(NULL);
     frame_reader_init(&link->in, WIRE_LIMITS_PEER.message_bytes);
     g_queue_init(&link->calls);
-    link->in_source = g_unix_fd_add(fd, G_IO_IN | G_IO_HUP, on_readable, link);
+    link->watch = wire_watch_new(fd, EPOLLIN, on_events, link);
     return link;
 }
 
@@ -268,8 +266,7 @@ wire_link_free(WireLink *link)
 {
     if (link == NULL)
         return;
-    g_clear_handle_id(&link->in_source, g_source_remove);
-    g_clear_handle_id(&link->out_source, g_source_remove);
+    g_clear_pointer(&link->watch, wire_watch_free);
     g_clear_handle_id(&link->broken_source, g_source_remove);
     g_queue_clear_full(&link->calls, (GDestroyNotify) call_free);
     close(link->fd);

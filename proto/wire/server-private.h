@@ -5,6 +5,7 @@
 
 #include "wire/frame.h"
 #include "wire/server.h"
+#include "wire/watch.h"
 
 /**
  * What server.c (sockets, limits), connection.c (bytes) and call.c (messages) share, and
@@ -38,8 +39,6 @@ struct WireServer {
     WireServerLimits limits;
     /** The clock that deadlines are held against, in milliseconds. */
     gint64 (*now_ms)(void);
-    int epoll;
-    guint epoll_source;
     guint sweep_source;
     guint again_source;
     int spare;
@@ -59,6 +58,7 @@ struct WireServer {
 struct WireConnection {
     WireServer *server;
     int fd;
+    WireWatch *watch;
     WirePeer peer;
     FrameReader in;
     GString *out;
@@ -67,7 +67,6 @@ struct WireConnection {
     gsize counted;
     WireCall *call;
     char *session;
-    uint32_t interest;
     /** Since when a message is incomplete, output stands still, nothing happens; 0 for
      * not at all. */
     gint64 partial_since;
@@ -121,8 +120,6 @@ void wire_connection_flush(WireConnection *connection);
 
 /** Looks at what has come, for as many messages as are fair. */
 void wire_connection_turn(WireConnection *connection);
-
-void wire_connection_on_events(WireConnection *connection, uint32_t events);
 
 /** Its call has ended: what waits in its buffer can be looked at. */
 void wire_connection_call_ended(WireConnection *connection);

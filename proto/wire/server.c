@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,8 +73,7 @@ refuse_peer(WireServer *server, const WirePeer *peer)
     return error;
 }
 
-/* Near the limit, who has been idle for longest makes room.  Its end is seen by epoll:
- * events of this turn may still name it. */
+/* Near the limit, who has been idle for longest makes room. */
 static void
 make_room(WireServer *server)
 {
@@ -153,26 +151,27 @@ accept_all(WireServer *server, int listener)
 /* Events */
 
 typedef struct {
+    WireServer *server;
     int fd;
+    WireWatch *watch;
 } Listener;
 
-static gboolean
-on_epoll(int fd, GIOCondition condition, gpointer data)
+static void
+listener_free(gpointer data)
 {
-    WireServer *server = data;
-    struct epoll_event events[EVENTS];
-    int count = epoll_wait(fd, events, EVENTS, 0);
+    Listener *listener = data;
 
-    for (int i = 0; i < count; i++) {
-        gpointer object = events[i].data.ptr;
+    wire_watch_free(listener->watch);
+    close(listener->fd);
+    g_free(listener);
+}
 
-        if (g_ptr_array_find(server->listeners, object, NULL)) {
-            accept_all(server, ((Listener *) object)->fd);
-        } else if (g_hash_table_contains(server->connections, object)) {
-            wire_connection_on_events(object, events[i].events);
-        }
-    }
-    return G_SOURCE_CONTINUE;
+static void
+on_client(uint32_t events, gpointer data)
+{
+    Listener *listener = data;
+
+    accept_all(listener->server, listener->fd);
 }
 
 /* For a moment only: who asks one thing at a time does not wait for who asks a thousand.
@@ -256,18 +255,6 @@ wire_server_get_use(WireServer *server, uid_t uid)
 
 /* Life */
 
-/* A source that may recurse is left in the poll set while it is dispatched; others are
- * taken out and put back, which costs three more system calls for every call answered. */
-static guint
-add_epoll_source(WireServer *server)
-{
-    g_autoptr(GSource) source = g_unix_fd_source_new(server->epoll, G_IO_IN);
-
-    g_source_set_callback(source, G_SOURCE_FUNC(on_epoll), server, NULL);
-    g_source_set_can_recurse(source, TRUE);
-    return g_source_attach(source, NULL);
-}
-
 WireServer *
 wire_server_new(const WireServerOptions *options)
 {
@@ -288,15 +275,13 @@ wire_server_new(const WireServerOptions *options)
         .reply_bytes = WIRE_REPLY_BYTES,
     };
     server->now_ms = monotonic_ms;
-    server->epoll = epoll_create1(EPOLL_CLOEXEC);
     server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    server->listeners = g_ptr_array_new_with_free_func(g_free);
+    server->listeners = g_ptr_array_new_with_free_func(listener_free);
     server->connections = g_hash_table_new(NULL, NULL);
     server->uses = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     server->interfaces = g_ptr_array_new_with_free_func(g_free);
     server->orphans = g_ptr_array_new();
     g_queue_init(&server->again);
-    server->epoll_source = add_epoll_source(server);
     server->sweep_source = g_timeout_add(SWEEP_MS, sweep, server);
     wire_server_add(server, &proto_service_interface, wire_service_handlers);
     return server;
@@ -326,13 +311,8 @@ wire_server_free(WireServer *server)
     while (server->orphans->len > 0) {
         wire_call_lose(server->orphans->pdata[0]);
     }
-    for (guint i = 0; i < server->listeners->len; i++) {
-        close(((Listener *) server->listeners->pdata[i])->fd);
-    }
-    g_clear_handle_id(&server->epoll_source, g_source_remove);
     g_clear_handle_id(&server->sweep_source, g_source_remove);
     g_clear_handle_id(&server->again_source, g_source_remove);
-    close(server->epoll);
     close(server->spare);
     g_ptr_array_unref(server->listeners);
     g_ptr_array_unref(server->interfaces);
@@ -365,12 +345,11 @@ void
 wire_server_listen_fd(WireServer *server, int fd)
 {
     Listener *listener = g_new0(Listener, 1);
-    struct epoll_event event = { .events = EPOLLIN, .data.ptr = listener };
 
-    listener->fd = fd;
     g_unix_set_fd_nonblocking(fd, TRUE, NULL);
+    *listener = (Listener){ .server = server, .fd = fd };
+    listener->watch = wire_watch_new(fd, EPOLLIN, on_client, listener);
     g_ptr_array_add(server->listeners, listener);
-    epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event);
 }
 
 void
@@ -397,8 +376,9 @@ wire_server_drain(WireServer *server)
     if (!server->is_draining) {
         server->is_draining = true;
         for (guint i = 0; i < server->listeners->len; i++) {
-            epoll_ctl(server->epoll, EPOLL_CTL_DEL,
-                      ((Listener *) server->listeners->pdata[i])->fd, NULL);
+            Listener *listener = server->listeners->pdata[i];
+
+            g_clear_pointer(&listener->watch, wire_watch_free);
         }
     }
     g_hash_table_iter_init(&iter, server->connections);
