@@ -377,6 +377,15 @@ watch(Host *host)
     carry(host, 0, call, NULL);
 }
 
+static GArray *
+new_domains(void)
+{
+    GArray *domains = g_array_new(FALSE, TRUE, sizeof(ProtoDomain));
+
+    g_array_set_clear_func(domains, (GDestroyNotify) proto_domain_clear);
+    return domains;
+}
+
 static void
 on_listed(const void *out, bool continues, const GError *error, gpointer data)
 {
@@ -403,7 +412,9 @@ on_listed(const void *out, bool continues, const GError *error, gpointer data)
     set_state(host, HOST_STATE_CONNECTED, NULL);
     host->listener.listed(host, (const ProtoDomain *) (gpointer) host->domains->data,
                           host->domains->len, host->listener.data);
-    g_array_set_size(host->domains, 0);
+    /* Of 10,000 domains that is 2 MiB, for a moment twice a minute. */
+    g_array_unref(host->domains);
+    host->domains = new_domains();
 }
 
 static void
@@ -544,8 +555,7 @@ host_new(HostConfig *config, const HostListener *listener)
     host->view.pool = g_strdup(config->placement_pool);
     host_set_marks(host, false, config_parse_labels(config->labels));
     host->view.state = HOST_STATE_STARTING;
-    host->domains = g_array_new(FALSE, TRUE, sizeof(ProtoDomain));
-    g_array_set_clear_func(host->domains, (GDestroyNotify) proto_domain_clear);
+    host->domains = new_domains();
     for (int i = 0; i < HOST_LANES; i++) {
         g_queue_init(&host->waiting[i]);
     }

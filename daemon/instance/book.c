@@ -21,7 +21,7 @@ instance_free(Instance *instance)
     g_clear_handle_id(&instance->stop_source, g_source_remove);
     instance_waits_free(instance);
     proto_instance_record_clear(&instance->record);
-    proto_counter_record_clear(&instance->counters);
+    readings_clear(&instance->readings);
     load_clear(&instance->load);
     g_free(instance);
 }
@@ -137,8 +137,6 @@ instance_add(InstanceBook *book, Instance *instance)
     BookTenant *tenant = ensure_tenant(book, view->tenant);
 
     instance->book = book;
-    if (instance->counters.instance == NULL)
-        instance->counters.instance = g_strdup(view->id);
     g_hash_table_insert(book->by_id, view->id, instance);
     g_tree_insert(book->by_name, g_strdup_printf("%s/%s", view->tenant, view->name),
                   instance);
@@ -166,13 +164,11 @@ load_counters(gpointer record, gpointer data)
     g_autofree ProtoCounterRecord *owned = record;
     Instance *instance = instance_get(data, owned->instance);
 
-    if (instance == NULL) {
-        proto_counter_record_clear(owned);
-        return;
+    if (instance != NULL) {
+        readings_keep(&instance->readings, owned);
+        store_pass_ledger_ms(instance->book->store, owned->at_ms);
     }
-    proto_counter_record_clear(&instance->counters);
-    instance->counters = *owned;
-    store_pass_ledger_ms(instance->book->store, owned->at_ms);
+    proto_counter_record_clear(owned);
 }
 
 /* The newest fact of this boot tells how the two clocks stood: a step while nobody looked

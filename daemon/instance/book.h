@@ -7,6 +7,7 @@
 #include "base/config.h"
 #include "fleet/fleet.h"
 #include "instance/load.h"
+#include "instance/readings.h"
 #include "ledger/ledger.h"
 #include "ledger/steps.h"
 #include "model/lifecycle.h"
@@ -45,8 +46,7 @@ typedef struct {
 
 struct Instance {
     ProtoInstanceRecord record;
-    /** What was read of its counters. */
-    ProtoCounterRecord counters;
+    InstanceReadings readings;
     InstanceLoad load;
     /** What of it is in the sums, and in which host's or NULL; see held.h. */
     Quota held;

@@ -70,13 +70,15 @@ take_up(Rebuild *rebuild, const ProtoDomain *domain, ProtoKeepsake *keepsake)
     StoreTx *tx = store_begin(book->store);
     Instance *instance = g_new0(Instance, 1);
     ProtoInstance *view = &instance->record.view;
+    ProtoCounterRecord adopted = { .adopted = true };
 
     if (keepsake->template != NULL)
         template_take_up(book->templates, tx, keepsake->template,
                          host_get_name(rebuild->host));
     tenant_ensure(book->tenants, tx, domain->tenant);
     proto_instance_record_copy(&keepsake->instance, &instance->record);
-    instance->counters.adopted = true;
+    adopted.instance = view->id;
+    readings_keep(&instance->readings, &adopted);
     view->state = INSTANCE_STATE_ERROR;
     view->generation = domain->generation;
     view->desired =

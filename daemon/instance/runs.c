@@ -58,11 +58,9 @@ make_boot_moment(const Instance *instance, const ProtoOpenSegment *open, gint64 
 static gint64
 get_booked_ms(const Instance *instance, const ProtoOpenSegment *open)
 {
-    const ProtoCounterRecord *counters = &instance->counters;
-
-    if (counters->segment != open->seq)
+    if (instance->readings.segment != open->seq)
         return open->from_ms;
-    return MAX(counters->at_ms, MAX(counters->from_ms, counters->gap_ms));
+    return instance->readings.known_ms;
 }
 
 /* When a run that was written down began or ended, if that is after what is known. */

@@ -21,39 +21,41 @@ is_active(DomainState state)
     return state == DOMAIN_STATE_RUNNING || state == DOMAIN_STATE_PAUSED;
 }
 
-/* Writes what was booked, and the counters. */
+/* Keeps and writes the counters, and what was booked of them. */
 static void
-put(Instance *instance, StoreTx *tx, GArray *rows)
+put(Instance *instance, StoreTx *tx, const ProtoCounterRecord *counters, GArray *rows)
 {
     for (guint i = 0; i < rows->len; i++) {
         ledger_add_reading(instance->book->store, tx,
                            &g_array_index(rows, ProtoLedgerRow, i));
     }
-    store_put_packed(tx, instance->record.view.id, &proto_counter_record_type,
-                     &instance->counters);
+    readings_keep(&instance->readings, counters);
+    store_put_packed(tx, instance->record.view.id, instance->readings.packed);
 }
 
 void
 tick_follow_segment(Instance *instance, StoreTx *tx, gint64 ended_ms, gint64 at_ms)
 {
-    ProtoCounterRecord *counters = &instance->counters;
+    gint64 segment = instance->readings.segment;
+    g_auto(ProtoCounterRecord) counters = { 0 };
     const ProtoOpenSegment *open =
         ledger_find_open(&instance->record, RESOURCE_KIND_INSTANCE);
     bool counts = open != NULL && (open->state == BILLING_STATE_RUNNING ||
                                    open->state == BILLING_STATE_PAUSED);
     g_autoptr(GArray) rows = counters_new_rows();
 
-    if (counts ? counters->segment == open->seq : counters->segment == 0)
+    if (counts ? segment == open->seq : segment == 0)
         return;
+    readings_open(&instance->readings, instance->record.view.id, &counters);
     if (counts) {
-        counters_begin_segment(counters, open->seq, ended_ms, at_ms, rows);
+        counters_begin_segment(&counters, open->seq, ended_ms, at_ms, rows);
     } else {
-        counters_end_segment(counters, ended_ms);
+        counters_end_segment(&counters, ended_ms);
         /* A destroy reads once more. */
         if (instance->record.view.state != INSTANCE_STATE_DESTROYING)
-            counters_finish(counters, "ended", rows);
+            counters_finish(&counters, "ended", rows);
     }
-    put(instance, tx, rows);
+    put(instance, tx, &counters, rows);
 }
 
 /* When what is told now was read.  A step of the clock is looked after first, in a
@@ -75,11 +77,12 @@ take(Instance *instance,
      const ProtoDomainStats *stats,
      const CounterTime *time)
 {
+    g_auto(ProtoCounterRecord) counters = { 0 };
     g_autoptr(GArray) rows = NULL;
 
     /* What is counted while nothing is billed was started by others; of a domain that is
      * off libvirt tells its own processor time. */
-    if (instance->counters.segment == 0 || !is_active(stats->state))
+    if (instance->readings.segment == 0 || !is_active(stats->state))
         return;
     /* Nobody saw the process begin. */
     if (runs_is_other_process(instance, &stats->epoch)) {
@@ -88,8 +91,9 @@ take(Instance *instance,
     }
     load_take(&instance->load, stats, clock_wall_ms());
     rows = counters_new_rows();
-    counters_read(&instance->counters, stats, instance->record.view.vcpus, time, rows);
-    put(instance, tx, rows);
+    readings_open(&instance->readings, instance->record.view.id, &counters);
+    counters_read(&counters, stats, instance->record.view.vcpus, time, rows);
+    put(instance, tx, &counters, rows);
 }
 
 void
@@ -117,17 +121,18 @@ book_gaps(const BookHost *host)
     g_hash_table_iter_init(&iter, book->by_id);
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         Instance *instance = value;
-        ProtoCounterRecord *counters = &instance->counters;
-        gint64 known_ms = MAX(counters->at_ms, MAX(counters->gap_ms, counters->from_ms));
+        const InstanceReadings *readings = &instance->readings;
+        g_auto(ProtoCounterRecord) counters = { 0 };
         g_autoptr(GArray) rows = NULL;
 
         /* What most are passed over for comes first: all of them are looked at. */
-        if (known_ms >= hour_ms || counters->segment == 0 || !instance_is_on(instance) ||
-            !instance_is_on_host(instance, name))
+        if (readings->known_ms >= hour_ms || readings->segment == 0 ||
+            !instance_is_on(instance) || !instance_is_on_host(instance, name))
             continue;
         rows = counters_new_rows();
-        counters_miss(counters, hour_ms, no_reading, rows);
-        put(instance, tx, rows);
+        readings_open(readings, instance->record.view.id, &counters);
+        counters_miss(&counters, hour_ms, no_reading, rows);
+        put(instance, tx, &counters, rows);
     }
     store_commit(tx);
 }

@@ -110,7 +110,7 @@ instance_apply_sample(Operation *operation)
                                   .has_stats = true,
                                   .stats = true };
 
-    if (instance == NULL || instance->counters.segment == 0) {
+    if (instance == NULL || instance->readings.segment == 0) {
         operation_step_done(operation, NULL);
     } else {
         instance_call_host(operation, HOST_LANE_QUERY, &proto_worker_inspect, &in,

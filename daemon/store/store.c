@@ -33,8 +33,6 @@
 enum {
     EXIT_STORE = 74,
     ROOM_SECONDS = 5,
-    /* What a packed record seldom is longer than: it grows in few steps, or none. */
-    PACKED_BYTES = 256,
     ANCHOR_SECONDS = 3600
 };
 
@@ -594,12 +592,10 @@ store_put(StoreTx *tx,
 }
 
 void
-store_put_packed(StoreTx *tx, const char *key, const WireStruct *type, const void *record)
+store_put_packed(StoreTx *tx, const char *key, GByteArray *packed)
 {
-    GByteArray *packed = g_byte_array_sized_new(PACKED_BYTES);
-
-    wire_struct_pack(type, record, packed);
-    g_ptr_array_add(tx->writes, write_new_put_packed(STORE_COUNTER, key, packed));
+    g_ptr_array_add(tx->writes,
+                    write_new_put_packed(STORE_COUNTER, key, g_byte_array_ref(packed)));
 }
 
 void

@@ -92,11 +92,8 @@ void store_put(StoreTx *tx,
                const char *b,
                const WireStruct *type,
                const void *record);
-/** Writes a record of STORE_COUNTER. */
-void store_put_packed(StoreTx *tx,
-                      const char *key,
-                      const WireStruct *type,
-                      const void *record);
+/** Writes a record of STORE_COUNTER, which is packed: shared, and so changed no more. */
+void store_put_packed(StoreTx *tx, const char *key, GByteArray *packed);
 void store_delete(StoreTx *tx, StoreTable table, const char *key);
 
 /** Numbers event and adds it; takes its contents.  Returns the number. */

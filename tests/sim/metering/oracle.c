@@ -136,7 +136,7 @@ fill_note(Note *note, const ProtoDomainStats *stats)
 static bool
 is_taken(const Instance *instance, const ProtoDomainStats *stats)
 {
-    return instance != NULL && instance->counters.segment != 0 &&
+    return instance != NULL && instance->readings.segment != 0 &&
            (stats->state == DOMAIN_STATE_RUNNING || stats->state == DOMAIN_STATE_PAUSED);
 }
 
@@ -155,7 +155,7 @@ add_note(const Instance *instance, const ProtoDomainStats *stats, guint64 job)
     fill_note(&note, stats);
     world_trace("reading of %s, process %" G_GINT64_FORMAT
                 ", in segment %" G_GINT64_FORMAT ": cpu %" G_GINT64_FORMAT,
-                instance->record.view.name, stats->epoch.pid, instance->counters.segment,
+                instance->record.view.name, stats->epoch.pid, instance->readings.segment,
                 stats->vcpus[0].has_time_ns ? stats->vcpus[0].time_ns : -1);
     g_array_append_val(oracle.notes, note);
     oracle.current = &g_array_index(oracle.notes, Note, oracle.notes->len - 1);
@@ -181,8 +181,11 @@ oracle_expect_reading(const ProtoDomainStats *stats)
 static bool
 is_of_process(const Instance *instance, const ProtoDomainStats *stats)
 {
-    const ProtoEpoch *epoch = instance->counters.epoch;
+    g_auto(ProtoCounterRecord) counters = { 0 };
+    const ProtoEpoch *epoch = NULL;
 
+    readings_open(&instance->readings, instance->record.view.id, &counters);
+    epoch = counters.epoch;
     return epoch != NULL && epoch_is_same(epoch, &stats->epoch);
 }
 
@@ -498,9 +501,11 @@ add_unbooked(GHashTable *sums)
     while (g_hash_table_iter_next(&iter, NULL, &value)) {
         const Instance *instance = value;
         gint64 *sum = get_sums(sums, instance->record.view.id);
+        g_auto(ProtoCounterRecord) counters = { 0 };
 
-        for (gsize i = 0; i < instance->counters.n_readings; i++) {
-            const ProtoReading *reading = &instance->counters.readings[i];
+        readings_open(&instance->readings, instance->record.view.id, &counters);
+        for (gsize i = 0; i < counters.n_readings; i++) {
+            const ProtoReading *reading = &counters.readings[i];
 
             sum[reading->counter] += reading->quantity;
         }
