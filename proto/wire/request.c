@@ -107,17 +107,24 @@ read_member(WireRequest *request, const char *name, GuardSpan value, GError **er
     return complain(error, name, "is not part of a call");
 }
 
-/* First of all: it says whether a refusal of the others may be told. */
+/* Goes on after the first that is no good: whether a refusal may be told can stand behind
+ * it. */
 static bool
-read_oneway(WireRequest *request, const GuardMembers *members, GError **error)
+read_members(WireRequest *request, const GuardMembers *members, GError **error)
 {
+    g_autoptr(GError) first = NULL;
+
     for (guint i = 0; i < members->n; i++) {
         g_autofree char *name = read_string(members->members[i].name);
+        g_autoptr(GError) why = NULL;
 
-        if (strcmp(name, "oneway") == 0)
-            return read_member(request, name, members->members[i].value, error);
+        if (!read_member(request, name, members->members[i].value, &why) && first == NULL)
+            first = g_steal_pointer(&why);
     }
-    return true;
+    if (first == NULL)
+        return true;
+    g_propagate_error(error, g_steal_pointer(&first));
+    return false;
 }
 
 bool
@@ -130,14 +137,7 @@ wire_request_read(const char *message,
     /* Only as many are looked at as there are. */
     GuardMembers members __attribute__((uninitialized));
 
-    if (!guard_check_members(message, length, limits, &members, error) ||
-        !read_oneway(ret_request, &members, error))
-        return false;
-    for (guint i = 0; i < members.n; i++) {
-        g_autofree char *name = read_string(members.members[i].name);
-
-        if (!read_member(ret_request, name, members.members[i].value, error))
-            return false;
-    }
-    return ret_request->method != NULL || complain(error, "method", "is missing");
+    return guard_check_members(message, length, limits, &members, error) &&
+           read_members(ret_request, &members, error) &&
+           (ret_request->method != NULL || complain(error, "method", "is missing"));
 }

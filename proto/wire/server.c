@@ -11,7 +11,7 @@
 #include "wire/server-private.h"
 
 enum {
-    EVENTS = 64,
+    CLIENTS_PER_TURN = 64,
     SWEEP_MS = 1000,
     AGAIN_US = 1000,
     NOBODY = 65534
@@ -135,7 +135,7 @@ shed_one(WireServer *server, int listener)
 static void
 accept_all(WireServer *server, int listener)
 {
-    for (int i = 0; i < EVENTS; i++) {
+    for (int i = 0; i < CLIENTS_PER_TURN; i++) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
         if (fd >= 0) {
